@@ -1,0 +1,8 @@
+"""Regression with a full predictive distribution, written as digits."""
+
+from sklearn_genre._decoding import DecodingRegressor
+from sklearn_genre.distributions import PredictiveDistribution
+
+__version__ = "0.1.0"
+
+__all__ = ["DecodingRegressor", "PredictiveDistribution", "__version__"]

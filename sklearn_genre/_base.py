@@ -1,0 +1,610 @@
+"""What the estimators share: validation, scaling, stages, predictions."""
+
+import copy
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.utils import (
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    gen_batches,
+)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+from torch import Tensor
+
+from sklearn_genre._callbacks import CallbackSupportMixin, Monitor
+from sklearn_genre._features import FeatureEncoder, categorical_columns
+from sklearn_genre._registry import factory, resolve
+from sklearn_genre._targets import TargetScaler
+from sklearn_genre._training import (
+    VALIDATION,
+    Row,
+    Selection,
+    Stage,
+    TrainingData,
+    train,
+)
+from sklearn_genre.distributions import (
+    Atoms,
+    PredictiveDistribution,
+    TokenDistribution,
+    cell_edges,
+)
+from sklearn_genre.encoders import ENCODERS
+from sklearn_genre.networks import DECODERS, DecodingNetwork, decoding_network
+from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+
+# Rows that pass through the network together while predicting. The shape is always the
+# same, padded if need be, so that a prediction does not depend on its neighbours.
+BLOCK = 128
+# Rows whose distributions exist at once while predicting.
+CHUNK = 8 * BLOCK
+# Fewest training rows of which early_stopping="auto" sets a part aside.
+MIN_ROWS_TO_SPLIT = 40
+
+POINTS: dict[str, Callable[[PredictiveDistribution], NDArray[np.float64]]] = {
+    "mean": PredictiveDistribution.mean,
+    "median": PredictiveDistribution.median,
+    "mode": PredictiveDistribution.mode,
+    "std": PredictiveDistribution.std,
+}
+OUTPUT_TYPES = (*POINTS, "greedy", "quantiles", "distribution")
+
+
+class Rows(NamedTuple):
+    """Validated rows."""
+
+    X: Any  # float64 array, or what the user gave when there are categories
+    y: NDArray[np.float64]  # (n_samples,)
+    weight: NDArray[np.float64]  # (n_samples,), positive
+
+    def take(self, index: NDArray[np.intp]) -> "Rows":
+        """Return some of the rows."""
+        return Rows(_safe_indexing(self.X, index), self.y[index], self.weight[index])
+
+
+class BaseDistributionRegressor(
+    CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+):
+    """A network, a short list of training stages, and what they predict.
+
+    A subclass writes ``__init__`` and :meth:`_stages`.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
+        "encoder": [StrOptions(set(ENCODERS)), callable],
+        "decoder": [StrOptions(set(DECODERS)), callable],
+        "target_transform": [
+            StrOptions({"standard", "quantile"}),
+            HasMethods(["fit", "transform", "inverse_transform"]),
+        ],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "scoring": [StrOptions({"rmse", "crps"})],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    tokenizer: Any
+    encoder: Any
+    decoder: Any
+    target_transform: Any
+    categorical_features: Any
+    batch_size: Any
+    weight_decay: float
+    early_stopping: Any
+    validation_fraction: float
+    n_iter_no_change: int | None
+    scoring: str
+    warm_start: bool
+    device: str
+    dtype: str
+    random_state: Any
+    verbose: int
+
+    @abstractmethod
+    def _stages(self) -> list[Stage]:
+        """Return the training stages, their objectives resolved but not checked."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the network, stage after stage.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Training rows. NaN is allowed.
+        y : array-like of shape (n_samples,)
+            Targets, in any unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Rows of weight zero are left out.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Validation rows. If given they are used as they are, and no part of the
+            training rows is set aside.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid, a parameter is out of range, or the loss is not
+            finite in the very first step.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a loss is not finite later on, or the user interrupts: the best state
+            so far is kept.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        again = self.warm_start and hasattr(self, "_network")
+        rows = self._check_rows(X, y, sample_weight, reset=not again)
+        validation = None
+        if X_val is not None:
+            validation = self._check_rows(X_val, y_val, sample_weight_val, reset=False)
+        random = check_random_state(self.random_state)
+        seed = int(random.randint(np.iinfo(np.int32).max))
+        device = resolve_device(self.device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            if not again:
+                self._fit_scales(rows)
+            stages = self._stages()
+            for stage in stages:
+                stage.objective.check(self.tokenizer_)
+            if not again:
+                self._network = self._build_network(device)
+                self.history_: list[Row] = []
+                self.n_iter_ = 0
+            if validation is None and self._sets_aside(len(rows.y)):
+                rows, validation = self._split(rows, random)
+            self._train(stages, rows, validation)
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_type: str = "mean",
+        quantiles: ArrayLike | None = None,
+    ) -> Any:
+        """Predict from the distribution of each row.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        output_type : str, default="mean"
+            ``"mean"``, ``"median"``, ``"mode"`` (the likeliest number), ``"greedy"``
+            (the likeliest digit, one after the other), ``"std"``, ``"quantiles"`` or
+            ``"distribution"``.
+        quantiles : array-like of shape (n_quantiles,), default=None
+            Levels in (0, 1) for ``output_type="quantiles"``; by default 0.05, 0.25,
+            0.5, 0.75, 0.95.
+
+        Returns
+        -------
+        prediction : float64 array or PredictiveDistribution
+            Shape (n_samples,), or (n_samples, n_quantiles) in the order asked.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If ``output_type`` is unknown or a level is outside (0, 1).
+        """
+        check_is_fitted(self)
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(
+                f"output_type must be one of {list(OUTPUT_TYPES)}, got {output_type!r}."
+            )
+        if quantiles is not None and output_type != "quantiles":
+            raise ValueError(
+                "quantiles are for output_type='quantiles', got output_type="
+                f"{output_type!r}."
+            )
+        if output_type == "quantiles":
+            default = (0.05, 0.25, 0.5, 0.75, 0.95)
+            return self.predict_quantiles(X, default if quantiles is None else quantiles)
+        if output_type == "distribution":
+            return self.predict_distribution(X)
+        if output_type == "greedy":
+            return np.concatenate(self._map(X, self._greedy))
+        read = POINTS[output_type]
+        return np.concatenate(self._map(X, lambda Z: read(self._law(self._atoms(Z)))))
+
+    def predict_distribution(self, X: Any) -> PredictiveDistribution:
+        """Return the whole predictive distribution of each row.
+
+        Exact for number formats of at most 4,096 strings; for larger ones made of the
+        numbers at 256 fixed levels. The memory it needs is the number of rows times
+        that of numbers, in float64.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        distribution : PredictiveDistribution
+            In the units of the target.
+        """
+        parts = self._map(X, self._atoms)
+        values = parts[0].values
+        if values.ndim == 2:
+            values = torch.cat([part.values for part in parts])
+        columns = zip(*(part[1:] for part in parts), strict=True)
+        return self._law(Atoms(values, *(torch.cat(column) for column in columns)))
+
+    def predict_quantiles(
+        self, X: Any, quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95)
+    ) -> NDArray[np.float64]:
+        """Predict quantiles at any levels; they never cross.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        quantiles : array-like of shape (n_quantiles,)
+            Levels in (0, 1).
+
+        Returns
+        -------
+        quantiles : array of shape (n_samples, n_quantiles)
+            In the order asked.
+        """
+        levels = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
+        if levels.ndim != 1:
+            raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
+        return np.concatenate(
+            self._map(X, lambda Z: self._law(self._atoms(Z)).ppf(levels))
+        )
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Predict the central interval that should hold the target.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            Probability inside, in (0, 1).
+
+        Returns
+        -------
+        interval : array of shape (n_samples, 2)
+            Lower and upper end.
+        """
+        return np.concatenate(
+            self._map(X, lambda Z: self._law(self._atoms(Z)).interval(coverage))
+        )
+
+    def sample_y(
+        self, X: Any, n_samples: int = 1, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """Draw targets from the predictive distributions.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples_X, n_features)
+        n_samples : int, default=1
+            Draws per row.
+        random_state : int, RandomState instance or None, default=0
+            Source of the draws.
+
+        Returns
+        -------
+        y_samples : array of shape (n_samples_X, n_samples)
+        """
+        random = check_random_state(random_state)
+        return np.concatenate(
+            self._map(X, lambda Z: self._law(self._atoms(Z)).sample(n_samples, random))
+        )
+
+    @property
+    def network_(self) -> DecodingNetwork:
+        """The fitted torch module, in evaluation mode."""
+        check_is_fitted(self)
+        return self._network
+
+    # Fitting ------------------------------------------------------------------
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        """Validate rows; leave out those of weight zero."""
+        X = self._check_X(X, reset=reset)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        rows = Rows(X, y, weight)
+        if not weight.any():
+            raise ValueError("All sample weights are zero: there is nothing to fit.")
+        return rows if weight.all() else rows.take(np.flatnonzero(weight))
+
+    def _check_X(self, X: Any, *, reset: bool) -> Any:
+        """Validate features: a float64 array, or the input if it has categories."""
+        if reset:
+            self._is_categorical = categorical_columns(X, self.categorical_features)
+        if self._is_categorical.any():
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        return validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+
+    def _fit_scales(self, rows: Rows) -> None:
+        """Learn how features and targets are scaled, and the number format."""
+        self.feature_encoder_ = FeatureEncoder(self._is_categorical)
+        self.feature_encoder_.fit(rows.X, rows.weight)
+        self.target_scaler_ = TargetScaler(self.target_transform)
+        self.target_scaler_.fit(rows.y, rows.weight)
+        self.tokenizer_ = resolve(self.tokenizer, TOKENIZERS)
+        self.tokenizer_.fit(self.target_scaler_.transform(rows.y))
+
+    def _build_network(self, device: torch.device) -> DecodingNetwork:
+        """Return a network with fresh weights."""
+        network = decoding_network(
+            factory(self.encoder, ENCODERS),
+            factory(self.decoder, DECODERS),
+            self.tokenizer_,
+            self.feature_encoder_.n_numeric_,
+            self.feature_encoder_.cardinalities_,
+        )
+        return network.to(device=device, dtype=getattr(torch, self.dtype))
+
+    def _sets_aside(self, n_samples: int) -> bool:
+        """Return whether some of the training rows are set aside for validation."""
+        if self.early_stopping == "auto":
+            return n_samples >= MIN_ROWS_TO_SPLIT
+        return bool(self.early_stopping) and n_samples > 1
+
+    def _split(self, rows: Rows, random: Any) -> tuple[Rows, Rows]:
+        """Return training and validation rows."""
+        n_samples = len(rows.y)
+        n_validation = math.ceil(self.validation_fraction * n_samples)
+        n_validation = min(n_validation, n_samples - 1)
+        order = random.permutation(n_samples)
+        return rows.take(order[n_validation:]), rows.take(order[:n_validation])
+
+    def _train(
+        self, stages: list[Stage], rows: Rows, validation: Rows | None
+    ) -> None:
+        """Run the stages and keep their histories."""
+        data = TrainingData(
+            self._encode(rows.X),
+            self._tensor(self.target_scaler_.transform(rows.y), torch.float64),
+            self._tensor(rows.weight / rows.weight.mean()),
+        )
+        validate = None
+        if validation is not None:
+            encoded = self._encode(validation.X)
+            validate = lambda: self._scores(encoded, validation)  # noqa: E731
+        monitor = Monitor(
+            self, len(stages), snapshot=self._snapshot, verbose=self.verbose
+        )
+        with monitor.fit():
+            for stage in stages:
+                selection = Selection(
+                    self._network,
+                    stage,
+                    validate=validate,
+                    scoring=f"validation_{self.scoring}",
+                    patience=self.n_iter_no_change if self.early_stopping else None,
+                    monitor=monitor.epoch,
+                )
+                with monitor.stage(stage.name, stage.max_epochs):
+                    go_on = train(
+                        self._network,
+                        stage,
+                        data,
+                        selection,
+                        batch_size=resolve_batch_size(self.batch_size, len(rows.y)),
+                        weight_decay=self.weight_decay,
+                    )
+                self.history_ += selection.rows
+                self.n_iter_ += sum(row["epoch"] > 0 for row in selection.rows)
+                if not (go_on and monitor.go_on):
+                    break
+        self._network.eval()
+
+    def _scores(self, encoded: Tensor, rows: Rows) -> Row:
+        """Return the exact scores of the network as it is on validation rows."""
+        self._network.eval()
+        columns = []
+        for part in gen_batches(len(rows.y), CHUNK):
+            atoms, y = self._atoms(encoded[part]), rows.y[part]
+            law = self._law(atoms)
+            z = torch.from_numpy(self.target_scaler_.transform(y))
+            reward = -((atoms.mean - z) ** 2 + atoms.variance)
+            error = (law.mean() - y) ** 2
+            columns.append([error, law.crps(y), reward.numpy(), atoms.entropy.numpy()])
+        means = [
+            float(np.average(np.concatenate(column), weights=rows.weight))
+            for column in zip(*columns, strict=True)
+        ]
+        return dict(zip(VALIDATION, [math.sqrt(means[0]), *means[1:]], strict=True))
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Return the attributes that an estimator needs to predict."""
+        state = {k: v for k, v in vars(self).items() if k.endswith("_")}
+        return {
+            **{k: v for k, v in state.items() if not k.startswith("_")},
+            "_is_categorical": self._is_categorical,
+            "_network": copy.deepcopy(self._network).eval(),
+        }
+
+    # Predicting ---------------------------------------------------------------
+
+    def _map(self, X: Any, function: Callable[[Tensor], Any]) -> list[Any]:
+        """Apply a function to the encoded rows, some at a time."""
+        check_is_fitted(self)
+        X = self._check_X(X, reset=False)
+        n_samples = X.shape[0]
+        return [
+            function(self._encode(_safe_indexing(X, part)))
+            for part in gen_batches(n_samples, CHUNK)
+        ]
+
+    def _encode(self, X: Any) -> Tensor:
+        """Return validated features as the network reads them, on its device."""
+        return self._tensor(self.feature_encoder_.transform(X))
+
+    def _tensor(
+        self, values: NDArray[np.float64], dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Return an array as a tensor on the device, by default in its dtype."""
+        like = next(self._network.parameters())
+        return torch.tensor(values, dtype=dtype or like.dtype, device=like.device)
+
+    def _blocks(self, encoded: Tensor) -> Iterator[tuple[TokenDistribution, int]]:
+        """Yield the distributions of a block of rows, and how many rows are real."""
+        for block in encoded.split(BLOCK):
+            padded = block.new_zeros(BLOCK, block.shape[1])
+            padded[: len(block)] = block
+            yield self._network(padded), len(block)
+
+    @torch.inference_mode()
+    def _atoms(self, encoded: Tensor) -> Atoms:
+        """Return numbers and probabilities of encoded rows, on the CPU."""
+        parts, sizes = zip(
+            *((dist.atoms(), n) for dist, n in self._blocks(encoded)), strict=True
+        )
+        columns = [
+            torch.cat([column[:n] for column, n in zip(column_parts, sizes, strict=True)])
+            if column_parts[0].ndim and len(column_parts[0]) == BLOCK
+            else column_parts[0]
+            for column_parts in zip(*parts, strict=True)
+        ]
+        return Atoms(*(column.cpu() for column in columns))
+
+    @torch.inference_mode()
+    def _greedy(self, encoded: Tensor) -> NDArray[np.float64]:
+        """Return the greedy number of encoded rows, in the units of y."""
+        numbers = [
+            dist.numbers(dist.greedy())[:n] for dist, n in self._blocks(encoded)
+        ]
+        return self.target_scaler_.inverse_transform(torch.cat(numbers).cpu().numpy())
+
+    def _law(self, atoms: Atoms) -> PredictiveDistribution:
+        """Return the distribution of atoms, in the units of y."""
+        values = atoms.values.numpy()
+        edges = cell_edges(values)
+        to_y = self.target_scaler_.inverse_transform
+        step = 1 if self.target_scaler_.increasing_ else -1
+        return PredictiveDistribution(
+            to_y(values)[..., ::step],
+            atoms.probs.numpy()[:, ::step],
+            edges=to_y(edges)[..., ::step],
+            clipped=atoms.clipped.numpy(),
+        )
+
+    # State --------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a state of arrays and plain parameters, without torch objects."""
+        state = dict(super().__getstate__())
+        if (network := state.pop("_network", None)) is not None:
+            state["_weights"] = {
+                name: value.cpu().numpy() for name, value in network.state_dict().items()
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Rebuild the network, on a CPU if its device is not here."""
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            try:
+                device = resolve_device(self.device)
+            except ValueError as error:
+                warnings.warn(f"{error} The model was loaded on the CPU.", stacklevel=2)
+                device = torch.device("cpu")
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                self._network = self._build_network(device)
+            self._network.load_state_dict(
+                {name: torch.tensor(value) for name, value in weights.items()}
+            )
+            self._network.eval()
+
+    def __sklearn_tags__(self) -> Any:
+        """Declare that missing values are fine."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of a name; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the device does not exist here, or has no float64.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is not a torch device: {error}") from None
+    if resolved.type == "cpu":
+        return resolved
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if resolved.type != "cuda" or (resolved.index or 0) >= n_devices:
+        raise ValueError(
+            f"device={device!r} is not available here: this machine has {n_devices} "
+            "CUDA devices. Use 'cpu' or 'auto'."
+        )
+    return resolved
+
+
+def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
+    """Return the batch size; "auto" is a power of two from 32 to 256 near n / 32."""
+    if batch_size != "auto":
+        return min(int(batch_size), n_samples)
+    return int(np.clip(2 ** int(math.log2(max(n_samples, 32) / 32)), 32, 256))

@@ -1,0 +1,60 @@
+"""The protocol that every loss and every policy gradient follows."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+
+class Objective(BaseEstimator, ABC):
+    """Maps a predictive distribution and a target to one loss per row.
+
+    An objective never sees a network: a distribution is only an argument. The training
+    engine calls :meth:`prepare` once per batch without gradient, then :meth:`loss` with
+    gradient ``n_updates`` times, each time on the distribution of the updated network.
+
+    A new objective is a file in ``losses/`` or ``policy_gradients/`` and a line in that
+    folder's dict. It writes :meth:`loss`; its options are ``__init__`` parameters, so
+    that ``clone``, ``set_params`` and nested searches work.
+
+    Attributes
+    ----------
+    n_updates : int
+        Gradient steps taken on each prepared batch.
+    uses_dropout : bool
+        Whether the network is in training mode while the loss is computed.
+    needs_reference : bool
+        Whether :meth:`prepare` wants the distribution at the start of the stage.
+    """
+
+    n_updates: int = 1
+    uses_dropout: bool = True
+    needs_reference: bool = False
+
+    def check(self, tokenizer: Any) -> None:
+        """Raise ``ValueError`` if the options are wrong or unfit for the tokenizer."""
+
+    def prepare(self, dist: Any, y: Tensor, reference: Any = None) -> Any:
+        """Return what :meth:`loss` needs beside the distribution, without gradient.
+
+        Parameters
+        ----------
+        dist : TokenDistribution
+            Predictive distributions of a batch.
+        y : Tensor of shape (batch,)
+            Standardised targets, float64.
+        reference : TokenDistribution or None
+            The same rows under the network at the start of the stage, given when
+            ``needs_reference``.
+
+        Returns
+        -------
+        target : object
+            By default ``y``.
+        """
+        return y
+
+    @abstractmethod
+    def loss(self, dist: Any, target: Any) -> Tensor:
+        """Return the differentiable loss of each row, shape (batch,)."""

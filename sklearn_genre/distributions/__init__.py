@@ -1,0 +1,23 @@
+"""What the networks return and what users receive."""
+
+from sklearn_genre.distributions._predictive import (
+    PredictiveDistribution,
+    cell_edges,
+)
+from sklearn_genre.distributions._token import (
+    MAX_LEAVES,
+    Atoms,
+    Leaves,
+    TokenDistribution,
+    leaves_of,
+)
+
+__all__ = [
+    "MAX_LEAVES",
+    "Atoms",
+    "Leaves",
+    "PredictiveDistribution",
+    "TokenDistribution",
+    "cell_edges",
+    "leaves_of",
+]

@@ -1,0 +1,225 @@
+"""Distributions over numbers written as token strings."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sklearn_genre.tokenizers import Tokenizer
+
+# Formats with at most this many strings are enumerated; others are decoded at levels.
+MAX_LEAVES = 4096
+# Levels (k + 1/2) / N_LEVELS at which larger formats are decoded.
+N_LEVELS = 256
+
+
+class Leaves(NamedTuple):
+    """The numbers of a format that is small enough to enumerate."""
+
+    values: Tensor  # (n_values,) float64, ascending, distinct, within the clip range
+    column: Tensor | None  # (n_strings,) value of each string; None: one to one
+    outside: Tensor | None  # (n_strings,) whether the string was clipped; None: none
+
+
+class Atoms(NamedTuple):
+    """A law on numbers, per row: what a predictive distribution is built from."""
+
+    values: Tensor  # (n_values,) or (batch, n_values), ascending
+    probs: Tensor  # (batch, n_values)
+    clipped: Tensor  # (batch,) mass that lay outside the clip range
+    entropy: Tensor  # (batch,) of the token string, in nats
+
+    @property
+    def mean(self) -> Tensor:
+        """Expected number of each row, shape (batch,), float64."""
+        return (self.probs * self.values).sum(-1)
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of the number of each row, shape (batch,), float64."""
+        return (self.probs * (self.values - self.mean[:, None]) ** 2).sum(-1)
+
+
+def leaves_of(tokenizer: Tokenizer, device: torch.device) -> Leaves | None:
+    """Return the leaves of a tokenizer's digit tree, or None if there are too many."""
+    if tokenizer.n_strings > MAX_LEAVES:
+        return None
+    numbers = tokenizer.decode(tokenizer.grid(MAX_LEAVES).to(device))  # (n_strings,)
+    low, high = tokenizer.clip_range
+    outside = (numbers < low) | (numbers > high)
+    values, index = numbers.clamp(low, high).unique(return_inverse=True)
+    one_to_one = len(values) == len(numbers) and bool((index.diff() == 1).all())
+    return Leaves(
+        values, None if one_to_one else index, outside if outside.any() else None
+    )
+
+
+class TokenDistribution:
+    """The laws of a batch of rows over numbers written by a tokenizer.
+
+    Values are numbers in the standardised units of the target; tokens are how they are
+    written. Formats with at most 4,096 strings are exact: the decoder answers the
+    whole digit tree. Larger ones are decoded at 256 fixed levels, by inverting the
+    cumulative distribution digit by digit. For formats whose strings sort like numbers
+    that gives the exact quantiles at those levels; for others a stratified sample that
+    is the same on every call.
+
+    Parameters
+    ----------
+    decoder : DigitDecoder
+    context : Tensor of shape (batch, width)
+    tokenizer : Tokenizer
+        Fitted.
+    leaves : Leaves or None
+        From :func:`leaves_of`.
+    temperature : float, default=1.0
+        Divides the logits, for sampling and for scoring alike.
+    """
+
+    def __init__(
+        self,
+        decoder: Any,
+        context: Tensor,
+        tokenizer: Tokenizer,
+        leaves: Leaves | None,
+        temperature: float = 1.0,
+    ) -> None:
+        self.decoder = decoder
+        self.context = context
+        self.tokenizer = tokenizer
+        self.leaves = leaves
+        self.temperature = temperature
+
+    def at_temperature(self, temperature: float) -> "TokenDistribution":
+        """Return the same rows at another temperature."""
+        if temperature == self.temperature:
+            return self
+        return TokenDistribution(
+            self.decoder, self.context, self.tokenizer, self.leaves, temperature
+        )
+
+    def log_probs(self, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities of every next token, teacher forced.
+
+        Parameters
+        ----------
+        tokens : int64 Tensor of shape (n, batch, length)
+
+        Returns
+        -------
+        log_probs : Tensor of shape (n, batch, length, vocab_size)
+        """
+        return self._log_softmax(self.decoder(self.context, tokens))
+
+    def token_log_probs(self, tokens: Tensor) -> Tensor:
+        """Return the log-probability of each token given those before, as ``tokens``."""
+        return self.log_probs(tokens).gather(-1, tokens[..., None])[..., 0]
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        """Return the log-mass of the string nearest to each target, shape (batch,)."""
+        tokens = self.tokenizer.encode(y)[None]  # (1, batch, length)
+        return self.token_log_probs(tokens)[0].sum(-1)
+
+    def numbers(self, tokens: Tensor) -> Tensor:
+        """Return the numbers that strings stand for, clipped to the clip range."""
+        return self.tokenizer.decode(tokens).clamp(*self.tokenizer.clip_range)
+
+    def rollout(self, n: int) -> tuple[Tensor, Tensor]:
+        """Sample strings from torch's default generator.
+
+        Returns
+        -------
+        tokens : int64 Tensor of shape (n, batch, length)
+        log_probs : Tensor of shape (n, batch, length)
+        """
+        logits, cache = self.decoder.start(self.context)
+        tokens: list[Tensor] = []
+        log_probs = []
+        for position in range(self.decoder.length):
+            if position:
+                logits, cache = self.decoder.step(cache, tokens[-1])
+            step = self._log_softmax(logits).expand(-1, n, -1)  # (batch, n, vocab_size)
+            drawn = torch.multinomial(step.exp().flatten(0, 1), 1)  # (batch * n, 1)
+            tokens.append(drawn.view(-1, n))
+            log_probs.append(step.gather(-1, tokens[-1][..., None])[..., 0])
+        return (
+            torch.stack(tokens, -1).transpose(0, 1),
+            torch.stack(log_probs, -1).transpose(0, 1),
+        )
+
+    def greedy(self) -> Tensor:
+        """Return the string of the likeliest next tokens, (batch, length)."""
+        logits, cache = self.decoder.start(self.context)
+        tokens = [logits.argmax(-1)]  # (batch, 1)
+        while len(tokens) < self.decoder.length:
+            logits, cache = self.decoder.step(cache, tokens[-1])
+            tokens.append(logits.argmax(-1))
+        return torch.cat(tokens, -1)
+
+    def at_levels(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Invert the cumulative distribution of the strings in tree order.
+
+        Parameters
+        ----------
+        levels : float64 Tensor of shape (n,)
+            In [0, 1).
+
+        Returns
+        -------
+        tokens : int64 Tensor of shape (n, batch, length)
+            Monotone in the level, in tree order.
+        log_probs : Tensor of shape (n, batch)
+            Of each string.
+        """
+        logits, cache = self.decoder.start(self.context)
+        rest = levels.expand(len(self.context), -1)  # (batch, n), level within the node
+        total = torch.zeros_like(rest)
+        tokens: list[Tensor] = []
+        for position in range(self.decoder.length):
+            if position:
+                logits, cache = self.decoder.step(cache, tokens[-1])
+            probs = self._log_softmax(logits).double().exp()  # (batch, 1 or n, vocab)
+            upper = probs.cumsum(-1)
+            upper = (upper / upper[..., -1:]).expand(-1, len(levels), -1).contiguous()
+            token = torch.searchsorted(upper, rest[..., None].contiguous(), right=True)
+            lower = torch.cat([torch.zeros_like(upper[..., :1]), upper], -1)
+            start = lower.gather(-1, token)
+            mass = upper.gather(-1, token) - start
+            rest = ((rest[..., None] - start) / mass)[..., 0].clamp(0, 1 - 2**-53)
+            total = total + mass[..., 0].log()
+            tokens.append(token[..., 0])
+        return torch.stack(tokens, -1).transpose(0, 1), total.T
+
+    def atoms(self) -> Atoms:
+        """Return the numbers and their probabilities: exact, or at fixed levels."""
+        return self._atoms_at_levels() if self.leaves is None else self._exact_atoms()
+
+    def _log_softmax(self, logits: Tensor) -> Tensor:
+        """Return next-token log-probabilities at the temperature."""
+        return (logits / self.temperature).log_softmax(-1)
+
+    def _exact_atoms(self) -> Atoms:
+        """Return the law on all leaves."""
+        assert self.leaves is not None
+        log_probs = self.decoder.leaf_log_probs(self.context, self.temperature).double()
+        log_probs = log_probs.log_softmax(-1)  # (batch, n_strings), rounding removed
+        probs = log_probs.exp()
+        entropy = -(probs * log_probs).sum(-1)
+        clipped = torch.zeros_like(entropy)
+        if self.leaves.outside is not None:
+            clipped = probs[:, self.leaves.outside].sum(-1)
+        if self.leaves.column is not None:
+            merged = probs.new_zeros(len(probs), len(self.leaves.values))
+            probs = merged.index_add(1, self.leaves.column, probs)
+        return Atoms(self.leaves.values, probs, clipped, entropy)
+
+    def _atoms_at_levels(self) -> Atoms:
+        """Return the law on the numbers at fixed levels, each of the same mass."""
+        levels = torch.arange(N_LEVELS, device=self.context.device, dtype=torch.float64)
+        tokens, log_probs = self.at_levels((levels + 0.5) / N_LEVELS)
+        numbers = self.tokenizer.decode(tokens).T  # (batch, n_levels)
+        low, high = self.tokenizer.clip_range
+        clipped = ((numbers < low) | (numbers > high)).double().mean(-1)
+        values = numbers.clamp(low, high).sort(-1).values
+        probs = torch.full_like(values, 1 / N_LEVELS)
+        return Atoms(values, probs, clipped, -log_probs.mean(0))

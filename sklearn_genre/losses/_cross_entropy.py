@@ -1,0 +1,27 @@
+"""Cross-entropy on digits."""
+
+from typing import Any
+
+from torch import Tensor
+
+from sklearn_genre._objective import Objective
+
+
+class CrossEntropy(Objective):
+    r"""Negative log-probability of the digits of the target.
+
+    .. math:: \ell = -\sum_{t=1}^{L} \log \pi(a_t \mid x, a_{<t}),
+
+    the sum over the tokens of one number, in nats, under the masked softmax that is
+    also used for sampling.
+
+    Examples
+    --------
+    >>> from sklearn_genre.losses import CrossEntropy
+    >>> CrossEntropy()
+    CrossEntropy()
+    """
+
+    def loss(self, dist: Any, target: Tensor) -> Tensor:
+        """Return the negative log-likelihood of each row in nats, shape (batch,)."""
+        return -dist.log_prob(target)

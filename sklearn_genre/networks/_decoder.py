@@ -1,0 +1,113 @@
+"""The protocol of the digit decoders."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# What is added to the logit of a token that is not allowed: finite, so that
+# probability times log-probability stays zero instead of becoming NaN.
+FORBIDDEN = -1e9
+
+
+class DigitDecoder(nn.Module, ABC):
+    """Next-token model over the strings of a tokenizer, given a context vector.
+
+    A decoder answers in three ways that agree: teacher forcing (:meth:`forward`, for
+    training), one token after the other with a cache (:meth:`start`, :meth:`step`, for
+    sampling and greedy decoding), and all strings at once
+    (:meth:`leaf_log_probs`, the exact distribution). A new decoder is a file with one
+    class that writes the first three, and a line in ``DECODERS``; it may override
+    :meth:`leaf_log_probs` when it knows a faster way. Logits of tokens that are not
+    allowed must be masked by :meth:`mask`, in all of them.
+
+    The cache of :meth:`start` works in *lanes*: prefixes of one row, kept in order.
+    Each step may branch: ``lanes`` is a multiple of the lanes of the step before, and
+    the children of a prefix stand side by side. A rollout branches once, at the first
+    digit; the digit tree branches at each; nothing is ever computed twice.
+
+    Parameters
+    ----------
+    width : int
+        Size of the context vector.
+    allowed_tokens : bool Tensor of shape (length, vocab_size)
+        Tokens that may stand at each position.
+    """
+
+    def __init__(self, width: int, allowed_tokens: Tensor) -> None:
+        super().__init__()
+        self.width = width
+        self.length, self.vocab_size = allowed_tokens.shape
+        self.choices = [row.nonzero()[:, 0].tolist() for row in allowed_tokens]
+        penalty = None
+        if not allowed_tokens.all():
+            penalty = FORBIDDEN * (~allowed_tokens).float()  # (length, vocab_size)
+        self.register_buffer("penalty", penalty, persistent=False)
+
+    def mask(self, logits: Tensor, position: int | slice = slice(None)) -> Tensor:
+        """Rule out the tokens that are not allowed at a position, or at all of them."""
+        return logits if self.penalty is None else logits + self.penalty[position]
+
+    @abstractmethod
+    def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logits of each token given the true tokens before it.
+
+        Parameters
+        ----------
+        context : Tensor of shape (batch, width)
+        tokens : int64 Tensor of shape (n, batch, length)
+
+        Returns
+        -------
+        logits : Tensor of shape (n, batch, length, vocab_size)
+        """
+
+    @abstractmethod
+    def start(self, context: Tensor) -> tuple[Tensor, Any]:
+        """Return the logits of the first token, (batch, 1, vocab_size), and a cache."""
+
+    @abstractmethod
+    def step(self, cache: Any, tokens: Tensor) -> tuple[Tensor, Any]:
+        """Append a token to each lane and return the logits of the next.
+
+        Parameters
+        ----------
+        cache : object
+            What the step before returned. It is not changed.
+        tokens : int64 Tensor of shape (batch, lanes) or (1, lanes)
+            The second shape means the same tokens in each row.
+
+        Returns
+        -------
+        logits : Tensor of shape (batch, lanes, vocab_size)
+        cache : object
+        """
+
+    def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the log-probability of every string, by expanding the digit tree.
+
+        Parameters
+        ----------
+        context : Tensor of shape (batch, width)
+        temperature : float, default=1.0
+
+        Returns
+        -------
+        log_probs : Tensor of shape (batch, n_strings)
+            In tree order: lexicographic in the token ids.
+        """
+        logits, cache = self.start(context)
+        log_probs = context.new_zeros(len(context), 1)
+        for position, choices in enumerate(self.choices):
+            if position:
+                previous = torch.tensor(self.choices[position - 1], device=logits.device)
+                n_parents = log_probs.shape[1] // len(previous)
+                logits, cache = self.step(cache, previous.repeat(n_parents)[None])
+            log_probs = extend(log_probs, logits[..., choices] / temperature)
+        return log_probs
+
+
+def extend(log_probs: Tensor, logits: Tensor) -> Tensor:
+    """Add a level to the tree: (batch, n) and (batch, n, k) to (batch, n * k)."""
+    return (log_probs[..., None] + logits.log_softmax(-1)).flatten(1)

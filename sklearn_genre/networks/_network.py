@@ -1,0 +1,100 @@
+"""Encoder and decoder together."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sklearn_genre.distributions import Leaves, TokenDistribution, leaves_of
+from sklearn_genre.networks._decoder import DigitDecoder
+from sklearn_genre.tokenizers import Tokenizer
+
+
+class OneHot(nn.Module):
+    """Numeric columns as they are, category codes as indicator columns.
+
+    A code of -1, a level that training has not seen, gives zeros.
+    """
+
+    def __init__(self, n_numeric: int, cardinalities: Sequence[int]) -> None:
+        super().__init__()
+        self.n_numeric = n_numeric
+        self.cardinalities = list(cardinalities)
+        self.width = n_numeric + sum(self.cardinalities)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Map (batch, n_numeric + n_categorical) to (batch, width)."""
+        if not self.cardinalities:
+            return X
+        numeric, codes = X.tensor_split([self.n_numeric], dim=1)
+        indicators = [
+            functional.one_hot(code.long() + 1, size + 1)[:, 1:]
+            for code, size in zip(codes.T, self.cardinalities, strict=True)
+        ]
+        return torch.cat([numeric, *indicators], 1)
+
+
+class DecodingNetwork(nn.Module):
+    """Features to a distribution over numbers, written as digits.
+
+    Parameters
+    ----------
+    inputs : OneHot
+    encoder : nn.Module
+        Maps (batch, n_features) to (batch, width).
+    decoder : DigitDecoder
+    tokenizer : Tokenizer
+        Fitted.
+    """
+
+    def __init__(
+        self,
+        inputs: OneHot,
+        encoder: nn.Module,
+        decoder: DigitDecoder,
+        tokenizer: Tokenizer,
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.encoder = encoder
+        self.decoder = decoder
+        self.tokenizer = tokenizer
+        self._leaves: dict[torch.device, Leaves | None] = {}
+
+    def forward(self, X: Tensor) -> TokenDistribution:
+        """Return the predictive distributions of a batch of rows."""
+        if X.device not in self._leaves:
+            self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
+        context = self.encoder(self.inputs(X))  # (batch, width)
+        return TokenDistribution(
+            self.decoder, context, self.tokenizer, self._leaves[X.device]
+        )
+
+
+def decoding_network(
+    encoder: Callable[..., nn.Module],
+    decoder: Callable[..., DigitDecoder],
+    tokenizer: Tokenizer,
+    n_numeric: int,
+    cardinalities: Sequence[int] = (),
+) -> DecodingNetwork:
+    """Build a network from factories.
+
+    Parameters
+    ----------
+    encoder : callable
+        ``encoder(n_features)`` returns a module with the attribute ``width``.
+    decoder : callable
+        ``decoder(width, allowed_tokens)`` returns a digit decoder.
+    tokenizer : Tokenizer
+        Fitted.
+    n_numeric : int
+        Numeric columns of the input, which come first.
+    cardinalities : sequence of int
+        Levels of each category column.
+    """
+    inputs = OneHot(n_numeric, cardinalities)
+    encoder_module = encoder(inputs.width)
+    decoder_module = decoder(encoder_module.width, tokenizer.allowed_tokens)
+    return DecodingNetwork(inputs, encoder_module, decoder_module, tokenizer)

@@ -1,0 +1,157 @@
+"""A causal transformer over digits, as in the papers."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sklearn_genre.networks._decoder import DigitDecoder
+
+
+class _Cache(NamedTuple):
+    """Context vectors, and keys and values of every layer and position so far."""
+
+    contexts: Tensor  # (batch, 1, n_layers, hidden_size)
+    past: list[list[tuple[Tensor, Tensor]]]  # [layer][position] (batch, lanes, h, d)
+
+
+class _Block(nn.Module):
+    """Pre-norm attention and feed-forward layer with a context vector added."""
+
+    def __init__(self, hidden_size: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.qkv = nn.Linear(hidden_size, 3 * hidden_size)
+        self.project = nn.Linear(hidden_size, hidden_size)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(hidden_size),
+            nn.Linear(hidden_size, 4 * hidden_size),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * hidden_size, hidden_size),
+        )
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """Map (rows, length, hidden_size) to the same shape, causally."""
+        q, k, v = (part.transpose(1, 2) for part in self._heads(x))  # (rows, h, len, d)
+        attended = functional.scaled_dot_product_attention(
+            q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0
+        )
+        return self._finish(x, attended.transpose(1, 2), context)
+
+    def step(
+        self, x: Tensor, context: Tensor, past: list[tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Map the newest token of each lane, (batch, lanes, hidden_size)."""
+        q, k, v = self._heads(x)  # (batch, lanes, h, d)
+        past = [*past, (k, v)]
+        batch, lanes, heads, size = q.shape
+        scores = []
+        for key, _ in past:  # a key of an ancestor serves all its descendants
+            branched = q.view(batch, key.shape[1], -1, heads, size)
+            scores.append((branched * key[:, :, None]).sum(-1).view(batch, lanes, heads))
+        weights = (torch.stack(scores) * size**-0.5).softmax(0)
+        attended = torch.zeros_like(q)
+        for weight, (_, value) in zip(weights, past, strict=True):
+            branched = weight.view(batch, value.shape[1], -1, heads, 1)
+            attended = attended + (branched * value[:, :, None]).view(q.shape)
+        return self._finish(x, attended, context), past
+
+    def _heads(self, x: Tensor) -> list[Tensor]:
+        """Return queries, keys and values, each (..., n_heads, size)."""
+        qkv = self.qkv(self.attention_norm(x))
+        return [part.unflatten(-1, (self.n_heads, -1)) for part in qkv.chunk(3, -1)]
+
+    def _finish(self, x: Tensor, attended: Tensor, context: Tensor) -> Tensor:
+        """Add what was attended to, the context, and the feed-forward layer."""
+        x = x + self.project(attended.flatten(-2)) + context
+        return x + self.feed_forward(x)
+
+
+class TransformerDecoder(DigitDecoder):
+    """Causal transformer over digits with the context as an added vector per layer.
+
+    Cross-attention to a memory of one vector has the constant weight one, so it equals
+    an added projection of that vector: the same function as the papers' decoder
+    without its dead query and key matrices. A start vector stands before the first
+    digit, so ``length`` positions are enough.
+
+    Parameters
+    ----------
+    width : int
+        Size of the context vector.
+    allowed_tokens : bool Tensor of shape (length, vocab_size)
+        Tokens that may stand at each position.
+    hidden_size : int, default=64
+        Width of the layers; a multiple of ``n_heads``.
+    n_layers : int, default=2
+        Layers. The papers use 3 with ``hidden_size=256``, at much higher cost.
+    n_heads : int, default=4
+        Attention heads.
+    dropout : float, default=0.0
+        Dropout of attention and feed-forward layers.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        allowed_tokens: Tensor,
+        *,
+        hidden_size: int = 64,
+        n_layers: int = 2,
+        n_heads: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(width, allowed_tokens)
+        if hidden_size % n_heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of n_heads, got hidden_size="
+                f"{hidden_size} and n_heads={n_heads}."
+            )
+        self.contexts = nn.Linear(width, n_layers * hidden_size)
+        self.tokens = nn.Embedding(self.vocab_size + 1, hidden_size)
+        self.positions = nn.Parameter(torch.empty(self.length, hidden_size))
+        self.blocks = nn.ModuleList(
+            _Block(hidden_size, n_heads, dropout) for _ in range(n_layers)
+        )
+        self.out = nn.Sequential(
+            nn.LayerNorm(hidden_size), nn.Linear(hidden_size, self.vocab_size)
+        )
+        nn.init.normal_(self.positions, std=0.3)
+        nn.init.normal_(self.tokens.weight, std=0.3)
+
+    def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the teacher-forced logits, (n, batch, length, vocab_size)."""
+        start = torch.full_like(tokens[..., :1], self.vocab_size)
+        inputs = torch.cat([start, tokens[..., :-1]], -1)  # (n, batch, length)
+        x = (self.tokens(inputs) + self.positions).flatten(0, 1)
+        contexts = self._contexts(context).repeat(len(tokens), 1, 1, 1)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, contexts[:, :, layer])
+        return self.mask(self.out(x).view(*tokens.shape, self.vocab_size))
+
+    def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
+        """Return the logits of the first token and the cache."""
+        cache = _Cache(self._contexts(context), [[] for _ in self.blocks])
+        start = torch.full((1, 1), self.vocab_size, device=context.device)
+        return self.step(cache, start)
+
+    def step(self, cache: _Cache, tokens: Tensor) -> tuple[Tensor, _Cache]:
+        """Append a token to each lane and return the logits of the next."""
+        position = len(cache.past[0])
+        x = self.tokens(tokens) + self.positions[position]
+        x = x.expand(len(cache.contexts), -1, -1)  # (batch, lanes, hidden_size)
+        past = []
+        for layer, block in enumerate(self.blocks):
+            x, layer_past = block.step(
+                x, cache.contexts[:, :, layer], cache.past[layer]
+            )
+            past.append(layer_past)
+        return self.mask(self.out(x), position), _Cache(cache.contexts, past)
+
+    def _contexts(self, context: Tensor) -> Tensor:
+        """Return the vector each layer adds, (batch, 1, n_layers, hidden_size)."""
+        return self.contexts(context).unflatten(-1, (1, len(self.blocks), -1))

@@ -1,0 +1,163 @@
+"""Floating-point digits: sign, exponent sign, exponent, mantissa."""
+
+from numbers import Integral
+
+import torch
+from sklearn.utils import check_scalar
+from torch import Tensor
+
+from sklearn_genre.tokenizers._base import Tokenizer
+from sklearn_genre.tokenizers._digits import (
+    check_base,
+    check_n_digits,
+    from_digits,
+    to_digits,
+)
+from sklearn_genre.tokenizers._scientific import (
+    is_finite_number,
+    scale,
+    to_scientific,
+    widened,
+)
+
+FIRST_DIGIT = 2  # token ids: 0 is "-", 1 is "+", then the digits
+
+
+class IEEETokenizer(Tokenizer):
+    """Write a number in scientific notation, every part as digits of one base.
+
+    The tokens are the sign, the sign of the exponent, the digits of the exponent and
+    the digits of the mantissa, with a point after its first digit: -0.01234 in base 10
+    is ``- - 2 1 2 3 4``. Token ids are 0 for "-", 1 for "+", and ``2 + d`` for digit
+    ``d``. The relative precision is the same at every magnitude, so it suits targets
+    over many orders of magnitude; for others `NormalizedTokenizer` is shorter.
+
+    Numbers are rounded to the nearest. Beyond the largest number they become the
+    largest; below the smallest normal one, ``base**-(base**exponent_digits - 1)``,
+    they become it or zero. Zero is ``+ +`` and zero digits. A string with leading
+    zeros in its mantissa is not what `encode` writes, but decodes.
+
+    Parameters
+    ----------
+    base : int, default=10
+        Number of digits to choose from, 2 to 36.
+    exponent_digits : int, default=1
+        Digits of the exponent; the default reaches from 1e-9 to 1e10. Raise it for
+        larger or smaller targets; the largest number must be a float64.
+    mantissa_digits : int, default=4
+        Significant digits; ``base**mantissa_digits`` must stay below 2**53.
+
+    Attributes
+    ----------
+    low_ : float
+        Smallest number seen by `fit`.
+    high_ : float
+        Largest number seen by `fit`.
+
+    Notes
+    -----
+    One wrong token can move a number by orders of magnitude. Predictive distributions
+    therefore clip decoded numbers to `clip_range`.
+
+    References
+    ----------
+    Song and Bahri, "Decoding-based Regression", arXiv:2501.19383.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.tokenizers import IEEETokenizer
+    >>> tokenizer = IEEETokenizer(mantissa_digits=3).fit([-1.0, 1000.0])
+    >>> tokens = tokenizer.encode(torch.tensor([-0.0123, 1000.0]))
+    >>> tokens.tolist()
+    [[0, 0, 4, 3, 4, 5], [1, 1, 5, 3, 2, 2]]
+    >>> tokenizer.decode(tokens).tolist()
+    [-0.0123, 1000.0]
+    """
+
+    def __init__(
+        self, base: int = 10, exponent_digits: int = 1, mantissa_digits: int = 4
+    ) -> None:
+        self.base = base
+        self.exponent_digits = exponent_digits
+        self.mantissa_digits = mantissa_digits
+
+    @property
+    def length(self) -> int:
+        """Tokens per number: two signs and the digits."""
+        return 2 + self.exponent_digits + self.mantissa_digits
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of token ids: two signs and the digits."""
+        return FIRST_DIGIT + self.base
+
+    @property
+    def allowed_tokens(self) -> Tensor:
+        """Signs at the first two positions, digits at the others."""
+        allowed = torch.zeros(self.length, self.vocab_size, dtype=torch.bool)
+        allowed[:2, :FIRST_DIGIT] = True
+        allowed[2:, FIRST_DIGIT:] = True
+        return allowed
+
+    @property
+    def digit_values(self) -> Tensor:
+        """The digits at their positions, NaN elsewhere."""
+        values = torch.full(self.allowed_tokens.shape, torch.nan, dtype=torch.float64)
+        values[2:, FIRST_DIGIT:] = torch.arange(self.base, dtype=torch.float64)
+        return values
+
+    @property
+    def clip_range(self) -> tuple[float, float]:
+        """The training range, extended by 10 % of its width on each side."""
+        return widened(self.low_, self.high_)
+
+    def _check_parameters(self) -> None:
+        check_base(self.base)
+        check_n_digits(self.mantissa_digits, "mantissa_digits", self.base)
+        check_scalar(self.exponent_digits, "exponent_digits", Integral, min_val=1)
+        if not self._is_finite():
+            raise ValueError(
+                f"exponent_digits={self.exponent_digits} in base {self.base} writes "
+                f"numbers too large for float64; use fewer exponent digits."
+            )
+
+    def _is_finite(self) -> bool:
+        """Whether the largest number is a float64."""
+        if self.exponent_digits > 10:  # 2**11 - 1 is too large an exponent for base 2
+            return False
+        top = int(self.base) ** int(self.mantissa_digits) - 1
+        exponent = self._largest_exponent - self.mantissa_digits + 1
+        return is_finite_number(top, int(self.base), int(exponent))
+
+    @property
+    def _largest_exponent(self) -> int:
+        """The exponent that all exponent digits at their largest write."""
+        return int(self.base) ** int(self.exponent_digits) - 1
+
+    def _encode(self, values: Tensor) -> Tensor:
+        point = int(self.mantissa_digits) - 1
+        mantissa, unit_exponent = to_scientific(
+            values.abs(),
+            int(self.base),
+            int(self.mantissa_digits),
+            low=-self._largest_exponent - point,
+            high=self._largest_exponent - point,
+        )
+        is_zero = mantissa == 0
+        exponent = torch.where(is_zero, 0, unit_exponent + point)
+        signs = torch.stack([(values >= 0) | is_zero, exponent >= 0], dim=-1)
+        digits = [
+            to_digits(exponent.abs(), self.base, self.exponent_digits),
+            to_digits(mantissa, self.base, self.mantissa_digits),
+        ]
+        return torch.cat([signs.long(), FIRST_DIGIT + torch.cat(digits, -1)], dim=-1)
+
+    def _decode(self, tokens: Tensor) -> Tensor:
+        signs = 2 * tokens[..., :2] - 1  # (..., 2)
+        digits = tokens[..., 2:] - FIRST_DIGIT
+        exponent = from_digits(digits[..., : self.exponent_digits], self.base)
+        mantissa = from_digits(digits[..., self.exponent_digits :], self.base)
+        unit_exponent = signs[..., 1] * exponent - self.mantissa_digits + 1
+        signed = (signs[..., 0] * mantissa).double()
+        return scale(signed, int(self.base), unit_exponent)

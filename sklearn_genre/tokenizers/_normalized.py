@@ -1,0 +1,160 @@
+"""Fixed-point digits of a number within the training range."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from sklearn_genre.tokenizers._base import Tokenizer
+from sklearn_genre.tokenizers._digits import (
+    check_base,
+    check_n_digits,
+    from_digits,
+    to_digits,
+)
+
+ROUNDINGS = ("endpoint", "midpoint", "floor", "round")
+
+
+class NormalizedTokenizer(Tokenizer):
+    """Write a number as digits of its place within the training range.
+
+    The training range is cut into ``K = base**length`` numbers. Their index, written
+    in `base` with the most significant digit first, is the token string, so strings
+    sort like numbers, and the token id is the digit. Numbers outside the training
+    range go to its nearest end. If all training targets are equal, every number is
+    written as zeros and every string means that target.
+
+    Parameters
+    ----------
+    base : int, default=2
+        Number of digits to choose from, 2 to 36. A small base makes each choice easy;
+        a large one makes strings short.
+    length : int, default=8
+        Digits per number; ``base**length`` must stay below 2**53. Raise it for
+        heavy-tailed targets, where few numbers would share the bulk of the data.
+    rounding : {"endpoint", "midpoint", "floor", "round"}, default="endpoint"
+        Which number an index means, with ``u`` from 0 to 1 along the training range:
+
+        - "endpoint": index ``round(u * (K - 1))``, number ``k / (K - 1)``. Both ends
+          of the training range are exact, the error at most half a step.
+        - "midpoint": index ``floor(u * K)``, number ``(k + 1/2) / K``. Cells of equal
+          width, the error at most half a cell; the ends are never predicted.
+        - "floor": index ``floor(u * K)``, number ``k / K``, as in RegressLM: half a
+          cell too low on average. For comparison only.
+        - "round": index ``round(u * K)``, at most ``K - 1``, number ``k / K``, as in
+          GenRe: the top half cell is pulled down. For comparison only.
+
+    Attributes
+    ----------
+    low_ : float
+        Smallest number seen by `fit`.
+    high_ : float
+        Largest number seen by `fit`.
+
+    References
+    ----------
+    Song and Bahri, "Decoding-based Regression", arXiv:2501.19383.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.tokenizers import NormalizedTokenizer
+    >>> tokenizer = NormalizedTokenizer(base=2, length=3).fit([0.0, 7.0])
+    >>> tokens = tokenizer.encode(torch.tensor([0.0, 5.2, 99.0]))
+    >>> tokens.tolist()
+    [[0, 0, 0], [1, 0, 1], [1, 1, 1]]
+    >>> tokenizer.decode(tokens).tolist()
+    [0.0, 5.0, 7.0]
+    """
+
+    length: int = 0  # the parameter, stored by __init__, stands for the property
+
+    def __init__(
+        self, base: int = 2, length: int = 8, rounding: str = "endpoint"
+    ) -> None:
+        self.base = base
+        self.length = length
+        self.rounding = rounding
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of token ids: the base."""
+        return self.base
+
+    @property
+    def allowed_tokens(self) -> Tensor:
+        """Every digit at every position."""
+        return torch.ones(self.length, self.base, dtype=torch.bool)
+
+    @property
+    def digit_values(self) -> Tensor:
+        """The token ids themselves."""
+        return torch.arange(self.base, dtype=torch.float64).repeat(self.length, 1)
+
+    def _check_parameters(self) -> None:
+        check_base(self.base)
+        check_n_digits(self.length, "length", self.base)
+        if self.rounding not in ROUNDINGS:
+            raise ValueError(
+                f"rounding must be one of {list(ROUNDINGS)}, got {self.rounding!r}."
+            )
+
+    def _encode(self, values: Tensor) -> Tensor:
+        size = self._size
+        if self.low_ == self.high_:
+            index = torch.zeros_like(values)
+        elif self.rounding in ("endpoint", "round"):
+            steps = to_unit(values, self.low_, self.high_) * self._n_steps
+            index = steps.round().clamp(max=size - 1)
+        else:
+            index = cell_index(values, self.low_, self.high_, size)
+        return to_digits(index.long(), self.base, self.length)
+
+    def _decode(self, tokens: Tensor) -> Tensor:
+        index = from_digits(tokens, self.base).to(torch.float64)  # (...)
+        if self.rounding == "midpoint":
+            index = index + 0.5
+        return from_unit(index / self._n_steps, self.low_, self.high_)
+
+    @property
+    def _size(self) -> int:
+        """How many numbers there are."""
+        return int(self.base) ** int(self.length)
+
+    @property
+    def _n_steps(self) -> int:
+        """How many steps between neighbouring numbers the training range has."""
+        return self._size - (self.rounding == "endpoint")
+
+
+def to_unit(values: Tensor, low: float, high: float) -> Tensor:
+    """Place of values in the range low < high, from 0 to 1, clipped."""
+    scale = _safe_scale(low, high)
+    width = high * scale - low * scale
+    return (values.clamp(low, high) * scale - low * scale) / width
+
+
+def from_unit(fractions: Tensor, low: float, high: float) -> Tensor:
+    """Numbers at fractions of a range; monotone, exact at 0 and 1."""
+    scale = _safe_scale(low, high)
+    width = high * scale - low * scale
+    inside = (low * scale + fractions * width) / scale
+    return torch.where(fractions >= 1, high, inside.clamp(low, high))
+
+
+def cell_index(values: Tensor, low: float, high: float, size: int) -> Tensor:
+    """Last k with low + (high - low) * k / size <= value, from 0 to size - 1.
+
+    The floor of a floating product may miss by one cell at an edge, so both
+    neighbouring edges are compared with the value itself.
+    """
+    guess = (to_unit(values, low, high) * size).floor()
+    too_low = from_unit((guess + 1) / size, low, high) <= values
+    too_high = from_unit(guess / size, low, high) > values
+    return (guess + too_low.double() - too_high.double()).clamp(0, size - 1)
+
+
+def _safe_scale(low: float, high: float) -> float:
+    """Power of two that keeps the width of the range a float64."""
+    return 1.0 if math.isfinite(high - low) else 0.25

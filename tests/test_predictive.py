@@ -1,0 +1,535 @@
+"""Properties and closed forms of PredictiveDistribution."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import quad
+from scipy.stats import kstest
+
+from sklearn_genre.distributions._predictive import (
+    PredictiveDistribution,
+    cell_edges,
+)
+
+PER_ROW = {
+    "mean": lambda d, y: d.mean(),
+    "var": lambda d, y: d.var(),
+    "std": lambda d, y: d.std(),
+    "median": lambda d, y: d.median(),
+    "mode": lambda d, y: d.mode(),
+    "cdf": lambda d, y: d.cdf(y),
+    "pdf": lambda d, y: d.pdf(y),
+    "logpdf": lambda d, y: d.logpdf(y),
+    "ppf": lambda d, y: d.ppf([0.9, 0.1]),
+    "interval": lambda d, y: d.interval(0.8),
+    "entropy": lambda d, y: d.entropy(),
+    "crps": lambda d, y: d.crps(y),
+    "best_at_k": lambda d, y: d.best_at_k(y, 3),
+    "pmf": lambda d, y: d.pmf(),
+    "clipped": lambda d, y: d.clipped,
+}
+
+
+def random_distribution(n_rows=6, n_values=8, seed=0):
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.normal(size=(n_rows, n_values)), axis=1)
+    pmf = rng.dirichlet(np.ones(n_values), size=n_rows)
+    return PredictiveDistribution(values, pmf, clipped=rng.uniform(size=n_rows))
+
+
+def uniform_law(n_rows=1):
+    """The uniform law on (0, 1), in four cells."""
+    return PredictiveDistribution(
+        [0.125, 0.375, 0.625, 0.875], np.ones((n_rows, 4)), edges=np.linspace(0, 1, 5)
+    )
+
+
+@st.composite
+def distributions(draw):
+    """One row with well resolved cells, at any scale, some without mass."""
+    gaps = draw(st.lists(st.integers(1, 9), min_size=2, max_size=12))
+    masses = draw(
+        st.lists(st.integers(0, 5), min_size=len(gaps), max_size=len(gaps)).filter(any)
+    )
+    scale = 10.0 ** draw(st.integers(-30, 30))
+    values = (np.cumsum(gaps) - draw(st.integers(0, 50))) * scale
+    return PredictiveDistribution(values, [masses])
+
+
+LEVELS = st.lists(
+    st.floats(1e-6, 1 - 1e-6), min_size=2, max_size=8, unique=True
+).filter(lambda q: np.diff(np.sort(q)).min() > 1e-6)
+
+
+# -- cells -------------------------------------------------------------------
+
+
+def test_cells_are_voronoi_cells_with_symmetric_ends():
+    assert_allclose(
+        cell_edges([[0.0, 1, 3], [1, 2, 3]]), [[-0.5, 0.5, 2, 4], [0.5, 1.5, 2.5, 3.5]]
+    )
+
+
+def test_small_cells_beside_large_ones_are_kept():
+    values = np.array([1e-20, 2e-20, 4e-20, 1e10])
+    assert_allclose(cell_edges(values)[:3], [0.5e-20, 1.5e-20, 3e-20], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [5.0],
+        [0.0],
+        [0.0, 0.0, 0.0],
+        [-0.0, 0.0, 1.0],
+        [0.0, 0.0, 1e10],
+        [-1e300, 0.0, 0.0, 0.0, 1e300],
+        [1e300] * 300,
+        [-1e-300] * 300,
+        [5e-324, 5e-324, 1e-323],
+        [1e6 + i * 1e-12 for i in range(50)],
+        [1.0, np.nextafter(1.0, 2.0), 2.0],
+        [-2e307, 2e307],
+    ],
+)
+def test_cells_always_have_finite_positive_width(values):
+    edges = cell_edges(values)
+    assert np.isfinite(edges).all()
+    assert (np.diff(edges) > 0).all()
+    largest = np.abs(values).max()
+    assert_allclose(
+        edges[1:-1], cell_middles(values), atol=1e-12 * (largest or 1) + 1e-320
+    )
+
+
+def cell_middles(values):
+    values = np.asarray(values)
+    return values[:-1] / 2 + values[1:] / 2
+
+
+def test_ties_in_one_row_leave_the_others_alone():
+    rows = np.array([[0.0, 1e-20, 1e10], [1.0, 1.0, 1.0]])
+    edges = cell_edges(rows)
+    assert_array_equal(edges[0], cell_edges(rows[0]))
+    assert_allclose(edges[1], 1.0, atol=1e-14)
+
+
+def test_flat_edges_are_repaired_next_to_where_they_are_flat():
+    given_edges = np.array([0.0, 1.0, 1.0, 1.0, 2.0])
+    edges = PredictiveDistribution(
+        np.arange(4), np.ones((1, 4)), edges=given_edges
+    ).edges
+    assert (np.diff(edges) > 0).all()
+    assert_array_equal(edges[[0, 1, 4]], [0, 1, 2])
+    assert_allclose(edges, given_edges, atol=1e-14)
+
+
+def test_rounding_noise_in_the_order_is_forgiven():
+    below = np.nextafter(1.0, 0.0)
+    dist = PredictiveDistribution([1.0, below, 2.0], np.ones((1, 3)))
+    assert (np.diff(dist.support) >= 0).all()
+    assert_allclose(dist.support, [1, 1, 2], rtol=1e-15)
+
+
+# -- closed forms ------------------------------------------------------------
+
+
+def test_uniform_law():
+    dist = uniform_law(5)
+    y = np.array([-1.0, 0.0, 0.3, 1.0, 2.5])
+    assert_allclose(dist.cdf(y), np.clip(y, 0, 1))
+    assert_allclose(dist.pdf(y), [0, 1, 1, 1, 0])
+    assert_array_equal(dist.logpdf(y), [-np.inf, 0, 0, 0, -np.inf])
+    inside = np.clip(y, 0, 1)
+    expected = (inside**3 + (1 - inside) ** 3) / 3 + np.abs(y - inside)
+    assert_allclose(dist.crps(y), expected)
+    assert_allclose(dist.entropy(), 0, atol=1e-15)
+    assert_allclose(dist.median(), 0.5)
+    assert_allclose(dist.interval(0.9), [[0.05, 0.95]] * 5)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, -1e30, 1e-300, 1e300])
+@pytest.mark.parametrize("n_values", [1, 5])
+def test_point_mass(value, n_values):
+    dist = PredictiveDistribution(np.full(n_values, value), np.ones((1, n_values)))
+    near = {"rtol": 1e-12, "atol": 1e-20 * (value == 0)}
+    assert_array_equal(dist.mean(), value)
+    assert_array_equal(dist.mode(), value)
+    assert_array_equal(dist.var(), 0)
+    assert_allclose(dist.median(), value, **near)
+    assert_allclose(dist.interval(), [[value, value]], **near)
+    assert_allclose(dist.crps(value), 0, atol=1e-12 * abs(value) or 1e-20)
+    assert_allclose(
+        dist.crps(value + 1.0), abs(value + 1.0 - value), atol=1e-12 * abs(value)
+    )
+    assert_array_equal(dist.best_at_k(value, 4), 0)
+    assert np.isfinite(dist.entropy()).all()
+
+
+def test_a_mass_on_one_number_scores_zero_there():
+    dist = PredictiveDistribution(
+        [-1e30, 7.0, 1e30], [[0, 1, 0]], edges=[-2e30, 7 - 1e-12, 7 + 1e-12, 2e30]
+    )
+    assert dist.var() == 0
+    assert_allclose(dist.crps(7.0), 0, atol=1e-12)
+    assert_allclose(dist.crps(9.0), 2.0)
+
+
+def test_two_point_law():
+    dist = PredictiveDistribution([0.0, 1.0], [[1.0, 3.0]])
+    assert_allclose(dist.mean(), 0.75)
+    assert_allclose(dist.var(), 0.1875)
+    assert_allclose(dist.std(), 0.1875**0.5)
+    assert_array_equal(dist.mode(), 1.0)
+    assert_allclose(
+        dist.cdf([[-0.5, 0.0, 0.5, 1.0, 1.5]]), [[0, 0.125, 0.25, 0.625, 1]]
+    )
+    assert_allclose(dist.entropy(), -0.25 * np.log(0.25) - 0.75 * np.log(0.75))
+
+
+def test_mode_ties_go_to_the_highest_density():
+    dist = PredictiveDistribution(
+        [0.0, 1.0, 2.0], [[2, 2, 1], [2, 1, 2], [1, 1, 1]], edges=[-9, 0.5, 1.5, 1.8]
+    )
+    assert_array_equal(dist.mode(), [1.0, 2.0, 2.0])
+
+
+# -- independent computations ------------------------------------------------
+
+
+@pytest.mark.parametrize("y", [-5.0, -0.4, 0.0, 1.1, 6.0])
+def test_crps_is_the_integral(y):
+    dist = random_distribution(n_rows=2)
+    for row, score in zip(dist, dist.crps(y), strict=True):
+        ends = np.r_[row.edges[0, [0, -1]], y]
+        integral, _ = quad(
+            lambda t, row=row: (row.cdf(t)[0] - (t >= y)) ** 2,
+            ends.min(),
+            ends.max(),
+            points=np.r_[row.edges[0], y],
+            limit=100,
+        )
+        assert_allclose(score, integral, rtol=1e-7)
+
+
+def test_crps_is_the_energy_score_of_samples():
+    dist, y = random_distribution(n_rows=3), 0.2
+    x = dist.sample(200_000, random_state=0)
+    a, b = x[:, ::2], x[:, 1::2]
+    energy = np.abs(x - y).mean(axis=1) - np.abs(a - b).mean(axis=1) / 2
+    assert_allclose(dist.crps(y), energy, atol=0.01)
+
+
+def test_entropy_is_the_mean_of_minus_logpdf():
+    dist = random_distribution(n_rows=3)
+    draws = dist.sample(100_000, random_state=0)
+    assert_allclose(dist.entropy(), -dist.logpdf(draws).mean(axis=1), atol=0.02)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_best_at_k_is_the_mean_over_all_draws(k):
+    dist = random_distribution(n_rows=2, n_values=4)
+    y = np.array([0.1, 3.0])
+    expected = [
+        sum(
+            mass[list(draw)].prod() * np.min((values[list(draw)] - truth) ** 2)
+            for draw in itertools.product(range(4), repeat=k)
+        )
+        for values, mass, truth in zip(dist.support, dist.pmf(), y, strict=True)
+    ]
+    assert_allclose(dist.best_at_k(y, k), expected)
+
+
+def test_best_at_k_runs_from_variance_and_bias_to_the_nearest_number():
+    dist, y = random_distribution(), np.linspace(-2, 2, 6)
+    curve = np.stack([dist.best_at_k(y, k) for k in (1, 2, 8, 10**6)])
+    assert_allclose(curve[0], dist.var() + (dist.mean() - y) ** 2)
+    assert (np.diff(curve, axis=0) < 0).all()
+    assert_allclose(
+        curve[-1], np.min((dist.support - y[:, None]) ** 2, axis=1), rtol=1e-6
+    )
+
+
+def test_best_at_k_of_very_many_draws_keeps_all_mass():
+    dist = random_distribution(n_rows=50, n_values=99)
+    y = dist.support[:, 0] - 1.0
+    assert_allclose(dist.best_at_k(y, 10**15), 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(distributions(), LEVELS)
+def test_ppf_inverts_cdf_and_increases(dist, levels):
+    quantiles = dist.ppf(levels)
+    assert_allclose(dist.cdf(quantiles), [levels], rtol=0, atol=1e-9)
+    assert (np.diff(quantiles[0][np.argsort(levels)]) > 0).all()
+    assert_array_equal(dist.ppf(levels[::-1]), quantiles[:, ::-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(distributions(), st.floats(-100, 100), st.floats(0.01, 100))
+def test_scale_moves_through(dist, shift, factor):
+    unit = np.abs(dist.support).max() or 1.0
+    y = shift * unit
+    scaled = PredictiveDistribution(
+        dist.support * factor, dist.pmf(), edges=dist.edges * factor
+    )
+    assert_allclose(scaled.mean(), dist.mean() * factor, atol=1e-12 * unit * factor)
+    assert_allclose(scaled.std(), dist.std() * factor, atol=1e-12 * unit * factor)
+    assert_allclose(scaled.crps(y * factor), dist.crps(y) * factor)
+    assert_allclose(scaled.entropy(), dist.entropy() + np.log(factor), atol=1e-9)
+    assert dist.crps(y) >= 0
+
+
+def test_quantiles_never_cross_in_the_narrowest_cells():
+    dist = PredictiveDistribution([-1.0, 1 / 3, 1 / 3, 1 / 3], np.ones((1, 4)))
+    quantiles = dist.ppf(np.linspace(0.001, 0.999, 9999))
+    assert (np.diff(quantiles) >= 0).all()
+    assert quantiles.max() <= dist.edges[-1]
+
+
+def test_between_two_cells():
+    dist = PredictiveDistribution([0.0, 1.0, 2.0], [[1, 0, 1], [1, 2, 5]])
+    assert_array_equal(dist.median()[0], 0.5)  # the lower end of the gap
+    assert_array_equal(dist.pdf(1.5)[1], 5 / 8)  # an edge belongs to the cell above
+    assert_array_equal(dist.pdf(2.5)[1], 5 / 8)
+
+
+def test_samples_follow_the_law():
+    dist = random_distribution(n_rows=1)
+    draws = dist.sample(5_000, random_state=0)
+    assert kstest(dist.cdf(draws)[0], "uniform").pvalue > 0.01
+    lower, upper = dist.interval(0.9)[0]
+    assert_allclose(np.mean((lower <= draws) & (draws <= upper)), 0.9, atol=0.01)
+
+
+def test_samples_repeat_with_the_seed_and_leave_the_global_generator_alone():
+    dist = random_distribution()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    draws = dist.sample(3, random_state=1)
+    assert draws.shape == (6, 3)
+    assert_array_equal(draws, dist.sample(3, random_state=1))
+    assert (draws != dist.sample(3, random_state=2)).all()
+    assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_a_draw_of_the_lowest_level_has_mass():
+    class Lowest(np.random.RandomState):
+        def uniform(self, low, high, size):
+            return np.full(size, low)
+
+    dist = PredictiveDistribution([0.0, 1.0], [[0, 1]])
+    assert_allclose(dist.sample(random_state=Lowest()), 0.5)
+
+
+# -- arithmetic --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
+def test_extreme_scales_keep_relative_accuracy(scale):
+    dist = random_distribution()
+    scaled = PredictiveDistribution(dist.support * scale, dist.pmf())
+    y = np.linspace(-3, 3, 6)
+    for name in ("mean", "std", "median", "mode"):
+        assert_allclose(getattr(scaled, name)() / scale, getattr(dist, name)())
+    assert_allclose(scaled.crps(y * scale) / scale, dist.crps(y))
+    assert_allclose(scaled.cdf(y * scale), dist.cdf(y))
+    assert_allclose(
+        scaled.logpdf(dist.median() * scale) + np.log(scale), dist.logpdf(dist.median())
+    )
+
+
+def test_a_small_spread_far_from_zero_does_not_cancel():
+    steps, pmf = np.arange(5) * 2.0**-20, np.array([[1, 2, 3, 2, 2]])
+    near, far = (PredictiveDistribution(steps + c, pmf) for c in (0.0, 2.0**30))
+    assert_allclose(far.var(), near.var(), rtol=1e-12)
+    truth = 1.5 * 2.0**-20
+    assert_allclose(far.crps(2.0**30 + truth), near.crps(truth), rtol=1e-12)
+
+
+def test_a_spread_below_the_spacing_is_finite():
+    dist = PredictiveDistribution(1e6 + np.linspace(0, 1e-12, 64), np.ones((2, 64)))
+    for method in PER_ROW.values():
+        assert np.isfinite(method(dist, np.full(2, dist.median()[0]))).all()
+    assert_allclose(dist.mean(), 1e6, rtol=1e-12)
+    assert_allclose(dist.crps(1e6), 0, atol=1e-6)
+
+
+def test_numbers_without_mass_do_not_matter():
+    dist = PredictiveDistribution([-1e300, 1.0, 2.0, 1e300], [[0, 1, 1, 0]])
+    assert_allclose(dist.mean(), 1.5)
+    assert_allclose(dist.var(), 0.25)
+    assert_allclose(dist.best_at_k(1.0, 2), 0.25)
+
+
+def test_masses_are_normalised_at_any_scale():
+    masses = np.array([[1.0, 3.0]])
+    for scale in (1e-300, 1.0, 5e307):
+        dist = PredictiveDistribution([0, 1], masses * scale)
+        assert_allclose(dist.pmf(), [[0.25, 0.75]])
+
+
+# -- shapes and rows ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PER_ROW)
+def test_shared_and_per_row_numbers_agree(name):
+    rng = np.random.default_rng(0)
+    values, pmf, y = np.arange(5.0), rng.dirichlet(np.ones(5), 3), rng.normal(size=3)
+    shared = PredictiveDistribution(values, pmf)
+    per_row = PredictiveDistribution(np.tile(values, (3, 1)), pmf)
+    assert_array_equal(PER_ROW[name](shared, y), PER_ROW[name](per_row, y))
+
+
+@pytest.mark.parametrize("name", PER_ROW)
+def test_memory_order_does_not_matter(name):
+    dist, y = random_distribution(n_rows=50, n_values=99), np.linspace(-1, 1, 50)
+    rows, columns = (
+        PredictiveDistribution(
+            np.array(dist.support, order=order),
+            np.array(dist.pmf(), order=order),
+            edges=np.array(dist.edges, order=order),
+        )
+        for order in "CF"
+    )
+    assert_array_equal(PER_ROW[name](columns, y), PER_ROW[name](rows, y))
+
+
+@pytest.mark.parametrize("name", PER_ROW)
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(
+    "index", [slice(1, 4), [5, 0, 0], np.arange(6) % 2 == 0, slice(None, None, -1)]
+)
+def test_rows_do_not_depend_on_their_neighbours(name, shared, index):
+    dist, y = random_distribution(), np.linspace(-1, 1, 6)
+    if shared:
+        dist = PredictiveDistribution(dist.support[0], dist.pmf(), clipped=dist.clipped)
+    method = PER_ROW[name]
+    assert_array_equal(method(dist[index], y[index]), method(dist, y)[index])
+
+
+def test_an_integer_gives_one_row():
+    dist = random_distribution()
+    assert len(dist[-1]) == 1
+    assert_array_equal(dist[-1].mean(), dist.mean()[-1:])
+    assert [row.mean()[0] for row in dist] == list(dist.mean())
+    assert len(dist[[]]) == 0
+    assert dist[[]].interval().shape == (0, 2)
+
+
+@pytest.mark.parametrize("method", ["cdf", "pdf", "logpdf"])
+def test_shapes_of_y(method):
+    evaluate = getattr(random_distribution(n_rows=3), method)
+    y = np.array([[0.0, 0.5], [0.1, 0.6], [0.2, 0.7]])
+    assert_array_equal(evaluate(y)[:, 1], evaluate(y[:, 1]))
+    assert_array_equal(evaluate(0.3), evaluate([0.3] * 3))
+
+
+def test_shapes_of_q():
+    dist = random_distribution(n_rows=3)
+    assert_array_equal(dist.ppf(0.2), dist.ppf([0.7, 0.2])[:, 1])
+    levels = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
+    assert_array_equal(dist.ppf(levels)[1], dist[1].ppf([0.3, 0.4])[0])
+
+
+def test_infinite_y_is_beyond_all_cells():
+    dist = random_distribution(n_rows=50, n_values=99)
+    assert_array_equal(dist.cdf([[-np.inf, np.inf]] * 50), [[0, 1]] * 50)
+    assert_array_equal(dist.logpdf(np.inf), -np.inf)
+
+
+def test_what_it_holds():
+    dist = PredictiveDistribution([1, 2], [[1, 1]])
+    assert repr(dist) == "PredictiveDistribution(n_rows=1, n_values=2)"
+    assert_array_equal(dist.support, [1, 2])
+    assert_array_equal(dist.edges, [0.5, 1.5, 2.5])
+    assert_array_equal(dist.clipped, [0])
+
+
+@pytest.mark.parametrize("name", PER_ROW)
+def test_pickling_keeps_everything(name):
+    dist, y = random_distribution(), np.zeros(6)
+    loaded = pickle.loads(pickle.dumps(dist))
+    assert_array_equal(PER_ROW[name](loaded, y), PER_ROW[name](dist, y))
+
+
+# -- errors ------------------------------------------------------------------
+
+ONES = np.ones((2, 3))
+NUMBERS = [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"values": NUMBERS, "pmf": [1, 1, 1]}, r"pmf must have shape .* \(3,\)"),
+        ({"values": NUMBERS, "pmf": np.ones((2, 0))}, r"pmf must have shape"),
+        ({"values": NUMBERS, "pmf": [[1, -0.5, 1]]}, "-0.5 in row 0"),
+        ({"values": NUMBERS, "pmf": [[1, 1, 1], [1, np.nan, 1]]}, "nan in row 1"),
+        ({"values": NUMBERS, "pmf": [[1, np.inf, 1]]}, "got inf"),
+        ({"values": NUMBERS, "pmf": [[1, 1, 1], [0, 0, 0]]}, "row 1 is all zero"),
+        ({"values": [0, 1], "pmf": ONES}, r"values must have shape .* \(2,\)"),
+        ({"values": np.ones((3, 3)), "pmf": ONES}, r"values must have shape"),
+        ({"values": 1.0, "pmf": ONES}, "at least one number"),
+        ({"values": [0, np.nan, 1], "pmf": ONES}, "values must be finite.*nan"),
+        ({"values": [0, 1, 1e308], "pmf": ONES}, r"values must be finite.*1e\+308"),
+        ({"values": [0, 2, 1], "pmf": ONES}, "non-decreasing.* 2.0 before 1.0"),
+        ({"values": NUMBERS, "pmf": ONES, "edges": NUMBERS}, "edges must have shape"),
+        (
+            {"values": NUMBERS, "pmf": ONES, "edges": [0, 3, 1, 2]},
+            "edges must be non-decr",
+        ),
+        ({"values": NUMBERS, "pmf": ONES, "clipped": [0.1]}, "clipped must have shape"),
+        ({"values": NUMBERS, "pmf": ONES, "clipped": [0.1, 1.5]}, "got 1.5"),
+        ({"values": NUMBERS, "pmf": ONES, "clipped": [0.1, np.nan]}, "got nan"),
+    ],
+)
+def test_bad_construction(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PredictiveDistribution(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda d: d.ppf(0.0), "got 0.0"),
+        (lambda d: d.ppf([0.5, 1.0]), "got 1.0"),
+        (lambda d: d.ppf(np.nan), "got nan"),
+        (lambda d: d.ppf(np.full((3, 2), 0.5)), r"shape \(3, 2\)"),
+        (lambda d: d.interval(1.0), "coverage == 1.0"),
+        (lambda d: d.interval(0), "coverage == 0"),
+        (lambda d: d.interval(np.nan), "got nan"),
+        (lambda d: d.cdf([0.0, np.nan]), "y contains NaN"),
+        (lambda d: d.cdf([0.0, 0.0, 0.0]), r"got shape \(3,\)"),
+        (lambda d: d.logpdf(np.zeros((2, 2, 2))), r"got shape \(2, 2, 2\)"),
+        (lambda d: d.crps(np.nan), "y contains NaN"),
+        (lambda d: d.crps([0.0, -np.inf]), "got -inf"),
+        (lambda d: d.best_at_k(1e308, 2), r"got 1e\+308"),
+        (lambda d: d.crps(np.zeros((2, 2))), r"got shape \(2, 2\)"),
+        (lambda d: d.best_at_k(0.0, 0), "k == 0"),
+        (lambda d: d.sample(0), "n_samples == 0"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(PredictiveDistribution(NUMBERS, ONES))
+
+
+@pytest.mark.parametrize(
+    "call", [lambda d: d.interval("wide"), lambda d: d.best_at_k(0.0, 1.5)]
+)
+def test_bad_types(call):
+    with pytest.raises(TypeError, match="must be an instance of"):
+        call(PredictiveDistribution(NUMBERS, ONES))
+
+
+@pytest.mark.parametrize(
+    "index", [2, -3, [0, 5], [True, False, True], (0, 1), [[0, 1]], None, 0.5]
+)
+def test_rows_that_do_not_exist(index):
+    with pytest.raises(IndexError):
+        PredictiveDistribution(NUMBERS, ONES)[index]

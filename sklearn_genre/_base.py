@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -52,9 +52,9 @@ from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Rows that pass through the network together while predicting. The shape is always the
 # same, padded if need be, so that a prediction does not depend on its neighbours.
-BLOCK = 128
+BLOCK = 64
 # Rows whose distributions exist at once while predicting.
-CHUNK = 8 * BLOCK
+CHUNK = 16 * BLOCK
 # Fewest training rows of which early_stopping="auto" sets a part aside.
 MIN_ROWS_TO_SPLIT = 40
 
@@ -87,7 +87,7 @@ class BaseDistributionRegressor(
     A subclass writes ``__init__`` and :meth:`_stages`.
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
         "encoder": [StrOptions(set(ENCODERS)), callable],
         "decoder": [StrOptions(set(DECODERS)), callable],
@@ -244,7 +244,9 @@ class BaseDistributionRegressor(
             )
         if output_type == "quantiles":
             default = (0.05, 0.25, 0.5, 0.75, 0.95)
-            return self.predict_quantiles(X, default if quantiles is None else quantiles)
+            return self.predict_quantiles(
+                X, default if quantiles is None else quantiles
+            )
         if output_type == "distribution":
             return self.predict_distribution(X)
         if output_type == "greedy":
@@ -410,9 +412,7 @@ class BaseDistributionRegressor(
         order = random.permutation(n_samples)
         return rows.take(order[n_validation:]), rows.take(order[:n_validation])
 
-    def _train(
-        self, stages: list[Stage], rows: Rows, validation: Rows | None
-    ) -> None:
+    def _train(self, stages: list[Stage], rows: Rows, validation: Rows | None) -> None:
         """Run the stages and keep their histories."""
         data = TrainingData(
             self._encode(rows.X),
@@ -514,7 +514,9 @@ class BaseDistributionRegressor(
             *((dist.atoms(), n) for dist, n in self._blocks(encoded)), strict=True
         )
         columns = [
-            torch.cat([column[:n] for column, n in zip(column_parts, sizes, strict=True)])
+            torch.cat(
+                [column[:n] for column, n in zip(column_parts, sizes, strict=True)]
+            )
             if column_parts[0].ndim and len(column_parts[0]) == BLOCK
             else column_parts[0]
             for column_parts in zip(*parts, strict=True)
@@ -524,9 +526,7 @@ class BaseDistributionRegressor(
     @torch.inference_mode()
     def _greedy(self, encoded: Tensor) -> NDArray[np.float64]:
         """Return the greedy number of encoded rows, in the units of y."""
-        numbers = [
-            dist.numbers(dist.greedy())[:n] for dist, n in self._blocks(encoded)
-        ]
+        numbers = [dist.numbers(dist.greedy())[:n] for dist, n in self._blocks(encoded)]
         return self.target_scaler_.inverse_transform(torch.cat(numbers).cpu().numpy())
 
     def _law(self, atoms: Atoms) -> PredictiveDistribution:
@@ -549,7 +549,8 @@ class BaseDistributionRegressor(
         state = dict(super().__getstate__())
         if (network := state.pop("_network", None)) is not None:
             state["_weights"] = {
-                name: value.cpu().numpy() for name, value in network.state_dict().items()
+                name: value.cpu().numpy()
+                for name, value in network.state_dict().items()
             }
         return state
 

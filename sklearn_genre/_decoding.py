@@ -1,7 +1,7 @@
 """Cross-entropy on digits, then a reward for the whole number."""
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn_genre._base import (
     BaseDistributionRegressor,
@@ -125,7 +125,7 @@ class DecodingRegressor(BaseDistributionRegressor):
     >>> from sklearn.datasets import make_regression
     >>> from sklearn_genre import DecodingRegressor
     >>> X, y = make_regression(300, 5, noise=10.0, random_state=0)
-    >>> model = DecodingRegressor(pretraining_epochs=20, fine_tuning=None, random_state=0)
+    >>> model = DecodingRegressor(fine_tuning=None, random_state=0)
     >>> model.fit(X, y).predict(X[:2]).shape
     (2,)
     >>> model.predict_interval(X[:2], coverage=0.8).shape
@@ -134,7 +134,7 @@ class DecodingRegressor(BaseDistributionRegressor):
     PredictiveDistribution(n_rows=300, n_values=256)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseDistributionRegressor._parameter_constraints,
         "pretraining": [StrOptions(set(LOSSES)), Objective],
         "fine_tuning": [StrOptions(set(OBJECTIVES)), Objective, None],

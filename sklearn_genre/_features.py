@@ -30,17 +30,18 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
     ValueError
         If indices, names or the length of a mask do not fit ``X``.
     """
-    n_features = np.shape(X)[1] if np.ndim(X) > 1 else 0
     names = None
     if nw.dependencies.is_into_dataframe(X):
         frame = nw.from_native(X)
-        n_features, names = len(frame.columns), list(frame.columns)
-    if isinstance(categorical_features, str):
-        if names is None:
-            return np.zeros(n_features, dtype=bool)
-        kinds = (nw.String, nw.Categorical, nw.Enum)
-        return np.array([dtype in kinds for dtype in frame.schema.dtypes()])
+        names = list(frame.columns)
+        if isinstance(categorical_features, str):
+            kinds = (nw.String, nw.Categorical, nw.Enum)
+            return np.array([dtype in kinds for dtype in frame.schema.dtypes()])
+    shape = np.asarray(X).shape if names is None else (0, len(names))
+    n_features = shape[1] if len(shape) > 1 else 0
     mask = np.zeros(n_features, dtype=bool)
+    if isinstance(categorical_features, str):
+        return mask
     columns = np.asarray([] if categorical_features is None else categorical_features)
     if columns.size == 0:
         return mask

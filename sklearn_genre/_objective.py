@@ -24,13 +24,15 @@ class Objective(BaseEstimator, ABC):
         Gradient steps taken on each prepared batch.
     uses_dropout : bool
         Whether the network is in training mode while the loss is computed.
-    needs_reference : bool
-        Whether :meth:`prepare` wants the distribution at the start of the stage.
     """
 
     n_updates: int = 1
     uses_dropout: bool = True
-    needs_reference: bool = False
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether :meth:`prepare` wants the distribution at the start of the stage."""
+        return False
 
     def check(self, tokenizer: Any) -> None:
         """Raise ``ValueError`` if the options are wrong or unfit for the tokenizer."""

@@ -70,11 +70,11 @@ class TensorBatches:
         return math.ceil(len(self.dataset.y) / self.batch_size)
 
 
-class StopStage(Exception):  # noqa: N818
+class StopStage(Exception):
     """Ends a stage early; not an error."""
 
 
-class NotFinite(Exception):  # noqa: N818
+class NotFinite(Exception):
     """A loss, a gradient or a validation score is not finite."""
 
 
@@ -165,7 +165,9 @@ class Engine(NeuralNet):
         """Report the mean training loss of the epoch."""
         batches = self.history[-1]["batches"]
         losses = sum(row["train_loss"] * row["train_batch_size"] for row in batches)
-        self.on_epoch({"epoch": len(self.history), "train_loss": losses / len(self.data.y)})
+        self.on_epoch(
+            {"epoch": len(self.history), "train_loss": losses / len(self.data.y)}
+        )
 
 
 def schedule(step: int, total: int) -> float:
@@ -224,22 +226,22 @@ class Selection:
 
     def record(self, row: Row) -> None:
         """Score the network, add a row, keep the state if it is the best."""
-        scores = self.validate() if self.validate else dict.fromkeys(VALIDATION)
+        scores: Row = self.validate() if self.validate else dict.fromkeys(VALIDATION)
         now = time.perf_counter()
         row = {"stage": self.stage.name, **row, **scores, "seconds": now - self.clock}
         self.clock = now
-        score = scores[self.scoring]
-        if score is not None and not math.isfinite(score):
+        score = scores[self.scoring] if self.validate else -float(row["epoch"])
+        if not math.isfinite(score):
             raise NotFinite
         self.rows.append(row)
-        if score is None or score < self.best_score:
+        if score < self.best_score:
             self.best_row, self.best_score = row, score
             self._keep()
+        waited = row["epoch"] - self.best_row["epoch"]
         if row["epoch"] and self.monitor(row):
             raise StopStage
-        if score is not None and self.patience is not None:
-            if row["epoch"] - self.best_row["epoch"] >= self.patience:
-                raise StopStage
+        if self.patience is not None and waited >= self.patience:
+            raise StopStage
 
     def restore(self) -> None:
         """Put the best state back."""

@@ -112,7 +112,7 @@ class TokenDistribution:
         return self._log_softmax(self.decoder(self.context, tokens))
 
     def token_log_probs(self, tokens: Tensor) -> Tensor:
-        """Return the log-probability of each token given those before, as ``tokens``."""
+        """Return the log-probability of each token given those before it."""
         return self.log_probs(tokens).gather(-1, tokens[..., None])[..., 0]
 
     def log_prob(self, y: Tensor) -> Tensor:

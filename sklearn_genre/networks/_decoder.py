@@ -35,6 +35,8 @@ class DigitDecoder(nn.Module, ABC):
         Tokens that may stand at each position.
     """
 
+    penalty: Tensor | None
+
     def __init__(self, width: int, allowed_tokens: Tensor) -> None:
         super().__init__()
         self.width = width
@@ -101,9 +103,9 @@ class DigitDecoder(nn.Module, ABC):
         log_probs = context.new_zeros(len(context), 1)
         for position, choices in enumerate(self.choices):
             if position:
-                previous = torch.tensor(self.choices[position - 1], device=logits.device)
-                n_parents = log_probs.shape[1] // len(previous)
-                logits, cache = self.step(cache, previous.repeat(n_parents)[None])
+                last = torch.tensor(self.choices[position - 1], device=logits.device)
+                tokens = last.repeat(log_probs.shape[1] // len(last))
+                logits, cache = self.step(cache, tokens[None])
             log_probs = extend(log_probs, logits[..., choices] / temperature)
         return log_probs
 

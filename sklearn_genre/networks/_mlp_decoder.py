@@ -22,9 +22,9 @@ class _Cache(NamedTuple):
 
 
 class MLPDecoder(DigitDecoder):
-    r"""One hidden layer that reads the context under a scale and a shift by the prefix.
+    r"""One hidden layer that reads the context, scaled and shifted by the prefix.
 
-    .. math:: \text{logits}_t = V \operatorname{relu}\bigl(W c \odot (1 + s_t) + b_t\bigr),
+    .. math:: \text{logits}_t = V \operatorname{relu}(W c \odot (1 + s_t) + b_t),
         \qquad (s_t, b_t) = p_t + \sum_{u<t} e_{u, a_u}
 
     The prefix embedding is a sum over positions of one embedding per digit: shifts can

@@ -51,8 +51,8 @@ class _Block(nn.Module):
         batch, lanes, heads, size = q.shape
         scores = []
         for key, _ in past:  # a key of an ancestor serves all its descendants
-            branched = q.view(batch, key.shape[1], -1, heads, size)
-            scores.append((branched * key[:, :, None]).sum(-1).view(batch, lanes, heads))
+            branched = q.view(batch, key.shape[1], -1, heads, size) * key[:, :, None]
+            scores.append(branched.sum(-1).view(batch, lanes, heads))
         weights = (torch.stack(scores) * size**-0.5).softmax(0)
         attended = torch.zeros_like(q)
         for weight, (_, value) in zip(weights, past, strict=True):
@@ -146,10 +146,9 @@ class TransformerDecoder(DigitDecoder):
         x = x.expand(len(cache.contexts), -1, -1)  # (batch, lanes, hidden_size)
         past = []
         for layer, block in enumerate(self.blocks):
-            x, layer_past = block.step(
-                x, cache.contexts[:, :, layer], cache.past[layer]
-            )
-            past.append(layer_past)
+            assert isinstance(block, _Block)
+            x, keys = block.step(x, cache.contexts[:, :, layer], cache.past[layer])
+            past.append(keys)
         return self.mask(self.out(x), position), _Cache(cache.contexts, past)
 
     def _contexts(self, context: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """A shared MLP on context and prefix."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -8,9 +9,12 @@ from torch.nn import functional
 
 from sklearn_genre.networks._decoder import DigitDecoder, extend
 
-# Activations of the digit tree that are computed at a time while predicting: few enough
-# to stay in the processor's cache.
+# Activations of the digit tree that a processor computes at a time: few enough to stay
+# in its cache.
 CHUNK = 2**18
+# Visiting one prefix of a string costs about as much as this many in the whole tree,
+# where the embedding of a prefix is shared by all rows.
+VISIT_COST = 3
 
 
 class _Cache(NamedTuple):
@@ -52,17 +56,19 @@ class MLPDecoder(DigitDecoder):
             torch.empty(self.length, self.vocab_size, 2 * hidden_size)
         )
         self.out = nn.Linear(hidden_size, self.vocab_size)
+        sizes = [len(choices) for choices in self.choices]
+        self.n_prefixes = sum(math.prod(sizes[:t]) for t in range(self.length))
         nn.init.normal_(self.positions, std=0.3)
         nn.init.normal_(self.digits, std=0.3)
 
     def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the teacher-forced logits, (n, batch, length, vocab_size)."""
-        offsets = torch.arange(self.length - 1, device=tokens.device) * self.vocab_size
-        digits = functional.embedding(
-            tokens[..., :-1] + offsets, self.digits.flatten(0, 1)
-        )  # (n, batch, length - 1, 2 * hidden_size)
-        prefix = functional.pad(digits.cumsum(-2), (0, 0, 1, 0)) + self.positions
-        return self.mask(self._logits(self.context(context)[:, None], prefix))
+        if VISIT_COST * len(tokens) * self.length >= self.n_prefixes:
+            rows = torch.arange(len(context), device=context.device)[:, None]
+            logits = self._tree_logits(context)[rows, self._prefix_index(tokens)]
+        else:
+            logits = self._logits(self.context(context)[:, None], self._prefix(tokens))
+        return self.mask(logits)
 
     def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
         """Return the logits of the first token and the cache."""
@@ -78,16 +84,14 @@ class MLPDecoder(DigitDecoder):
 
     def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the log-probability of every string, all prefixes in one product."""
-        prefix = self._tree_prefixes()  # (n_prefixes, 2 * hidden_size)
-        projected = self.context(context)[:, None]  # (batch, 1, hidden_size)
-        rows = max(1, CHUNK // (len(prefix) * self.hidden_size))
-        if torch.is_grad_enabled() or context.is_cuda:
-            rows = len(context)
-        chunks = [
-            self._tree_log_probs(part, prefix, temperature)
-            for part in projected.split(rows)
-        ]
-        return torch.cat(chunks)
+        logits = self._tree_logits(context) / temperature
+        log_probs = logits.new_zeros(len(logits), 1)
+        for choices in self.choices:
+            level, logits = logits.tensor_split([log_probs.shape[1]], dim=1)
+            if len(choices) < self.vocab_size:
+                level = level[..., choices]
+            log_probs = extend(log_probs, level)
+        return log_probs
 
     def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:
         """Return the logits at the position of the cache, and the cache."""
@@ -98,26 +102,38 @@ class MLPDecoder(DigitDecoder):
     def _logits(self, projected: Tensor, prefix: Tensor) -> Tensor:
         """Return logits from a projected context and the prefix embeddings."""
         scale, shift = prefix.chunk(2, -1)
-        return self.out(torch.addcmul(shift, projected, 1 + scale).relu())
+        return self.out(torch.addcmul(shift, projected, 1 + scale).relu_())
 
-    def _tree_prefixes(self) -> Tensor:
-        """Return the embeddings of every prefix, level after level."""
+    def _prefix(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings of the prefixes of strings, (..., 2 * hidden_size)."""
+        offsets = torch.arange(self.length - 1, device=tokens.device) * self.vocab_size
+        digits = functional.embedding(
+            tokens[..., :-1] + offsets, self.digits.flatten(0, 1)
+        )  # (..., length - 1, 2 * hidden_size)
+        return functional.pad(digits.cumsum(-2), (0, 0, 1, 0)) + self.positions
+
+    def _tree_logits(self, context: Tensor) -> Tensor:
+        """Return the logits after every prefix, (batch, n_prefixes, vocab_size)."""
         level = self.digits.new_zeros(1, 2 * self.hidden_size)
         levels = []
         for position, choices in enumerate(self.choices):
             levels.append(level + self.positions[position])
             level = (level[:, None] + self.digits[position, choices]).flatten(0, 1)
-        return torch.cat(levels)
+        prefix = torch.cat(levels)  # (n_prefixes, 2 * hidden_size)
+        projected = self.context(context)[:, None]  # (batch, 1, hidden_size)
+        rows = max(1, CHUNK // (self.n_prefixes * self.hidden_size))
+        if context.is_cuda:
+            rows = len(context)
+        return torch.cat([self._logits(part, prefix) for part in projected.split(rows)])
 
-    def _tree_log_probs(
-        self, projected: Tensor, prefix: Tensor, temperature: float
-    ) -> Tensor:
-        """Return (batch, n_strings) log-probabilities from all prefixes' logits."""
-        logits = self._logits(projected, prefix) / temperature
-        log_probs = projected.new_zeros(len(projected), 1)
-        for choices in self.choices:
-            level, logits = logits.tensor_split([log_probs.shape[1]], dim=1)
-            if len(choices) < self.vocab_size:
-                level = level[..., choices]
-            log_probs = extend(log_probs, level)
-        return log_probs
+    def _prefix_index(self, tokens: Tensor) -> Tensor:
+        """Return the place of each prefix of strings in the order of the tree."""
+        index, above = torch.zeros_like(tokens), 0
+        code = index[..., 0]  # among the prefixes of the same length
+        for position, choices in enumerate(self.choices[:-1]):
+            rank = tokens.new_zeros(self.vocab_size)
+            rank[choices] = torch.arange(len(choices), device=tokens.device)
+            code = code * len(choices) + rank[tokens[..., position]]
+            above += math.prod(map(len, self.choices[:position]))
+            index[..., position + 1] = above + code
+        return index

@@ -45,19 +45,22 @@ class _Block(nn.Module):
     def step(
         self, x: Tensor, context: Tensor, past: list[tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Map the newest token of each lane, (batch, lanes, hidden_size)."""
+        """Map the newest token of each lane, (batch, lanes, hidden_size).
+
+        Where rows share their tokens and no context has come in yet, the batch of
+        ``x``, and of keys and values, is one.
+        """
         q, k, v = self._heads(x)  # (batch, lanes, h, d)
         past = [*past, (k, v)]
-        batch, lanes, heads, size = q.shape
         scores = []
         for key, _ in past:  # a key of an ancestor serves all its descendants
-            branched = q.view(batch, key.shape[1], -1, heads, size) * key[:, :, None]
-            scores.append(branched.sum(-1).view(batch, lanes, heads))
-        weights = (torch.stack(scores) * size**-0.5).softmax(0)
-        attended = torch.zeros_like(q)
-        for weight, (_, value) in zip(weights, past, strict=True):
-            branched = weight.view(batch, value.shape[1], -1, heads, 1)
-            attended = attended + (branched * value[:, :, None]).view(q.shape)
+            branched = q.unflatten(1, (key.shape[1], -1)) * key[:, :, None]
+            scores.append(branched.sum(-1).flatten(1, 2))  # (batch, lanes, h)
+        weights = (torch.stack(scores) * q.shape[-1] ** -0.5).softmax(0)
+        attended = torch.zeros((), dtype=q.dtype, device=q.device)
+        for weight, (_, value) in zip(weights[..., None], past, strict=True):
+            branched = weight.unflatten(1, (value.shape[1], -1)) * value[:, :, None]
+            attended = attended + branched.flatten(1, 2)
         return self._finish(x, attended, context), past
 
     def _heads(self, x: Tensor) -> list[Tensor]:
@@ -142,8 +145,7 @@ class TransformerDecoder(DigitDecoder):
     def step(self, cache: _Cache, tokens: Tensor) -> tuple[Tensor, _Cache]:
         """Append a token to each lane and return the logits of the next."""
         position = len(cache.past[0])
-        x = self.tokens(tokens) + self.positions[position]
-        x = x.expand(len(cache.contexts), -1, -1)  # (batch, lanes, hidden_size)
+        x = self.tokens(tokens) + self.positions[position]  # (batch, lanes, hidden)
         past = []
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, _Block)

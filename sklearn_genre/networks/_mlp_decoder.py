@@ -28,7 +28,7 @@ class _Cache(NamedTuple):
 class MLPDecoder(DigitDecoder):
     r"""One hidden layer that reads the context, scaled and shifted by the prefix.
 
-    .. math:: \text{logits}_t = V \operatorname{relu}(W c \odot (1 + s_t) + b_t),
+    .. math:: \text{logits}_t = V \operatorname{relu}(W c \odot s_t + b_t),
         \qquad (s_t, b_t) = p_t + \sum_{u<t} e_{u, a_u}
 
     The prefix embedding is a sum over positions of one embedding per digit: shifts can
@@ -59,6 +59,8 @@ class MLPDecoder(DigitDecoder):
         sizes = [len(choices) for choices in self.choices]
         self.n_prefixes = sum(math.prod(sizes[:t]) for t in range(self.length))
         nn.init.normal_(self.positions, std=0.3)
+        with torch.no_grad():
+            self.positions[:, :hidden_size] += 1  # scales start near one
         nn.init.normal_(self.digits, std=0.3)
 
     def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
@@ -72,15 +74,18 @@ class MLPDecoder(DigitDecoder):
 
     def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
         """Return the logits of the first token and the cache."""
-        prefix = context.new_zeros(1, 1, 2 * self.hidden_size)
-        return self._next(_Cache(self.context(context)[:, None], prefix, 0))
+        projected = self.context(context)[:, None]
+        return self._next(_Cache(projected, self.positions[:1][None], 0))
 
     def step(self, cache: _Cache, tokens: Tensor) -> tuple[Tensor, _Cache]:
         """Append a token to each lane and return the logits of the next."""
-        branches = tokens.shape[1] // cache.prefix.shape[1]
-        digits = functional.embedding(tokens, self.digits[cache.position])
-        prefix = cache.prefix.repeat_interleave(branches, 1) + digits
-        return self._next(_Cache(cache.context, prefix, cache.position + 1))
+        last, position = cache.position, cache.position + 1
+        move = self.digits[last] + self.positions[position] - self.positions[last]
+        prefix = cache.prefix
+        if tokens.shape[1] > prefix.shape[1] > 1:
+            prefix = prefix.repeat_interleave(tokens.shape[1] // prefix.shape[1], 1)
+        prefix = prefix + functional.embedding(tokens, move)
+        return self._next(_Cache(cache.context, prefix, position))
 
     def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the log-probability of every string, all prefixes in one product."""
@@ -95,14 +100,13 @@ class MLPDecoder(DigitDecoder):
 
     def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:
         """Return the logits at the position of the cache, and the cache."""
-        prefix = cache.prefix + self.positions[cache.position]
-        logits = self._logits(cache.context, prefix)
+        logits = self._logits(cache.context, cache.prefix)
         return self.mask(logits, cache.position), cache
 
     def _logits(self, projected: Tensor, prefix: Tensor) -> Tensor:
         """Return logits from a projected context and the prefix embeddings."""
         scale, shift = prefix.chunk(2, -1)
-        return self.out(torch.addcmul(shift, projected, 1 + scale).relu_())
+        return self.out(torch.addcmul(shift, projected, scale).relu_())
 
     def _prefix(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of the prefixes of strings, (..., 2 * hidden_size)."""

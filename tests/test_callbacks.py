@@ -1,0 +1,224 @@
+"""Scikit-learn's callbacks, and the progress bar of a terminal."""
+
+import io
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.callback import ProgressBar
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_genre import DecodingRegressor
+from sklearn_genre._callbacks import progress_line
+from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.networks import MLPDecoder
+from sklearn_genre.policy_gradients import ReMax
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 2))
+Y = X[:, 0] + 0.1 * RNG.normal(size=60)
+
+
+class Recorder:
+    """Notes every task; stops where it is told to."""
+
+    def __init__(self, stop_at=()):
+        self.stop_at = stop_at
+        self.begun = []
+        self.ended = []
+        self.rows = []
+        self.predictions = []
+        self.calls = []
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(path(context))
+
+    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+        self.ended.append(path(context))
+        if metadata is not None:
+            self.rows.append(metadata)
+        self.predictions.append(fitted_estimator.predict(X))
+        return path(context) in self.stop_at
+
+
+def path(context):
+    """Return the names of the tasks from the fit down, numbered."""
+    names = []
+    while context is not None:
+        names.append((context.task_name, context.task_id))
+        context = context.parent
+    return tuple(reversed(names))
+
+
+def small(**parameters):
+    """Return a regressor that fits in a few hundredths of a second."""
+    defaults = {
+        "encoder": partial(MLPEncoder, hidden_layer_sizes=(16,)),
+        "decoder": partial(MLPDecoder, hidden_size=16),
+        "fine_tuning": ReMax(n_rollouts=4),
+        "pretraining_epochs": 3,
+        "fine_tuning_epochs": 2,
+        "random_state": 0,
+    }
+    return DecodingRegressor(**(defaults | parameters))
+
+
+def fit_with(callback, **parameters):
+    """Return a regressor fitted under a callback."""
+    return small(**parameters).set_callbacks(callback).fit(X, Y)
+
+
+FIT = ("fit", 0)
+PRETRAINING = (FIT, ("pretraining", 0))
+FINE_TUNING = (FIT, ("fine_tuning", 1))
+
+
+def epoch(stage, number):
+    """Return the path of an epoch."""
+    return (*stage, ("epoch", number))
+
+
+def test_tasks_are_fit_stage_epoch():
+    recorder = Recorder()
+    fit_with(recorder)
+    ended = [
+        *[epoch(PRETRAINING, i) for i in range(3)],
+        PRETRAINING,
+        *[epoch(FINE_TUNING, i) for i in range(2)],
+        FINE_TUNING,
+        (FIT,),
+    ]
+    assert recorder.ended == ended
+    assert sorted(recorder.begun) == sorted(ended)
+    assert recorder.begun[0] == (FIT,)
+    assert recorder.calls == ["setup", "teardown"]
+
+
+def test_metadata_is_the_row_of_the_history():
+    recorder = Recorder()
+    model = fit_with(recorder)
+    rows = [row for row in model.history_ if row["epoch"]]
+    assert len(recorder.rows) == len(rows)
+    for seen, row in zip(recorder.rows, rows, strict=True):
+        assert seen.items() <= row.items()
+        assert {"stage", "epoch", "train_loss", "validation_rmse"} <= set(seen)
+
+
+def test_the_estimator_so_far_predicts():
+    recorder = Recorder()
+    model = fit_with(recorder)
+    assert_array_equal(recorder.predictions[-1], model.predict(X))
+    assert (recorder.predictions[0] != recorder.predictions[1]).any()
+    best = model.history_[2]
+    if best["selected"]:
+        assert_array_equal(recorder.predictions[2], recorder.predictions[3])
+
+
+def test_callbacks_do_not_change_the_fit():
+    plain = small().fit(X, Y)
+    assert_array_equal(fit_with(Recorder()).predict(X), plain.predict(X))
+
+
+def test_true_at_the_end_of_an_epoch_stops_the_stage():
+    model = fit_with(Recorder([epoch(PRETRAINING, 1)]))
+    epochs = [(row["stage"], row["epoch"]) for row in model.history_]
+    assert epochs[:3] == [("pretraining", 1), ("pretraining", 2), ("fine_tuning", 0)]
+    assert len(epochs) == 5
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_true_at_the_end_of_a_stage_stops_the_fit():
+    recorder = Recorder([PRETRAINING])
+    model = fit_with(recorder)
+    assert {row["stage"] for row in model.history_} == {"pretraining"}
+    assert recorder.ended[-1] == (FIT,)
+    assert recorder.calls == ["setup", "teardown"]
+
+
+def test_an_error_in_a_callback_comes_through_and_tears_down():
+    class Broken(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("broken callback")
+
+    broken = Broken()
+    with pytest.raises(RuntimeError, match="broken callback"):
+        fit_with(broken)
+    assert broken.calls == ["setup", "teardown"]
+
+
+def test_callbacks_inside_a_pipeline():
+    recorder = Recorder()
+    model = small().set_callbacks(recorder)
+    make_pipeline(StandardScaler(), model).fit(X, Y)
+    assert len(recorder.rows) == 5
+    assert recorder.calls == ["setup", "teardown"]
+
+
+def test_progress_bar_of_scikit_learn(capsys):
+    pytest.importorskip("rich")
+    model = fit_with(ProgressBar())
+    assert np.isfinite(model.predict(X)).all()
+    assert "DecodingRegressor" in capsys.readouterr().out
+
+
+def test_progress_bar_of_scikit_learn_around_a_pipeline(capsys):
+    pytest.importorskip("rich")
+    pipeline = make_pipeline(StandardScaler(), small()).set_callbacks(ProgressBar())
+    assert np.isfinite(pipeline.fit(X, Y).predict(X)).all()
+    assert "DecodingRegressor" in capsys.readouterr().out
+
+
+# The bar of verbose ---------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Standard error that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_nothing_is_printed_where_there_is_no_terminal(verbose, capsys):
+    small(verbose=verbose).fit(X, Y)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_is_printed_unless_asked(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    small(verbose=0).fit(X, Y)
+    assert sys.stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_terminal_gets_a_bar_per_stage(monkeypatch, early_stopping):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    model = small(verbose=1, early_stopping=early_stopping).fit(X, Y)
+    stages = sys.stderr.getvalue().splitlines()
+    lines = sys.stderr.getvalue().split("\r")
+    assert len(lines) == 1 + model.n_iter_
+    assert sys.stderr.getvalue().count("\n") == 2
+    assert stages
+    assert "3/3" in lines[3]
+    assert "pretraining" in lines[3]
+    assert "2/2" in lines[5]
+    assert "fine_tuning" in lines[5]
+    assert ("validation RMSE" in lines[3]) is early_stopping
+
+
+@pytest.mark.parametrize(("done", "n_hashes"), [(0, 0), (1, 5), (3, 15), (4, 20)])
+def test_the_bar_is_as_long_as_what_is_done(done, n_hashes):
+    line = progress_line("fit", 4, {"epoch": done, "validation_rmse": 0.123456})
+    assert line.count("#") == n_hashes
+    assert line.count("#") + line.count(".") - 1 == 20  # one decimal point
+    assert "0.12346" in line
+    assert f"{done}/4" in line

@@ -1,0 +1,86 @@
+"""What scikit-learn asks of every estimator."""
+
+import inspect
+import re
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_diabetes
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    check_sample_weight_equivalence_on_dense_data,
+    parametrize_with_checks,
+)
+
+from sklearn_genre import DecodingRegressor
+
+ESTIMATORS = [DecodingRegressor]
+MINI_BATCHES = (
+    "sample_weight is not equivalent to removing or repeating rows: shuffled batches "
+    "and sampled rollouts depend on the number of rows."
+)
+
+
+def expected_failed_checks(estimator: BaseEstimator) -> dict[str, str]:
+    """Return the only check that may fail, with the reason."""
+    return {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
+
+
+@parametrize_with_checks(
+    [estimator(random_state=0) for estimator in ESTIMATORS],
+    expected_failed_checks=expected_failed_checks,
+    xfail_strict=True,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "check", [check_dataframe_column_names_consistency, check_param_validation]
+)
+def test_checks_that_are_not_run_by_default(check, estimator):
+    small = estimator(random_state=0, pretraining_epochs=2, fine_tuning_epochs=1)
+    check(estimator.__name__, small)
+
+
+@pytest.mark.parametrize("decoder", ["mlp", "transformer"])
+def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(decoder):
+    estimator = DecodingRegressor(
+        decoder=decoder,
+        fine_tuning=None,
+        pretraining_epochs=20,
+        batch_size=100_000,
+        early_stopping=False,
+        dtype="float64",
+        random_state=0,
+    )
+    check_sample_weight_equivalence_on_dense_data("DecodingRegressor", estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_parameter_is_documented_with_its_default(estimator):
+    section = re.search(
+        r"Parameters\n\s+-+\n(.*?)\n\s+Attributes\n", estimator.__doc__, re.DOTALL
+    )
+    documented: dict[str, str] = {}
+    entry = r"^    (\w[\w, ]*) : ((?:.*\\\n)*.*)$"
+    for names, description in re.findall(entry, section[1], re.MULTILINE):
+        documented |= dict.fromkeys(names.split(", "), description)
+    parameters = dict(inspect.signature(estimator).parameters)
+    assert list(documented) == list(parameters)
+    for name, description in documented.items():
+        assert "default=" in description, name
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_fitted_attribute_is_documented(estimator):
+    X, y = load_diabetes(return_X_y=True)
+    small = estimator(pretraining_epochs=1, fine_tuning_epochs=1, random_state=0)
+    fitted = {name for name in vars(small.fit(X[:50], y[:50])) if re.match(r"\w*_$", name)}
+    public = {name for name in fitted if not name.startswith("_")} | {"network_"}
+    attributes = estimator.__doc__.partition("Attributes\n")[2].partition("References")[0]
+    documented = re.findall(r"^    (\w+_) :", attributes, re.MULTILINE)
+    assert public <= set(documented)
+

@@ -1,0 +1,125 @@
+"""Encoders: any module from (batch, n_features) to (batch, width)."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklearn_genre.encoders import ENCODERS, MLPEncoder
+from sklearn_genre.encoders._mlp import ACTIVATIONS
+
+every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
+
+
+def make_rows(n=6, n_features=4):
+    return torch.randn(n, n_features, generator=torch.Generator().manual_seed(0))
+
+
+# Every encoder
+
+
+@every_encoder
+@pytest.mark.parametrize("n_features", [1, 4, 50])
+@pytest.mark.parametrize("n_rows", [1, 6])
+def test_rows_become_contexts_as_wide_as_announced(member, n_features, n_rows):
+    torch.manual_seed(0)
+    encoder = member(n_features)
+    context = encoder(make_rows(n_rows, n_features))
+    assert isinstance(encoder.width, int)
+    assert context.shape == (n_rows, encoder.width)
+    assert context.isfinite().all()
+
+
+@every_encoder
+def test_rows_do_not_see_each_other(member):
+    torch.manual_seed(0)
+    encoder = member(4).double().eval()
+    X = make_rows().double()
+    alone = torch.cat([encoder(row[None]) for row in X])
+    torch.testing.assert_close(encoder(X), alone, rtol=1e-12, atol=1e-12)
+    assert len(encoder(X).unique(dim=0)) == len(X)
+
+
+@every_encoder
+def test_every_input_and_every_parameter_matters(member):
+    torch.manual_seed(0)
+    encoder = member(4)
+    X = make_rows(50).requires_grad_()
+    encoder(X).square().sum().backward()
+    assert (X.grad.abs().amax(0) > 0).all()
+    for label, parameter in encoder.named_parameters():
+        assert parameter.grad.abs().max() > 0, label
+
+
+@every_encoder
+def test_weights_come_from_the_seed(member):
+    contexts = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        contexts.append(member(4).eval()(make_rows()))
+    assert torch.equal(contexts[0], contexts[1])
+    assert not torch.equal(contexts[0], contexts[2])
+
+
+# The multi-layer perceptron
+
+
+@pytest.mark.parametrize("sizes", [(3,), (7, 3), [5, 6, 2]])
+def test_mlp_has_the_layers_asked_for(sizes):
+    encoder = MLPEncoder(4, hidden_layer_sizes=sizes)
+    linear = [layer for layer in encoder.layers if isinstance(layer, nn.Linear)]
+    assert [layer.in_features for layer in linear] == [4, *sizes[:-1]]
+    assert [layer.out_features for layer in linear] == list(sizes)
+    assert encoder.width == sizes[-1]
+
+
+@pytest.mark.parametrize("normalization", ["layer", None])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_mlp_layer_is_affine_then_norm_then_activation(activation, normalization):
+    torch.manual_seed(0)
+    encoder = MLPEncoder(
+        4, hidden_layer_sizes=(5,), activation=activation, normalization=normalization
+    ).double()
+    X = make_rows().double()
+    linear = encoder.layers[0]
+    hidden = X @ linear.weight.T + linear.bias
+    if normalization:
+        centred = hidden - hidden.mean(-1, keepdim=True)
+        hidden = centred / (hidden.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+    functions = {
+        "relu": lambda z: z.clamp(min=0),
+        "silu": lambda z: z / (1 + (-z).exp()),
+        "gelu": lambda z: z * (1 + torch.erf(z / 2**0.5)) / 2,
+        "tanh": lambda z: (z.exp() - (-z).exp()) / (z.exp() + (-z).exp()),
+    }
+    torch.testing.assert_close(
+        encoder(X), functions[activation](hidden), rtol=1e-12, atol=1e-12
+    )
+
+
+def test_mlp_dropout_acts_in_training_alone():
+    torch.manual_seed(0)
+    encoder = MLPEncoder(4, hidden_layer_sizes=(64,), activation="tanh", dropout=0.5)
+    X = make_rows(100)
+    dropped = encoder(X)
+    share = (dropped == 0).double().mean()
+    assert 0.45 < share < 0.55
+    encoder.eval()
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], 2 * encoder(X)[kept])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden_layer_sizes": ()}, r"hidden_layer_sizes .* got \(\)"),
+        ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes .* got \(8, 0\)"),
+        ({"activation": "swish"}, "activation .*'relu'.* got 'swish'"),
+        ({"normalization": "batch"}, "normalization .* got 'batch'"),
+        ({"dropout": 1.0}, r"dropout .* got 1\.0"),
+        ({"dropout": -0.1}, r"dropout .* got -0\.1"),
+        ({"dropout": float("nan")}, "dropout .* got nan"),
+    ],
+)
+def test_mlp_rejects_options_it_cannot_use(options, message):
+    with pytest.raises(ValueError, match=message):
+        MLPEncoder(4, **options)

@@ -1,0 +1,452 @@
+"""Decoders: three ways to answer that agree; then encoder and decoder together."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from sklearn.base import clone
+from torch.utils.flop_counter import FlopCounterMode
+
+from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.networks import (
+    DECODERS,
+    DigitDecoder,
+    MLPDecoder,
+    TransformerDecoder,
+    decoding_network,
+)
+from sklearn_genre.networks._network import OneHot
+from sklearn_genre.tokenizers import (
+    TOKENIZERS,
+    IEEETokenizer,
+    NormalizedTokenizer,
+    P10Tokenizer,
+)
+
+WIDTH = 5
+MASKS = {  # name: allowed tokens (length, vocab_size)
+    "one token": torch.ones(1, 3, dtype=torch.bool),
+    "base 2": NormalizedTokenizer(2, 5).allowed_tokens,
+    "base 5": NormalizedTokenizer(5, 3).allowed_tokens,
+    "ieee": IEEETokenizer(3, 1, 2).allowed_tokens,
+    "p10": P10Tokenizer(1, 2).allowed_tokens,
+    "no choice": torch.tensor(  # at the second and at the last position
+        [[0, 1, 1, 1], [0, 0, 1, 0], [1, 1, 0, 0], [1, 0, 1, 1], [1, 0, 0, 0]]
+    ).bool(),
+}
+every_decoder = pytest.mark.parametrize("name", DECODERS)
+every_mask = pytest.mark.parametrize("allowed", MASKS.values(), ids=MASKS)
+
+
+def make_decoder(name, allowed, dtype=torch.float64, **options):
+    """Return a decoder with random weights in every parameter."""
+    torch.manual_seed(0)
+    decoder = DECODERS[name](WIDTH, allowed, **options).to(dtype).eval()
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.add_(0.15 * torch.randn_like(parameter))
+    return decoder
+
+
+def make_context(batch=3, seed=1, **options):
+    generator = torch.Generator().manual_seed(seed)
+    context = torch.randn(batch, WIDTH, generator=generator, dtype=torch.float64)
+    return context.to(**options)
+
+
+def random_tokens(allowed, *shape, seed=2):
+    """Return allowed strings (*shape, length), drawn at random."""
+    generator = torch.Generator().manual_seed(seed)
+    n = int(torch.tensor(shape).prod())
+    drawn = torch.multinomial(
+        allowed.double(), n, replacement=True, generator=generator
+    )
+    return drawn.T.reshape(*shape, len(allowed))
+
+
+def all_strings(allowed):
+    """Return every allowed string (n_strings, length) in lexicographic order."""
+    choices = [row.nonzero()[:, 0] for row in allowed]
+    return torch.cartesian_prod(*choices).reshape(-1, len(allowed))
+
+
+def stepwise_logits(decoder, context, tokens, branches):
+    """Return logits as forward does, stepping along lanes that branch as told.
+
+    Each string of tokens (n, batch, length) takes its first tokens from the lane it
+    descends from; the strings so changed are returned too.
+    """
+    n, _, length = tokens.shape
+    logits, cache = decoder.start(context)
+    lanes, seen, steps = 1, [], []
+    for position in range(length):
+        steps.append(logits.repeat_interleave(n // lanes, 1))
+        lanes *= branches[position]
+        assert n % lanes == 0
+        token = tokens[:: n // lanes, :, position].T  # (batch, lanes)
+        seen.append(token.repeat_interleave(n // lanes, 1))
+        if position + 1 < length:
+            logits, cache = decoder.step(cache, token)
+    return torch.stack(steps, -2).transpose(0, 1), torch.stack(seen, -1).transpose(0, 1)
+
+
+def log_probs_of(decoder, context, tokens):
+    """Return the teacher-forced log-probability of each string, (n, batch)."""
+    log_probs = decoder(context, tokens).log_softmax(-1)
+    return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
+
+
+@pytest.fixture
+def count_lanes(monkeypatch):
+    """Return a function that lets a decoder note the lanes of each call from outside.
+
+    A start that calls step is one call.
+    """
+
+    def install(decoder):
+        seen, inside = [], []
+
+        def counted(original, *args):
+            inside.append(original)
+            logits, cache = original(*args)
+            inside.pop()
+            if not inside:
+                seen.append(logits.shape[1])
+            return logits, cache
+
+        for method in ("start", "step"):
+            original = getattr(decoder, method)
+            monkeypatch.setattr(decoder, method, partial(counted, original))
+        return seen
+
+    return install
+
+
+# The three ways agree
+
+
+@every_mask
+@every_decoder
+@pytest.mark.parametrize("pattern", ["at once", "late", "tree", "never"])
+def test_teacher_forced_logits_equal_stepwise_ones(name, allowed, pattern):
+    decoder, context = make_decoder(name, allowed), make_context()
+    length = len(allowed)
+    branches = {
+        "at once": [6] + [1] * (length - 1),
+        "late": [1] * (length - 1) + [6],
+        "tree": ([2, 1, 3, 2, 1])[:length],
+        "never": [1] * length,
+    }[pattern]
+    n = int(torch.tensor(branches).prod())
+    tokens = random_tokens(allowed, n, len(context))
+    stepwise, tokens = stepwise_logits(decoder, context, tokens, branches)
+    forced = decoder(context, tokens)
+    assert forced.shape == (n, len(context), *allowed.shape)
+    torch.testing.assert_close(stepwise, forced, rtol=1e-10, atol=1e-10)
+
+
+@every_mask
+@every_decoder
+def test_leaves_equal_teacher_forced_log_probs(name, allowed):
+    decoder, context = make_decoder(name, allowed), make_context()
+    strings = all_strings(allowed)
+    tokens = strings[:, None].expand(-1, len(context), -1)
+    leaves = decoder.leaf_log_probs(context)
+    assert leaves.shape == (len(context), len(strings))
+    expected = log_probs_of(decoder, context, tokens).T
+    torch.testing.assert_close(leaves, expected, rtol=1e-10, atol=1e-10)
+
+
+@every_mask
+@every_decoder
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_leaves_equal_the_expansion_of_the_base_class(name, allowed, temperature):
+    decoder, context = make_decoder(name, allowed), make_context()
+    leaves = decoder.leaf_log_probs(context, temperature)
+    expanded = DigitDecoder.leaf_log_probs(decoder, context, temperature)
+    torch.testing.assert_close(leaves, expanded, rtol=1e-10, atol=1e-10)
+    total = leaves.logsumexp(-1)
+    torch.testing.assert_close(total, torch.zeros_like(total), rtol=0, atol=1e-12)
+
+
+@every_decoder
+def test_temperature_divides_the_logits(name):
+    allowed = MASKS["p10"]
+    decoder, context = make_decoder(name, allowed), make_context()
+    tokens = all_strings(allowed)[:, None].expand(-1, len(context), -1)
+    steps = (decoder(context, tokens) / 2.5).log_softmax(-1)
+    expected = steps.gather(-1, tokens[..., None])[..., 0].sum(-1).T
+    leaves = decoder.leaf_log_probs(context, 2.5)
+    torch.testing.assert_close(leaves, expected, rtol=1e-10, atol=1e-10)
+
+
+@every_decoder
+def test_gradients_of_leaves_and_of_teacher_forcing_agree(name):
+    allowed = MASKS["no choice"]
+    decoder, context = make_decoder(name, allowed), make_context().requires_grad_()
+    strings = all_strings(allowed)
+    weights = torch.randn(len(context), len(strings), dtype=torch.float64)
+    inputs = [context, *decoder.parameters()]
+    leaves = (weights * decoder.leaf_log_probs(context)).sum()
+    tokens = strings[:, None].expand(-1, len(context), -1)
+    forced = (weights.T * log_probs_of(decoder, context, tokens)).sum()
+    for one, other in zip(
+        torch.autograd.grad(leaves, inputs, materialize_grads=True),
+        torch.autograd.grad(forced, inputs, materialize_grads=True),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@every_decoder
+def test_one_row_does_not_depend_on_the_others(name):
+    allowed = NormalizedTokenizer(2, 8).allowed_tokens
+    decoder, context = make_decoder(name, allowed), make_context(21)
+    with torch.no_grad():  # large enough to be computed in more than one chunk
+        together = decoder.leaf_log_probs(context)
+        alone = torch.cat([decoder.leaf_log_probs(row[None]) for row in context])
+    torch.testing.assert_close(together, alone, rtol=1e-11, atol=1e-11)
+    with_gradient = decoder.leaf_log_probs(context)
+    torch.testing.assert_close(together, with_gradient, rtol=1e-11, atol=1e-11)
+
+
+# Steps
+
+
+@every_decoder
+def test_step_leaves_the_cache_as_it_was(name):
+    allowed = MASKS["base 5"]
+    decoder, context = make_decoder(name, allowed), make_context()
+    first, second = random_tokens(allowed, 2, len(context))[..., :1]
+    _, cache = decoder.start(context)
+    before, _ = decoder.step(cache, first)
+    between, _ = decoder.step(cache, second)
+    again, _ = decoder.step(cache, first)
+    assert torch.equal(before, again)
+    assert not torch.equal(before, between)
+
+
+@every_decoder
+def test_tokens_of_one_row_serve_every_row(name):
+    allowed = MASKS["ieee"]
+    decoder, context = make_decoder(name, allowed), make_context()
+    tokens = torch.tensor([[0, 1]])
+    shared, cache = decoder.step(decoder.start(context)[1], tokens)
+    assert shared.shape == (len(context), 2, allowed.shape[1])
+    repeated, other = decoder.step(decoder.start(context)[1], tokens.expand(3, -1))
+    torch.testing.assert_close(shared, repeated, rtol=1e-12, atol=1e-12)
+    children = torch.tensor([[2, 3, 4, 2]])
+    torch.testing.assert_close(
+        decoder.step(cache, children)[0],
+        decoder.step(other, children.expand(3, -1))[0],
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+@every_mask
+@every_decoder
+def test_no_prefix_is_computed_twice(name, allowed, count_lanes):
+    decoder, context = make_decoder(name, allowed), make_context()
+    n_prefixes = [1] + [len(all_strings(allowed[:t])) for t in range(1, len(allowed))]
+    lanes = count_lanes(decoder)
+    DigitDecoder.leaf_log_probs(decoder, context)
+    assert lanes == n_prefixes
+
+
+@every_mask
+@every_decoder
+def test_a_faster_way_to_the_leaves_computes_no_more(name, allowed):
+    decoder, context = make_decoder(name, allowed), make_context()
+    with FlopCounterMode(display=False) as own:
+        decoder.leaf_log_probs(context)
+    with FlopCounterMode(display=False) as expanded:
+        DigitDecoder.leaf_log_probs(decoder, context)
+    assert 0 < own.get_total_flops() <= expanded.get_total_flops()
+
+
+# Masks
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1, 1000])
+@every_mask
+@every_decoder
+def test_forbidden_tokens_have_no_mass_and_do_no_harm(name, allowed, scale, dtype):
+    decoder = make_decoder(name, allowed, dtype)
+    context = (scale * make_context(dtype=dtype)).requires_grad_()
+    tokens = random_tokens(allowed, 4, len(context))
+    forced = decoder(context, tokens).log_softmax(-1)
+    stepwise, _ = stepwise_logits(
+        decoder, context, tokens, [4] + [1] * (len(allowed) - 1)
+    )
+    for log_probs in (forced, stepwise.log_softmax(-1)):
+        probs = log_probs.exp()
+        assert (probs[..., ~allowed] == 0).all()
+        entropy = -(probs * log_probs).sum()
+        assert entropy.isfinite()
+        inputs = [context, *decoder.parameters()]
+        for gradient in torch.autograd.grad(entropy, inputs, materialize_grads=True):
+            assert gradient.isfinite().all()
+    leaves = decoder.leaf_log_probs(context)
+    assert leaves.shape[1] == allowed.sum(1).prod()
+    entropy = -(leaves.exp() * leaves).sum()
+    assert entropy.isfinite()
+    assert torch.autograd.grad(entropy, context)[0].isfinite().all()
+
+
+@every_decoder
+def test_allowed_tokens_compete_with_each_other_alone(name):
+    allowed = MASKS["no choice"]
+    masked = make_decoder(name, allowed)
+    free = make_decoder(name, torch.ones_like(allowed))
+    context, tokens = make_context(), random_tokens(allowed, 4, 3)
+    probs = free(context, tokens).softmax(-1) * allowed
+    torch.testing.assert_close(
+        masked(context, tokens).softmax(-1),
+        probs / probs.sum(-1, keepdim=True),
+        rtol=1e-10,
+        atol=1e-12,
+    )
+
+
+# What depends on what
+
+
+@every_decoder
+@pytest.mark.parametrize("position", range(4))
+def test_logits_see_the_tokens_before_them_and_no_others(name, position):
+    allowed = NormalizedTokenizer(4, 4).allowed_tokens
+    decoder, context = make_decoder(name, allowed), make_context()
+    tokens = random_tokens(allowed, 5, len(context))
+    changed = tokens.clone()
+    changed[..., position] = (tokens[..., position] + 1) % 4
+    before, after = decoder(context, tokens), decoder(context, changed)
+    until = slice(None, position + 1)
+    torch.testing.assert_close(
+        before[..., until, :], after[..., until, :], rtol=0, atol=1e-12
+    )
+    moved = (before - after)[..., position + 1 :, :].abs().amax(-1)
+    assert (moved > 1e-6).all()
+
+
+@every_decoder
+def test_gradient_flows_to_the_context_of_the_same_row(name):
+    allowed = MASKS["p10"]
+    decoder, context = make_decoder(name, allowed), make_context().requires_grad_()
+    tokens = random_tokens(allowed, 2, len(context))
+    stepwise, _ = stepwise_logits(decoder, context, tokens, [2, 1, 1])
+    answers = {
+        "forced": decoder(context, tokens)[:, 0].log_softmax(-1)[..., 0],
+        "stepwise": stepwise[:, 0].log_softmax(-1)[..., 0],
+        "leaves": decoder.leaf_log_probs(context)[0],
+    }
+    for answer in answers.values():
+        (gradient,) = torch.autograd.grad(answer.square().sum(), context)
+        assert (gradient[0] != 0).all()
+        assert (gradient[1:] == 0).all()
+
+
+@every_decoder
+def test_every_parameter_learns(name):
+    allowed = MASKS["base 5"]
+    decoder, context = make_decoder(name, allowed), make_context(8)
+    tokens = random_tokens(allowed, 30, len(context))
+    log_probs_of(decoder, context, tokens).sum().backward()
+    for label, parameter in decoder.named_parameters():
+        assert parameter.grad.abs().max() > 1e-9, label
+
+
+@every_decoder
+def test_state_and_copies_give_the_same_answers(name):
+    allowed = MASKS["ieee"]
+    decoder, context = make_decoder(name, allowed), make_context()
+    other = DECODERS[name](WIDTH, allowed).double().eval()
+    other.load_state_dict(decoder.state_dict())
+    expected = decoder.leaf_log_probs(context)
+    assert torch.equal(other.leaf_log_probs(context), expected)
+    assert torch.equal(copy.deepcopy(decoder).leaf_log_probs(context), expected)
+
+
+# Options of the members
+
+
+def test_transformer_rejects_heads_that_do_not_divide_the_width():
+    with pytest.raises(ValueError, match="hidden_size=10 and n_heads=4"):
+        TransformerDecoder(WIDTH, MASKS["base 2"], hidden_size=10, n_heads=4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden_size": 6, "n_layers": 1, "n_heads": 1},
+        {"hidden_size": 6, "n_layers": 3, "n_heads": 3},
+    ],
+)
+def test_transformer_agrees_with_itself_at_any_size(options):
+    allowed = MASKS["p10"]
+    decoder, context = make_decoder("transformer", allowed, **options), make_context()
+    tokens = all_strings(allowed)[:, None].expand(-1, len(context), -1)
+    torch.testing.assert_close(
+        decoder.leaf_log_probs(context),
+        log_probs_of(decoder, context, tokens).T,
+        rtol=1e-10,
+        atol=1e-10,
+    )
+
+
+def test_transformer_dropout_acts_in_training_alone():
+    allowed = MASKS["base 2"]
+    decoder = make_decoder("transformer", allowed, dropout=0.5)
+    context, tokens = make_context(), random_tokens(allowed, 2, 3)
+    assert torch.equal(decoder(context, tokens), decoder(context, tokens))
+    decoder.train()
+    assert not torch.equal(decoder(context, tokens), decoder(context, tokens))
+
+
+def test_mlp_is_as_wide_as_told():
+    decoder = MLPDecoder(WIDTH, MASKS["base 2"], hidden_size=7)
+    assert decoder.out.in_features == 7
+    assert decoder.leaf_log_probs(torch.zeros(2, WIDTH)).shape == (2, 32)
+
+
+# Encoder and decoder together
+
+
+def test_one_hot_keeps_numbers_and_spreads_codes():
+    inputs = OneHot(2, [3, 2])
+    X = torch.tensor([[0.5, -1.5, 0.0, 1.0], [2.5, 3.5, 2.0, -1.0]])
+    expected = [[0.5, -1.5, 1, 0, 0, 0, 1], [2.5, 3.5, 0, 0, 1, 0, 0]]
+    assert inputs.width == 7
+    assert inputs(X).tolist() == expected
+    assert OneHot(2, [])(X[:, :2]).tolist() == X[:, :2].tolist()
+
+
+@pytest.mark.parametrize("member", TOKENIZERS.values())
+@every_decoder
+def test_network_maps_rows_to_distributions(name, member):
+    tokenizer = clone(member()).fit(torch.linspace(-2, 2, 50))
+    encoder = partial(MLPEncoder, hidden_layer_sizes=(8, WIDTH))
+    network = decoding_network(encoder, DECODERS[name], tokenizer, 2, [3])
+    X = torch.tensor([[0.5, -1.0, 0.0], [0.1, 2.0, 2.0]])
+    dist = network(X)
+    assert isinstance(network.decoder, DECODERS[name])
+    assert network.decoder.width == WIDTH
+    assert dist.context.shape == (2, WIDTH)
+    assert dist.tokenizer is tokenizer
+    assert network(X).leaves is dist.leaves  # enumerated once
+    atoms = dist.atoms()
+    assert len(atoms.probs) == 2
+    torch.testing.assert_close(atoms.probs.sum(-1), torch.ones(2).double())
+
+
+@every_decoder
+def test_network_tells_unseen_levels_from_seen_ones(name):
+    tokenizer = NormalizedTokenizer(2, 3).fit([0.0, 1.0])
+    torch.manual_seed(0)
+    network = decoding_network(MLPEncoder, DECODERS[name], tokenizer, 1, [2])
+    X = torch.tensor([[0.3, -1.0], [0.3, 0.0], [0.3, 1.0]])
+    means = network(X).atoms().mean
+    assert means.isfinite().all()
+    assert len(means.unique()) == 3

@@ -1,0 +1,330 @@
+"""The engine: batches, schedule, selection, and what happens when things go wrong."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import root_mean_squared_error
+
+from sklearn_genre import DecodingRegressor
+from sklearn_genre._training import (
+    FINAL_RATE,
+    VALIDATION,
+    WARM_UP,
+    Engine,
+    TensorBatches,
+    TrainingData,
+    schedule,
+)
+from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.losses import CrossEntropy
+from sklearn_genre.metrics import crps_score
+from sklearn_genre.networks import MLPDecoder
+from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 2))
+Y = X[:, 0] + 0.3 * RNG.normal(size=120)
+X_VAL = RNG.normal(size=(50, 2))
+Y_VAL = X_VAL[:, 0] + 0.3 * RNG.normal(size=50)
+KEYS = {"stage", "epoch", "train_loss", *VALIDATION, "seconds", "selected"}
+
+
+class Sabotaged(CrossEntropy):
+    """Cross-entropy that something happens to after some steps."""
+
+    def __init__(self, after=0, how="nan_gradient"):
+        self.after = after
+        self.how = how
+
+    def loss(self, dist, target):
+        self.n_steps = getattr(self, "n_steps", 0) + 1
+        loss = super().loss(dist, target)
+        if self.n_steps <= self.after:
+            return loss
+        if self.how == "interrupt":
+            raise KeyboardInterrupt
+        if self.how == "nan_gradient":
+            return loss * float("nan")
+        if self.how == "nan_loss":
+            return loss + float("nan")
+        if self.how == "infinite_loss":
+            return loss + float("inf")
+        return -loss  # harm
+
+
+def small(**parameters):
+    """Return a regressor that fits in a few hundredths of a second."""
+    defaults = {
+        "encoder": partial(MLPEncoder, hidden_layer_sizes=(16,)),
+        "decoder": partial(MLPDecoder, hidden_size=16),
+        "fine_tuning": None,
+        "pretraining_epochs": 5,
+        "fine_tuning_epochs": 2,
+        "learning_rate": 1e-2,
+        "batch_size": 40,
+        "random_state": 0,
+    }
+    return DecodingRegressor(**(defaults | parameters))
+
+
+def fit(**parameters):
+    """Return a small regressor fitted with given validation rows."""
+    return small(**parameters).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+
+
+def selected(model, stage="pretraining"):
+    """Return the selected row of a stage, of which there is one."""
+    rows = [row for row in model.history_ if row["stage"] == stage]
+    (row,) = [row for row in rows if row["selected"]]
+    return row
+
+
+def assert_works(model):
+    for output in ("mean", "greedy", "std"):
+        assert np.isfinite(model.predict(X, output_type=output)).all()
+
+
+# Schedule and batches -------------------------------------------------------
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 50, 10_000])
+def test_schedule_warms_up_and_decays(total):
+    rates = np.array([schedule(step, total) for step in range(total)])
+    warm_up = min(WARM_UP, total // 10)
+    assert (rates > 0).all()
+    assert (rates <= 1).all()
+    assert (np.diff(rates[: warm_up + 1]) > 0).all()
+    assert (np.diff(rates[warm_up:]) < 0).all()
+    assert (rates[warm_up:] >= FINAL_RATE).all()
+
+
+def test_schedule_ends_at_a_tenth():
+    assert_allclose(schedule(9_999, 10_000), FINAL_RATE, rtol=1e-3)
+    assert schedule(WARM_UP, 10_000) > 0.99
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 40, 119, 120, 500])
+def test_batches_cover_every_row_once_per_epoch(batch_size):
+    rows = torch.arange(120)
+    data = TrainingData(rows[:, None].float(), rows.double(), rows.float())
+    batches = TensorBatches(data, batch_size)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        epochs = [list(batches), list(batches)]
+    orders = []
+    for epoch in epochs:
+        assert len(epoch) == len(batches)
+        assert all(len(y) <= batch_size for _, (y, _) in epoch)
+        order = torch.cat([y for _, (y, _) in epoch])
+        assert_array_equal(torch.cat([features for features, _ in epoch])[:, 0], order)
+        assert_array_equal(torch.cat([weight for _, (_, weight) in epoch]), order)
+        assert_array_equal(order.sort().values, rows)
+        orders.append(order)
+    assert torch.equal(*orders) is (batch_size >= 120)
+
+
+# History and selection ------------------------------------------------------
+
+
+@pytest.mark.parametrize("fine_tuning", [None, *POLICY_GRADIENTS, "cross_entropy"])
+def test_history_has_every_key_of_every_epoch(fine_tuning):
+    model = fit(fine_tuning=fine_tuning, n_iter_no_change=None)
+    expected = [("pretraining", epoch) for epoch in range(1, 6)]
+    if fine_tuning is not None:
+        expected += [("fine_tuning", epoch) for epoch in range(3)]
+    assert [(row["stage"], row["epoch"]) for row in model.history_] == expected
+    assert model.n_iter_ == sum(epoch > 0 for _, epoch in expected)
+    for row in model.history_:
+        assert set(row) == KEYS
+        numbers = {*VALIDATION, "seconds"} | ({"train_loss"} if row["epoch"] else set())
+        assert all(np.isfinite(row[key]) for key in numbers)
+        assert row["seconds"] >= 0
+        assert row["entropy"] >= 0
+        assert row["reward"] <= 0
+    selected(model)
+    if fine_tuning is not None:
+        selected(model, "fine_tuning")
+
+
+def test_history_without_validation_selects_the_last_state():
+    model = small(early_stopping=False, fine_tuning="remax").fit(X, Y)
+    for row in model.history_:
+        assert set(row) == KEYS
+        assert all(row[key] is None for key in VALIDATION)
+    assert selected(model)["epoch"] == 5
+    assert selected(model, "fine_tuning")["epoch"] == 2
+
+
+@pytest.mark.parametrize("scoring", ["rmse", "crps"])
+def test_the_best_state_is_selected_and_kept(scoring):
+    model = fit(
+        scoring=scoring,
+        pretraining_epochs=30,
+        n_iter_no_change=None,
+        fine_tuning="grpo",
+        fine_tuning_epochs=5,
+        fine_tuning_learning_rate=1e-2,
+    )
+    key = f"validation_{scoring}"
+    for stage in ("pretraining", "fine_tuning"):
+        scores = [row[key] for row in model.history_ if row["stage"] == stage]
+        assert selected(model, stage)[key] == min(scores)
+    assert selected(model)["epoch"] < 30  # it overfits
+    rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))
+    crps = crps_score(Y_VAL, model.predict_distribution(X_VAL))
+    row = selected(model, "fine_tuning")
+    assert_allclose([rmse, crps], [row["validation_rmse"], row["validation_crps"]])
+
+
+def test_scores_are_in_the_units_of_the_target():
+    plain = fit()
+    scaled = small().fit(X, 1e9 * Y, X_val=X_VAL, y_val=1e9 * Y_VAL)
+    for row, other in zip(plain.history_, scaled.history_, strict=True):
+        for key in ("validation_rmse", "validation_crps"):
+            assert_allclose(other[key], 1e9 * row[key], rtol=1e-5)
+        for key in ("reward", "entropy"):
+            assert_allclose(other[key], row[key], rtol=1e-5)
+
+
+def test_validation_scores_are_weighted():
+    weight = RNG.integers(0, 3, size=50)
+    weighted = small().fit(
+        X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=weight
+    )
+    repeated = small().fit(
+        X, Y, X_val=np.repeat(X_VAL, weight, axis=0), y_val=np.repeat(Y_VAL, weight)
+    )
+    for row, other in zip(weighted.history_, repeated.history_, strict=True):
+        assert_allclose([row[k] for k in VALIDATION], [other[k] for k in VALIDATION])
+
+
+def test_early_stopping_stops():
+    model = fit(pretraining_epochs=200, n_iter_no_change=3)
+    best = selected(model)["epoch"]
+    assert model.n_iter_ == best + 3 < 200
+
+
+def test_the_state_before_fine_tuning_is_a_candidate():
+    base = fit()
+    harmed = fit(
+        fine_tuning=Sabotaged(how="harm"),
+        fine_tuning_epochs=4,
+        fine_tuning_learning_rate=0.1,
+    )
+    assert selected(harmed, "fine_tuning")["epoch"] == 0
+    assert_array_equal(harmed.predict(X), base.predict(X))
+    later = [row["validation_rmse"] for row in harmed.history_[6:]]
+    assert min(later) > selected(harmed)["validation_rmse"]
+
+
+@pytest.mark.parametrize("n_updates", [1, 3])
+def test_every_update_is_a_step(n_updates, monkeypatch):
+    engines = []
+    start = Engine.__init__
+
+    def spy(self, *args, **kwargs):
+        engines.append(self)
+        start(self, *args, **kwargs)
+
+    monkeypatch.setattr(Engine, "__init__", spy)
+    fit(fine_tuning=GRPO(n_rollouts=4, n_updates=n_updates))
+    assert [engine.n_steps for engine in engines] == [15, 6 * n_updates]
+    assert all(engine.n_steps == engine.total_steps for engine in engines)
+
+
+def test_gradient_is_that_of_the_weighted_mean_loss():
+    """A weight of two in a batch of all rows counts like two rows."""
+    weight = RNG.integers(1, 4, size=120)
+    settings = {"batch_size": 1000, "early_stopping": False, "dtype": "float64"}
+    weighted = small(**settings).fit(X, Y, weight)
+    repeated = small(**settings).fit(np.repeat(X, weight, 0), np.repeat(Y, weight))
+    assert_allclose(
+        [row["train_loss"] for row in weighted.history_],
+        [row["train_loss"] for row in repeated.history_],
+    )
+
+
+# Losses that are not finite -------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["nan_gradient", "nan_loss", "infinite_loss"])
+@pytest.mark.parametrize("after", [3, 10])
+def test_a_loss_that_turns_nan_stops_the_stage_and_keeps_the_best_state(after, how):
+    with pytest.warns(ConvergenceWarning, match=f"not finite in step {after + 1} of"):
+        model = fit(pretraining=Sabotaged(after, how), n_iter_no_change=None)
+    n_epochs = after // 3
+    assert model.n_iter_ == len(model.history_) == n_epochs
+    assert all(np.isfinite(row["train_loss"]) for row in model.history_)
+    assert_works(model)
+    rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))
+    assert_allclose(rmse, selected(model)["validation_rmse"])
+
+
+def test_a_loss_that_turns_nan_without_validation_keeps_the_last_epoch():
+    with pytest.warns(ConvergenceWarning, match="not finite in step 8"):
+        broken = small(pretraining=Sabotaged(7), early_stopping=False).fit(X, Y)
+    assert selected(broken)["epoch"] == 2
+    assert_works(broken)
+
+
+def test_a_loss_that_turns_nan_does_not_skip_the_next_stage():
+    with pytest.warns(ConvergenceWarning):
+        model = fit(pretraining=Sabotaged(10), fine_tuning=ReMax(n_rollouts=4))
+    assert [row["epoch"] for row in model.history_] == [1, 2, 3, 0, 1, 2]
+
+
+def test_nan_in_fine_tuning_leaves_the_base_model():
+    base = fit()
+    with pytest.warns(ConvergenceWarning, match="step 1 of fine_tuning"):
+        broken = fit(fine_tuning=Sabotaged(0))
+    assert_array_equal(broken.predict(X), base.predict(X))
+    assert selected(broken, "fine_tuning")["epoch"] == 0
+
+
+@pytest.mark.parametrize("how", ["nan_gradient", "nan_loss"])
+def test_nan_from_the_first_step_is_an_error(how):
+    message = "not finite in the first step of pretraining. Lower the learning rate"
+    with pytest.raises(ValueError, match=message):
+        fit(pretraining=Sabotaged(0, how))
+
+
+def test_an_absurd_learning_rate_never_predicts_nan():
+    try:
+        with pytest.warns(ConvergenceWarning):
+            model = fit(learning_rate=1e30)
+    except (ValueError, pytest.fail.Exception):
+        model = fit()
+    assert_works(model)
+
+
+# Interrupts -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 10])
+def test_an_interrupt_leaves_a_fitted_estimator(after):
+    with pytest.warns(ConvergenceWarning, match="interrupted in pretraining"):
+        model = fit(pretraining=Sabotaged(after, "interrupt"), fine_tuning="remax")
+    assert [row["epoch"] for row in model.history_] == list(range(1, after // 3 + 1))
+    assert model.n_iter_ == after // 3
+    assert_works(model)
+    if model.history_:
+        rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))
+        assert_allclose(rmse, selected(model)["validation_rmse"])
+
+
+def test_an_interrupt_in_fine_tuning_keeps_the_best_state():
+    with pytest.warns(ConvergenceWarning, match="interrupted in fine_tuning"):
+        model = fit(fine_tuning=Sabotaged(4, "interrupt"))
+    assert [row["epoch"] for row in model.history_[5:]] == [0, 1]
+    rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))
+    assert_allclose(rmse, selected(model, "fine_tuning")["validation_rmse"])
+
+
+def test_the_objective_of_the_user_is_left_alone():
+    objective = Sabotaged(1000)
+    fit(pretraining=objective)
+    assert not hasattr(objective, "n_steps")

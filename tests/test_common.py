@@ -78,9 +78,12 @@ def test_every_parameter_is_documented_with_its_default(estimator):
 def test_every_fitted_attribute_is_documented(estimator):
     X, y = load_diabetes(return_X_y=True)
     small = estimator(pretraining_epochs=1, fine_tuning_epochs=1, random_state=0)
-    fitted = {name for name in vars(small.fit(X[:50], y[:50])) if re.match(r"\w*_$", name)}
+    fitted = {
+        name for name in vars(small.fit(X[:50], y[:50])) if re.match(r"\w*_$", name)
+    }
     public = {name for name in fitted if not name.startswith("_")} | {"network_"}
-    attributes = estimator.__doc__.partition("Attributes\n")[2].partition("References")[0]
+    attributes = estimator.__doc__.partition("Attributes\n")[2].partition("References")[
+        0
+    ]
     documented = re.findall(r"^    (\w+_) :", attributes, re.MULTILINE)
     assert public <= set(documented)
-

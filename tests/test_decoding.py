@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import spearmanr
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -21,6 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from sklearn_genre import DecodingRegressor
+from sklearn_genre._base import BLOCK, CHUNK
+from sklearn_genre._training import train
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.networks import DECODERS, MLPDecoder
@@ -35,7 +38,7 @@ OUTPUTS = [*POINTS, "quantiles"]
 FORMATS = {
     **{name: tokenizer() for name, tokenizer in TOKENIZERS.items()},
     "small": NormalizedTokenizer(10, 1),
-    "as_many_values_as_rows_in_a_block": NormalizedTokenizer(2, 7),
+    "as_many_values_as_rows_in_a_block": NormalizedTokenizer(2, int(np.log2(BLOCK))),
     "large": NormalizedTokenizer(10, 5),
     "large_ieee": IEEETokenizer(10, 2, 6),
 }
@@ -57,7 +60,9 @@ def small(**parameters):
 
 def weights_of(model):
     """Return the weights of the fitted network as one array."""
-    return torch.cat([p.detach().flatten() for p in model.network_.parameters()]).numpy()
+    return torch.cat(
+        [p.detach().flatten() for p in model.network_.parameters()]
+    ).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -174,10 +179,9 @@ def test_samples_are_reproducible(fitted):
 def test_same_seed_same_bits(decoder, fine_tuning):
     settings = {"decoder": decoder, "fine_tuning": fine_tuning, "pretraining_epochs": 1}
     first, second = (small(**settings).fit(X, Y) for _ in range(2))
-    other = small(**settings, random_state=1) if False else small(**settings)
-    other.set_params(random_state=1).fit(X, Y)
+    other = small(**settings, random_state=1).fit(X, Y)
     assert_array_equal(weights_of(first), weights_of(second))
-    assert_array_equal(first.predict(X), second.predict(X))
+    assert_array_equal(first.predict(X[:20]), second.predict(X[:20]))
     assert (weights_of(first) != weights_of(other)).any()
 
 
@@ -213,24 +217,29 @@ def test_global_generators_are_untouched():
 @every_format
 def test_predictions_do_not_depend_on_the_batch(fitted_formats, name):
     model = fitted_formats[name]
+
+    def answers(rows):
+        dist = model.predict_distribution(rows)
+        quantiles = dist.ppf([0.01, 0.3, 0.99])
+        points = [dist.mean(), dist.mode(), model.predict(rows, output_type="greedy")]
+        return np.column_stack([*points, quantiles])
+
+    everything = answers(X)
+    for n in (1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 299):
+        assert_allclose(answers(X[-n:]), everything[-n:], rtol=1e-9, atol=1e-12)
     order = RNG.permutation(300)
-    for output in OUTPUTS:
-        everything = model.predict(X, output_type=output)
-        for n in (1, 2, 3, 17, 127, 128, 129, 256, 299):
-            part = model.predict(X[-n:], output_type=output)
-            assert_allclose(part, everything[-n:], rtol=1e-9, atol=1e-12)
-        shuffled = model.predict(X[order], output_type=output)
-        assert_allclose(shuffled, everything[order], rtol=1e-9, atol=1e-12)
+    assert_allclose(answers(X[order]), everything[order], rtol=1e-9, atol=1e-12)
 
 
-def test_predictions_of_many_rows_are_those_of_few(fitted):
-    many = np.tile(X, (8, 1))  # more than one chunk
-    expected = np.tile(fitted.predict(X), 8)
-    assert_allclose(fitted.predict(many), expected, rtol=1e-9)
-    assert_allclose(fitted.predict_distribution(many).mean(), expected, rtol=1e-9)
-    large = small(tokenizer=FORMATS["large"]).fit(X, Y)
-    expected = np.tile(large.predict(X), 8)
-    assert_allclose(large.predict_distribution(many).mean(), expected, rtol=1e-9)
+@pytest.mark.parametrize("name", ["normalized", "large"])
+def test_predictions_of_many_rows_are_those_of_few(fitted_formats, name):
+    model, rows = fitted_formats[name], X[:50]
+    times = CHUNK // 50 + 2
+    many = np.tile(rows, (times, 1))  # more than one chunk
+    expected = np.tile(model.predict(rows), times)
+    assert_allclose(model.predict(many), expected, rtol=1e-9)
+    assert_allclose(model.predict_distribution(many).mean(), expected, rtol=1e-9)
+    assert len(model.predict(many, output_type="greedy")) == len(many)
 
 
 @pytest.mark.parametrize("length", range(1, 13))
@@ -251,8 +260,10 @@ def test_it_learns(decoder):
     model = DecodingRegressor(
         decoder=decoder,
         encoder=partial(MLPEncoder, hidden_layer_sizes=(64, 64)),
-        pretraining_epochs=40,
-        fine_tuning_epochs=5,
+        fine_tuning=ReMax(n_rollouts=8),
+        pretraining_epochs=25,
+        fine_tuning_epochs=3,
+        learning_rate=4e-3,
         random_state=0,
     ).fit(train_X, train_y)
     assert model.score(test_X, test_y) > 0.8
@@ -294,8 +305,6 @@ def test_given_validation_rows_are_used_and_never_split(monkeypatch):
     def spy(network, stage, data, selection, **settings):
         n_rows.append(len(data.y))
         return train(network, stage, data, selection, **settings)
-
-    from sklearn_genre._training import train
 
     monkeypatch.setattr("sklearn_genre._base.train", spy)
     small(early_stopping=True).fit(X, Y, X_val=X[:20], y_val=Y[:20])
@@ -369,13 +378,13 @@ def assert_same_predictions(model, other, rows):
 def test_round_trips(spec, tmp_path):
     skops_io = pytest.importorskip("skops.io")
     model = small(pretraining_epochs=1, **SPECS[spec]).fit(X, Y)
-    assert_same_predictions(model, pickle.loads(pickle.dumps(model)), X)
+    assert_same_predictions(model, pickle.loads(pickle.dumps(model)), X[:20])
     joblib.dump(model, tmp_path / "model.joblib")
-    assert_same_predictions(model, joblib.load(tmp_path / "model.joblib"), X)
+    assert_same_predictions(model, joblib.load(tmp_path / "model.joblib"), X[:20])
     data = skops_io.dumps(model)
     unknown = skops_io.get_untrusted_types(data=data)
-    assert all(name.startswith("sklearn_genre.") for name in unknown)
-    assert_same_predictions(model, skops_io.loads(data, trusted=unknown), X)
+    assert not [name for name in unknown if name.startswith("torch")]
+    assert_same_predictions(model, skops_io.loads(data, trusted=unknown), X[:20])
 
 
 def test_round_trip_with_categories_and_missing_values():
@@ -403,7 +412,7 @@ def test_pickle_is_hardly_larger_than_the_weights():
 )
 def test_parameters_that_are_set_after_fit_do_not_break_the_pickle(later):
     model = small().fit(X, Y).set_params(**later)
-    assert_same_predictions(model, pickle.loads(pickle.dumps(model)), X)
+    assert_same_predictions(model, pickle.loads(pickle.dumps(model)), X[:20])
 
 
 def test_an_unfitted_estimator_round_trips():
@@ -470,7 +479,7 @@ def test_predict_options_pass_through_a_pipeline(fitted):
 
 
 def test_cross_validation():
-    model = small(pretraining_epochs=15)
+    model = small(pretraining_epochs=30, learning_rate=1e-2)
     scores = cross_val_score(model, X, Y, cv=3)
     assert (scores > 0.5).all()
     prediction = cross_val_predict(model, X, Y, cv=3)
@@ -481,12 +490,14 @@ def test_cross_validation():
 def test_transformed_target():
     y = np.exp(Y)
     model = TransformedTargetRegressor(
-        small(pretraining_epochs=15), transformer=QuantileTransformer(n_quantiles=50)
+        small(pretraining_epochs=20, learning_rate=1e-2),
+        transformer=QuantileTransformer(n_quantiles=50),
     ).fit(X, y)
-    assert np.corrcoef(model.predict(X).argsort().argsort(), y.argsort().argsort())[0, 1] > 0.8
-    quantiles = model.predict(X, output_type="quantiles", quantiles=[0.1, 0.5, 0.9])
-    assert quantiles.shape == (300, 3)
-    assert (np.diff(quantiles, axis=1) >= 0).all()
+    for output in ("mean", "median"):
+        prediction = model.predict(X, output_type=output)
+        assert prediction.shape == (300,)
+        assert spearmanr(prediction, y).statistic > 0.8
+        assert y.min() <= prediction.min() <= prediction.max() <= y.max()
 
 
 def test_quantile_transformed_features():
@@ -531,17 +542,17 @@ def test_sample_weight_is_routed_through_a_pipeline():
 # Bad input ------------------------------------------------------------------
 
 BAD_PARAMETERS = {
-    "tokenizer": ("octal", "'tokenizer' parameter .* 'normalized'"),
-    "encoder": ("cnn", "'encoder' parameter .* 'mlp'"),
-    "decoder": ("rnn", "'decoder' parameter .* 'transformer'"),
-    "pretraining": ("remax", "'pretraining' parameter .* 'cross_entropy'"),
+    "tokenizer": ("octal", "'tokenizer' parameter .*'normalized'"),
+    "encoder": ("cnn", "'encoder' parameter .*'mlp'"),
+    "decoder": ("rnn", "'decoder' parameter .*'transformer'"),
+    "pretraining": ("remax", "'pretraining' parameter .*'cross_entropy'"),
     "fine_tuning": (NormalizedTokenizer(), "'fine_tuning' parameter .* Objective"),
-    "target_transform": ("log", "'target_transform' parameter .* 'quantile'"),
-    "scoring": ("r2", "'scoring' parameter .* 'crps'"),
+    "target_transform": ("log", "'target_transform' parameter .*'quantile'"),
+    "scoring": ("r2", "'scoring' parameter .*'crps'"),
     "batch_size": (0, "'batch_size' parameter"),
     "learning_rate": (0.0, "'learning_rate' parameter"),
     "validation_fraction": (1.0, "'validation_fraction' parameter"),
-    "dtype": ("float16", "'dtype' parameter .* 'float64'"),
+    "dtype": ("float16", "'dtype' parameter .*'float64'"),
     "device": ("abacus", "device='abacus' is not a torch device"),
 }
 
@@ -595,7 +606,7 @@ BAD_ROWS = {
     "three_dimensions": ((X[:, :, None], Y), {}, "Found array with dim 3"),
     "one_dimension": ((X[:, 0], Y), {}, "Reshape your data"),
     "lengths": ((X, Y[:-1]), {}, "inconsistent numbers of samples"),
-    "zero_weights": ((X, Y, np.zeros(300)), {}, "sample weights are zero"),
+    "zero_weights": ((X, Y, np.zeros(300)), {}, "non-zero|are zero"),
     "negative_weights": ((X, Y, -np.ones(300)), {}, "[Nn]egative"),
     "X_val_alone": ((X, Y), {"X_val": X}, "X_val and y_val must be given together"),
     "y_val_alone": ((X, Y), {"y_val": Y}, "X_val and y_val must be given together"),
@@ -625,7 +636,10 @@ def test_bad_rows_to_fit(name):
     ("keywords", "message"),
     [
         ({"output_type": "variance"}, "output_type must be one of .*'mean'.* got 'var"),
-        ({"output_type": "quantiles", "quantiles": [0.5, 1.0]}, "between 0 and 1.* 1.0"),
+        (
+            {"output_type": "quantiles", "quantiles": [0.5, 1.0]},
+            "between 0 and 1.* 1.0",
+        ),
         ({"output_type": "quantiles", "quantiles": [0.0]}, "between 0 and 1.* 0.0"),
         ({"output_type": "quantiles", "quantiles": [np.nan]}, "between 0 and 1.* nan"),
         ({"output_type": "quantiles", "quantiles": [[0.5]]}, "must be 1-dimensional"),

@@ -332,10 +332,14 @@ def test_frames_with_missing_values_work_throughout(name):
 
 def test_nullable_numbers_are_numbers():
     values = np.where(MISSING, np.nan, np.arange(N))
-    nullable = pd.Series([None if m else i for i, m in enumerate(MISSING)], dtype="Int64")
+    nullable = pd.Series(
+        [None if m else i for i, m in enumerate(MISSING)], dtype="Int64"
+    )
     X = frame(LETTERS, nullable)
     plain = frame(LETTERS, values)
-    assert_array_equal(small().fit(X, Y).predict(X), small().fit(plain, Y).predict(plain))
+    assert_array_equal(
+        small().fit(X, Y).predict(X), small().fit(plain, Y).predict(plain)
+    )
 
 
 def test_the_category_is_used():

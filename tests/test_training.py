@@ -192,9 +192,7 @@ def test_scores_are_in_the_units_of_the_target():
 
 def test_validation_scores_are_weighted():
     weight = RNG.integers(0, 3, size=50)
-    weighted = small().fit(
-        X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=weight
-    )
+    weighted = small().fit(X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=weight)
     repeated = small().fit(
         X, Y, X_val=np.repeat(X_VAL, weight, axis=0), y_val=np.repeat(Y_VAL, weight)
     )

@@ -1,9 +1,7 @@
 """What the networks return and what users receive."""
 
-from sklearn_genre.distributions._predictive import (
-    PredictiveDistribution,
-    cell_edges,
-)
+from sklearn_genre.distributions._cells import cell_edges
+from sklearn_genre.distributions._predictive import PredictiveDistribution
 from sklearn_genre.distributions._token import (
     MAX_LEAVES,
     Atoms,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,167 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 from sklearn.utils import check_random_state, check_scalar
 
-Array = NDArray[np.float64]
-
-_LARGEST = np.finfo(np.float64).max / 8  # sums and differences of two stay finite
-
-
-# ---------------------------------------------------------------------------
-# Cells
-# ---------------------------------------------------------------------------
-
-
-def cell_edges(values: ArrayLike) -> Array:
-    """Return the edges of the cells around sorted numbers.
-
-    The inner edges are the midpoints between neighbours (Voronoi cells); the two
-    outer cells are as wide outside as inside.
-
-    Parameters
-    ----------
-    values : array-like of shape (..., K)
-        Non-decreasing numbers.
-
-    Returns
-    -------
-    edges : ndarray of shape (..., K + 1)
-        Strictly increasing. Where numbers are tied, and around a single number,
-        cells are a few float64 spacings wide.
-
-    Raises
-    ------
-    ValueError
-        If `values` is empty, not finite, too large or decreasing.
-
-    Examples
-    --------
-    >>> from sklearn_genre.distributions._predictive import cell_edges
-    >>> cell_edges([0.0, 1.0, 3.0])
-    array([-0.5,  0.5,  2. ,  4. ])
-    """
-    numbers = _sorted_rows(values, "values")
-    width = _smallest_widths(numbers)
-    middle = (numbers[..., :-1] + numbers[..., 1:]) / 2  # (..., K - 1)
-    inner = middle if middle.shape[-1] else numbers
-    first, last = numbers[..., :1], numbers[..., -1:]
-    before, after = inner[..., :1] - first, last - inner[..., -1:]
-    low = first - np.where(before > 0, before, width[..., :1])
-    high = last + np.where(after > 0, after, width[..., -1:])
-    return _strictly_increasing(np.concatenate([low, middle, high], axis=-1))
-
-
-def _sorted_rows(points: ArrayLike, name: str) -> Array:
-    """Return float64 rows made non-decreasing; refuse more than rounding noise."""
-    rows = np.asarray(points, dtype=np.float64)
-    if rows.ndim == 0 or rows.shape[-1] == 0:
-        raise ValueError(
-            f"{name} must hold at least one number per row; got shape {rows.shape}."
-        )
-    size = np.abs(rows)
-    valid = size <= _LARGEST
-    if not valid.all():
-        raise ValueError(
-            f"{name} must be finite and at most {_LARGEST:.3g} in size; "
-            f"got {rows[~valid][0]}."
-        )
-    fall = rows[..., :-1] - rows[..., 1:]
-    if not (fall > 0).any():
-        return rows
-    noise = 16 * np.spacing(size.max(axis=-1, keepdims=True))
-    if (fall > noise).any():
-        at = np.argwhere(fall > noise)[0]
-        before, after = rows[tuple(at)], rows[(*at[:-1], at[-1] + 1)]
-        raise ValueError(
-            f"{name} must be non-decreasing along the last axis; "
-            f"got {before} before {after}. Sort them, and the masses with them."
-        )
-    return np.maximum.accumulate(rows, axis=-1)
-
-
-def _smallest_widths(points: Array) -> Array:
-    """Return four spacings at each point, zero counted as 2**-30 of the largest."""
-    size = np.abs(points)
-    largest = size.max(axis=-1, keepdims=True)
-    floor = 2.0**-30 * np.where(largest > 0, largest, 1.0)
-    return 4 * np.spacing(np.maximum(size, floor))
-
-
-def _strictly_increasing(edges: Array) -> Array:
-    """Return the edges, pushed up by the smallest widths in rows that have ties."""
-    strict = (np.diff(edges, axis=-1) > 0).all(axis=-1, keepdims=True)
-    if strict.all():
-        return edges
-    offset = np.cumsum(_smallest_widths(edges), axis=-1)
-    slack = edges - offset
-    highest = np.maximum.accumulate(slack, axis=-1)
-    free = strict | (slack == highest)
-    return np.where(free, edges, highest + offset)
-
-
-# ---------------------------------------------------------------------------
-# Rows of sorted numbers
-# ---------------------------------------------------------------------------
-
-
-def _count(table: Array, queries: Array, below: Callable[..., Any]) -> NDArray[np.intp]:
-    """Count, by bisection, the entries of each sorted row that are below a query."""
-    size = table.shape[1]
-    count = np.zeros(queries.shape, dtype=np.intp)  # (n, k)
-    for bit in reversed(range(size.bit_length())):
-        candidate = count + (1 << bit)
-        probe = _take(table, np.minimum(candidate, size) - 1)
-        count = np.where((candidate <= size) & below(probe, queries), candidate, count)
-    return count
-
-
-def _take(table: Array, index: NDArray[np.intp]) -> Array:
-    """Return the entries of each row of `table` at that row's `index`."""
-    return np.take_along_axis(table, index, axis=1)
-
-
-# ---------------------------------------------------------------------------
-# Mathematics of one law per row
-# ---------------------------------------------------------------------------
-
-
-def _crps(edges: Array, cumulative: Array, y: Array) -> Array:
-    """Integrate (F - 1{t >= y})**2 for an F linear between the edges."""
-    left, width = edges[:, :-1], np.diff(edges, axis=1)
-    start, stop = cumulative[:, :-1], cumulative[:, 1:]
-    share = np.clip(y[:, None] - left, 0.0, width) / width  # of each cell below y
-    middle = start + (stop - start) * share
-    below = width * share * _mean_square(start, middle)
-    above = width * (1 - share) * _mean_square(1 - middle, 1 - stop)
-    outside = np.maximum(edges[:, 0] - y, 0.0) + np.maximum(y - edges[:, -1], 0.0)
-    return outside + (below + above).sum(axis=1)
-
-
-def _mean_square(a: Array, b: Array) -> Array:
-    """Return the mean of the square of a number that runs linearly from a to b."""
-    return (a * a + a * b + b * b) / 3
-
-
-def _smallest_of(distance: Array, mass: Array, k: int) -> Array:
-    """Return the root of the mean squared smallest among k independent distances."""
-    order = np.argsort(distance, axis=1, kind="stable")
-    tail = np.cumsum(_take(mass, order)[:, ::-1], axis=1)[:, ::-1]  # P(at least this)
-    survival = (tail / tail[:, :1]) ** k
-    weight = survival.copy()
-    weight[:, :-1] -= survival[:, 1:]
-    return _root_mean_square(_take(distance, order), weight)
-
-
-def _root_mean_square(deviation: Array, weight: Array) -> Array:
-    """Return the root of the weighted mean square, where squares may overflow."""
-    terms = np.abs(deviation) * np.sqrt(weight)
-    largest = terms.max(axis=1)
-    terms /= np.where(largest > 0, largest, 1.0)[:, None]
-    return largest * np.sqrt((terms**2).sum(axis=1))
-
-
-# ---------------------------------------------------------------------------
-# The distribution
-# ---------------------------------------------------------------------------
+from sklearn_genre.distributions._cells import (
+    LARGEST,
+    Array,
+    cell_edges,
+    count,
+    piecewise_crps,
+    root_mean_square,
+    smallest_of,
+    sorted_rows,
+    strictly_increasing,
+    take,
+)
 
 
 class PredictiveDistribution:
@@ -238,12 +88,12 @@ class PredictiveDistribution:
     ) -> None:
         self._pmf = _normalised(pmf)
         n_rows, n_values = self._pmf.shape
-        self._values = _sorted_rows(values, "values")
+        self._values = sorted_rows(values, "values")
         _check_shape(self._values, n_rows, n_values, "values")
         if edges is None:
             self._edges = cell_edges(self._values)
         else:
-            self._edges = _strictly_increasing(_sorted_rows(edges, "edges"))
+            self._edges = strictly_increasing(sorted_rows(edges, "edges"))
             _check_shape(self._edges, n_rows, n_values + 1, "edges")
         self.clipped = _fractions(clipped, n_rows)
 
@@ -340,7 +190,7 @@ class PredictiveDistribution:
         """
         _, deviation = self._centred()
         deviation -= (self._pmf * deviation).sum(axis=1, keepdims=True)
-        return _root_mean_square(deviation, self._pmf)
+        return root_mean_square(deviation, self._pmf)
 
     def mode(self) -> Array:
         """Return the number with the largest mass.
@@ -381,7 +231,7 @@ class PredictiveDistribution:
         """
         check_scalar(k, "k", Integral, min_val=1)
         distance = np.abs(self._values - self._truth(y)[:, None])
-        return _smallest_of(distance, self._pmf, k) ** 2
+        return smallest_of(distance, self._pmf, k) ** 2
 
     # -- the mass is uniform inside each cell -------------------------------
 
@@ -414,7 +264,7 @@ class PredictiveDistribution:
         queries, shape = self._queries(y)
         cell, share = self._locate(queries)
         cumulative = self._cumulative()
-        start, stop = _take(cumulative, cell), _take(cumulative, cell + 1)
+        start, stop = take(cumulative, cell), take(cumulative, cell + 1)
         return (start + (stop - start) * share).reshape(shape)
 
     def pdf(self, y: ArrayLike) -> Array:
@@ -458,9 +308,9 @@ class PredictiveDistribution:
         queries, shape = self._queries(y)
         cell, _ = self._locate(queries)
         edges = self._rows(self._edges)
-        width = _take(edges, cell + 1) - _take(edges, cell)
+        width = take(edges, cell + 1) - take(edges, cell)
         outside = (queries < edges[:, :1]) | (queries > edges[:, -1:])
-        mass = np.where(outside, 0.0, _take(self._pmf, cell))
+        mass = np.where(outside, 0.0, take(self._pmf, cell))
         with np.errstate(divide="ignore"):
             return (np.log(mass) - np.log(width)).reshape(shape)
 
@@ -580,7 +430,9 @@ class PredictiveDistribution:
         Gneiting and Raftery (2007). Strictly proper scoring rules, prediction, and
         estimation. Journal of the American Statistical Association 102(477).
         """
-        return _crps(self._rows(self._edges), self._cumulative(), self._truth(y))
+        return piecewise_crps(
+            self._rows(self._edges), self._cumulative(), self._truth(y)
+        )
 
     # -- shared steps -------------------------------------------------------
 
@@ -590,7 +442,7 @@ class PredictiveDistribution:
 
     def _column(self, array: Array, index: NDArray[np.intp]) -> Array:
         """Return one entry of each row."""
-        return _take(self._rows(array), index[:, None])[:, 0]
+        return take(self._rows(array), index[:, None])[:, 0]
 
     def _centred(self) -> tuple[Array, Array]:
         """Return the heaviest number of each row and all numbers less that one."""
@@ -607,16 +459,16 @@ class PredictiveDistribution:
     def _locate(self, queries: Array) -> tuple[NDArray[np.intp], Array]:
         """Return the cell of each query and the share of that cell below it."""
         edges = self._rows(self._edges)
-        cell = _count(edges[:, 1:-1], queries, np.less_equal)
-        left, right = _take(edges, cell), _take(edges, cell + 1)
+        cell = count(edges[:, 1:-1], queries, np.less_equal)
+        left, right = take(edges, cell), take(edges, cell + 1)
         return cell, (np.clip(queries, left, right) - left) / (right - left)
 
     def _quantiles(self, levels: Array) -> Array:
         """Invert the cumulative probability at levels (n, k)."""
         cumulative, edges = self._cumulative(), self._rows(self._edges)
-        cell = _count(cumulative[:, 1:-1], levels, np.less)
-        start, stop = _take(cumulative, cell), _take(cumulative, cell + 1)
-        left, right = _take(edges, cell), _take(edges, cell + 1)
+        cell = count(cumulative[:, 1:-1], levels, np.less)
+        start, stop = take(cumulative, cell), take(cumulative, cell + 1)
+        left, right = take(edges, cell), take(edges, cell + 1)
         share = (levels - start) / (stop - start)
         return np.minimum(left + (right - left) * share, right)
 
@@ -642,10 +494,10 @@ class PredictiveDistribution:
             raise ValueError(
                 f"y must be a number or have shape ({len(self)},); got shape {shape}."
             )
-        valid = np.abs(queries) <= _LARGEST
+        valid = np.abs(queries) <= LARGEST
         if not valid.all():
             raise ValueError(
-                f"y must be finite and at most {_LARGEST:.3g} in size; "
+                f"y must be finite and at most {LARGEST:.3g} in size; "
                 f"got {queries[~valid][0]}."
             )
         return queries[:, 0]

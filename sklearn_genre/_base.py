@@ -373,7 +373,12 @@ class BaseDistributionRegressor(
             self._is_categorical = categorical_columns(X, self.categorical_features)
         if self._is_categorical.any():
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+            X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+            if X.shape[0] == 0:
+                raise ValueError(
+                    f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
+                )
+            return X
         return validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )

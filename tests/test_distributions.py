@@ -302,6 +302,19 @@ def test_hot_laws_are_uniform(name):
     assert_near(dist.atoms().entropy, log_strings, 1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-6, 1e6])
+@every_decoder
+def test_extreme_temperatures_stay_finite_and_within_the_mask(name, temperature, dtype):
+    dist = make_dist(name, P10Tokenizer(1, 2), temperature, dtype)
+    tokens, drawn = dist.rollout(20)
+    log_probs = dist.log_probs(tokens)
+    assert (log_probs.exp()[..., ~dist.tokenizer.allowed_tokens] == 0).all()
+    for answer in (drawn, log_probs.exp() * log_probs, *dist.atoms()):
+        assert answer.isfinite().all()
+    assert dist.numbers(tokens).isfinite().all()
+
+
 @every_decoder
 def test_temperature_one_changes_nothing(name):
     dist = make_dist(name, IEEETokenizer(2, 1, 3))

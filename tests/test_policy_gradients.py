@@ -451,12 +451,12 @@ def test_the_greedy_number_is_decoded_only_where_it_is_used(member, monkeypatch)
 @pytest.mark.parametrize(
     ("shift", "advantage", "moves"),
     [
-        (0.5, 1.0, False),  # already likelier than the range allows, and good
-        (-0.5, 1.0, True),
-        (-0.5, -1.0, False),  # already less likely, and bad
-        (0.5, -1.0, True),
-        (0.1, 1.0, True),  # within the range
-        (-0.1, -1.0, True),
+        (0.25, 1.0, False),  # already likelier than the range allows, and good
+        (-0.25, 1.0, True),
+        (-0.25, -1.0, False),  # already less likely, and bad
+        (0.25, -1.0, True),
+        (0.15, 1.0, True),  # within the range
+        (-0.15, -1.0, True),
     ],
 )
 def test_clipping_stops_what_has_gone_far_enough(shift, advantage, moves):
@@ -497,6 +497,8 @@ def test_clipped_surrogate_is_never_above_the_plain_one():
     assert (clipped <= plain).all()
     inside = (ratio - 1).abs() < 0.3
     assert torch.equal(clipped[:, inside], plain[:, inside])
+    assert_near(clipped[0, ratio < 0.7], torch.full_like(ratio[ratio < 0.7], -1.4))
+    assert_near(clipped[1, ratio > 1.3], torch.full_like(ratio[ratio > 1.3], 0.65))
 
 
 def test_second_update_moves_on_from_the_first():

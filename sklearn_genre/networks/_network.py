@@ -93,8 +93,23 @@ def decoding_network(
         Numeric columns of the input, which come first.
     cardinalities : sequence of int
         Levels of each category column.
+
+    Raises
+    ------
+    TypeError
+        If a factory returns something else.
     """
     inputs = OneHot(n_numeric, cardinalities)
     encoder_module = encoder(inputs.width)
+    if not hasattr(encoder_module, "width"):
+        raise TypeError(
+            "encoder(n_features) must return a torch module with the attribute width, "
+            f"got {encoder_module!r}."
+        )
     decoder_module = decoder(encoder_module.width, tokenizer.allowed_tokens)
+    if not isinstance(decoder_module, DigitDecoder):
+        raise TypeError(
+            "decoder(width, allowed_tokens) must return a DigitDecoder, got "
+            f"{decoder_module!r}."
+        )
     return DecodingNetwork(inputs, encoder_module, decoder_module, tokenizer)

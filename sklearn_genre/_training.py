@@ -109,9 +109,10 @@ class Engine(NeuralNet):
         self.stage = stage
         self.data = data
         self.on_epoch = on_epoch
-        self.reference: nn.Module | None = None
+        self.reference: Callable[[Tensor], Any] | None = None
         if stage.objective.needs_reference:
-            self.reference = copy.deepcopy(network).eval()
+            # a bound method: skorch would take a module for one to train
+            self.reference = copy.deepcopy(network).eval().__call__
         self.n_steps = 0
         self.total_steps = (
             stage.max_epochs

@@ -1,5 +1,6 @@
 """What the policy gradients share: rollouts, rewards, advantages, surrogate."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -51,7 +52,8 @@ class PolicyGradient(Objective):
         If given, rewards are at least ``-reward_clip``: wise for heavy-tailed targets
         (GenRe uses 50).
     temperature : float, default=1.0
-        Temperature of the distribution that is sampled and scored. Above 1 explores.
+        Temperature of the distribution that is sampled and scored, from 1e-6 to 1e6.
+        Above 1 explores.
     entropy_weight : float, default=0.0
         Weight of the entropy of the digits (nats per number), subtracted from the loss.
         Small positive values (1e-3 to 1e-2) slow down the sharpening.
@@ -97,10 +99,10 @@ class PolicyGradient(Objective):
                 f"{name}.reward must be one of {sorted(REWARDS)}, got {self.reward!r}."
             )
         if self.reward_clip is not None:
-            check_positive(self.reward_clip, f"{name}.reward_clip")
-        check_positive(self.temperature, f"{name}.temperature")
-        check_scalar(self.entropy_weight, f"{name}.entropy_weight", Real, min_val=0)
-        check_scalar(self.kl_weight, f"{name}.kl_weight", Real, min_val=0)
+            check_real(self.reward_clip, f"{name}.reward_clip", 0, exclusive=True)
+        check_real(self.temperature, f"{name}.temperature", 1e-6, 1e6)
+        check_real(self.entropy_weight, f"{name}.entropy_weight", 0)
+        check_real(self.kl_weight, f"{name}.kl_weight", 0)
 
     @abstractmethod
     def advantages(
@@ -163,6 +165,19 @@ class PolicyGradient(Objective):
         return ratio * advantages
 
 
-def check_positive(value: Any, name: str) -> None:
-    """Raise unless the value is a real number above zero."""
-    check_scalar(value, name, Real, min_val=0, include_boundaries="neither")
+def check_real(
+    value: Any,
+    name: str,
+    low: float,
+    high: float = math.inf,
+    *,
+    exclusive: bool = False,
+) -> None:
+    """Raise unless the value is a finite real number from low (or above it) to high."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}.")
+    inside = low < value <= high if exclusive else low <= value <= high
+    if not (inside and math.isfinite(value)):
+        bounds = f"{'above' if exclusive else 'at least'} {low}"
+        bounds += f" and at most {high}" if math.isfinite(high) else ""
+        raise ValueError(f"{name} must be finite, {bounds}, got {value}.")

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.utils import check_scalar
 from torch import Tensor
 
-from sklearn_genre.policy_gradients._base import PolicyGradient, check_positive
+from sklearn_genre.policy_gradients._base import PolicyGradient, check_real
 
 
 class GRPO(PolicyGradient):
@@ -89,8 +90,8 @@ class GRPO(PolicyGradient):
     def check(self, tokenizer: Any) -> None:
         """Raise ``ValueError`` or ``TypeError`` if a parameter is out of its range."""
         super().check(tokenizer)
-        check_scalar(self.scale_rewards, "GRPO.scale_rewards", bool)
-        check_positive(self.clip_range, "GRPO.clip_range")
+        check_scalar(self.scale_rewards, "GRPO.scale_rewards", (bool, np.bool_))
+        check_real(self.clip_range, "GRPO.clip_range", 0, exclusive=True)
         check_scalar(self.n_updates, "GRPO.n_updates", Integral, min_val=1)
 
     def advantages(

@@ -5,6 +5,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -45,6 +46,7 @@ from sklearn_genre.distributions import (
     PredictiveDistribution,
     TokenDistribution,
     cell_edges,
+    concatenate_atoms,
 )
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.networks import DECODERS, DecodingNetwork, decoding_network
@@ -153,7 +155,8 @@ class BaseDistributionRegressor(
         y : array-like of shape (n_samples,)
             Targets, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
-            Rows of weight zero are left out.
+            Rows of weight zero are left out. A target transformer, and the grouping
+            of rare levels, do not see the weights.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation rows. If given they are used as they are, and no part of the
             training rows is set aside.
@@ -176,6 +179,8 @@ class BaseDistributionRegressor(
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
         again = self.warm_start and hasattr(self, "_network")
         rows = self._check_rows(X, y, sample_weight, reset=not again)
         validation = None
@@ -192,12 +197,18 @@ class BaseDistributionRegressor(
             for stage in stages:
                 stage.objective.check(self.tokenizer_)
             if not again:
+                self._architecture = (self.encoder, self.decoder, self.dtype)
                 self._network = self._build_network(device)
                 self.history_: list[Row] = []
                 self.n_iter_ = 0
             if validation is None and self._sets_aside(len(rows.y)):
                 rows, validation = self._split(rows, random)
-            self._train(stages, rows, validation)
+            try:
+                self._train(stages, rows, validation)
+            except Exception:
+                if not again:
+                    del self._network
+                raise
         return self
 
     def predict(
@@ -231,6 +242,12 @@ class BaseDistributionRegressor(
             If the estimator is not fitted.
         ValueError
             If ``output_type`` is unknown or a level is outside (0, 1).
+
+        Notes
+        -----
+        ``TransformedTargetRegressor`` maps one column back, element by element: right
+        for the median and wrong for the spread. Prefer ``target_transform``, which
+        keeps every output right.
         """
         check_is_fitted(self)
         if output_type not in OUTPUT_TYPES:
@@ -270,12 +287,7 @@ class BaseDistributionRegressor(
         distribution : PredictiveDistribution
             In the units of the target.
         """
-        parts = self._map(X, self._atoms)
-        values = parts[0].values
-        if values.ndim == 2:
-            values = torch.cat([part.values for part in parts])
-        columns = zip(*(part[1:] for part in parts), strict=True)
-        return self._law(Atoms(values, *(torch.cat(column) for column in columns)))
+        return self._law(concatenate_atoms(self._map(X, self._atoms)))
 
     def predict_quantiles(
         self, X: Any, quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -363,8 +375,6 @@ class BaseDistributionRegressor(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         rows = Rows(X, y, weight)
-        if not weight.any():
-            raise ValueError("All sample weights are zero: there is nothing to fit.")
         return rows if weight.all() else rows.take(np.flatnonzero(weight))
 
     def _check_X(self, X: Any, *, reset: bool) -> Any:
@@ -394,14 +404,15 @@ class BaseDistributionRegressor(
 
     def _build_network(self, device: torch.device) -> DecodingNetwork:
         """Return a network with fresh weights."""
+        encoder, decoder, dtype = self._architecture
         network = decoding_network(
-            factory(self.encoder, ENCODERS),
-            factory(self.decoder, DECODERS),
+            factory(encoder, ENCODERS),
+            factory(decoder, DECODERS),
             self.tokenizer_,
             self.feature_encoder_.n_numeric_,
             self.feature_encoder_.cardinalities_,
         )
-        return network.to(device=device, dtype=getattr(torch, self.dtype))
+        return network.to(device=device, dtype=getattr(torch, dtype))
 
     def _sets_aside(self, n_samples: int) -> bool:
         """Return whether some of the training rows are set aside for validation."""
@@ -427,7 +438,10 @@ class BaseDistributionRegressor(
         validate = None
         if validation is not None:
             encoded = self._encode(validation.X)
-            validate = lambda: self._scores(encoded, validation)  # noqa: E731
+            z = self.target_scaler_.transform(validation.y)
+            validate = partial(
+                self._scores, encoded, z, validation.y, validation.weight
+            )
         monitor = Monitor(
             self, len(stages), snapshot=self._snapshot, verbose=self.verbose
         )
@@ -456,22 +470,29 @@ class BaseDistributionRegressor(
                     break
         self._network.eval()
 
-    def _scores(self, encoded: Tensor, rows: Rows) -> Row:
+    def _scores(
+        self,
+        encoded: Tensor,
+        z: NDArray[np.float64],
+        y: NDArray[np.float64],
+        weight: NDArray[np.float64],
+    ) -> Row:
         """Return the exact scores of the network as it is on validation rows."""
         self._network.eval()
+        unit = self.target_scaler_.unit_  # squares of large targets would overflow
         columns = []
-        for part in gen_batches(len(rows.y), CHUNK):
-            atoms, y = self._atoms(encoded[part]), rows.y[part]
+        for part in gen_batches(len(y), CHUNK):
+            atoms = self._atoms(encoded[part])
             law = self._law(atoms)
-            z = torch.from_numpy(self.target_scaler_.transform(y))
-            reward = -((atoms.mean - z) ** 2 + atoms.variance)
-            error = (law.mean() - y) ** 2
-            columns.append([error, law.crps(y), reward.numpy(), atoms.entropy.numpy()])
+            reward = -((atoms.mean.numpy() - z[part]) ** 2 + atoms.variance.numpy())
+            error = ((law.mean() - y[part]) / unit) ** 2
+            columns.append([error, law.crps(y[part]), reward, atoms.entropy.numpy()])
         means = [
-            float(np.average(np.concatenate(column), weights=rows.weight))
+            float(np.average(np.concatenate(column), weights=weight))
             for column in zip(*columns, strict=True)
         ]
-        return dict(zip(VALIDATION, [math.sqrt(means[0]), *means[1:]], strict=True))
+        rmse = unit * math.sqrt(means[0])
+        return dict(zip(VALIDATION, [rmse, *means[1:]], strict=True))
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
@@ -479,8 +500,13 @@ class BaseDistributionRegressor(
         return {
             **{k: v for k, v in state.items() if not k.startswith("_")},
             "_is_categorical": self._is_categorical,
+            "_architecture": self._architecture,
             "_network": copy.deepcopy(self._network).eval(),
         }
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a trained network."""
+        return hasattr(self, "_network")
 
     # Predicting ---------------------------------------------------------------
 
@@ -515,18 +541,9 @@ class BaseDistributionRegressor(
     @torch.inference_mode()
     def _atoms(self, encoded: Tensor) -> Atoms:
         """Return numbers and probabilities of encoded rows, on the CPU."""
-        parts, sizes = zip(
-            *((dist.atoms(), n) for dist, n in self._blocks(encoded)), strict=True
+        return concatenate_atoms(
+            [dist.atoms().rows(n).cpu() for dist, n in self._blocks(encoded)]
         )
-        columns = [
-            torch.cat(
-                [column[:n] for column, n in zip(column_parts, sizes, strict=True)]
-            )
-            if column_parts[0].ndim and len(column_parts[0]) == BLOCK
-            else column_parts[0]
-            for column_parts in zip(*parts, strict=True)
-        ]
-        return Atoms(*(column.cpu() for column in columns))
 
     @torch.inference_mode()
     def _greedy(self, encoded: Tensor) -> NDArray[np.float64]:

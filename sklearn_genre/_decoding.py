@@ -62,7 +62,7 @@ class DecodingRegressor(BaseDistributionRegressor):
         the string, categorical and enum columns of a data frame.
     pretraining_epochs, fine_tuning_epochs : int, default=100 and 30
         Passes over the training rows, at most.
-    learning_rate, fine_tuning_learning_rate : float, default=1e-3
+    learning_rate, fine_tuning_learning_rate : float, default=1.5e-3 and 1e-3
         Peak learning rate of AdamW in each stage, after a short warm-up and before a
         cosine decay to a tenth.
     batch_size : int or "auto", default="auto"
@@ -156,7 +156,7 @@ class DecodingRegressor(BaseDistributionRegressor):
         categorical_features: Any = "from_dtype",
         pretraining_epochs: int = 100,
         fine_tuning_epochs: int = 30,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 1.5e-3,
         fine_tuning_learning_rate: float = 1e-3,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,

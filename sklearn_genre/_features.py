@@ -40,7 +40,7 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
     shape = np.asarray(X).shape if names is None else (0, len(names))
     n_features = shape[1] if len(shape) > 1 else 0
     mask = np.zeros(n_features, dtype=bool)
-    if isinstance(categorical_features, str):
+    if isinstance(categorical_features, str) or not n_features:
         return mask
     columns = np.asarray([] if categorical_features is None else categorical_features)
     if columns.size == 0:
@@ -51,7 +51,7 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
                 "categorical_features as a boolean mask must have one entry per "
                 f"column: got shape {columns.shape} for {n_features} columns."
             )
-        return columns
+        return columns.copy()
     if columns.dtype.kind in "iu":
         if columns.min() < 0 or columns.max() >= n_features:
             raise ValueError(
@@ -159,9 +159,12 @@ class FeatureEncoder(BaseEstimator):
             return np.asarray(X, dtype=np.float64), np.empty((len(X), 0), dtype=object)
         if nw.dependencies.is_into_dataframe(X):
             frame = nw.from_native(X)
-            names = np.asarray(frame.columns, dtype=object)
-            numeric = frame.select(*names[~self.is_categorical]).to_native()
-            columns = [frame[name].to_numpy() for name in names[self.is_categorical]]
+            numeric = frame[
+                :, np.flatnonzero(~self.is_categorical).tolist()
+            ].to_native()
+            columns = [
+                frame[:, int(j)].to_numpy() for j in np.flatnonzero(self.is_categorical)
+            ]
         else:
             X = np.asarray(X, dtype=object)
             numeric = X[:, ~self.is_categorical]
@@ -186,10 +189,12 @@ def center_and_scale(
     low, center, high = np.quantile(
         column, [0.25, 0.5, 0.75], weights=weight, method="inverted_cdf"
     )
-    scale = high - low
-    if scale == 0:
-        scale = (column.max() - column.min()) / 2
-    return float(center), float(scale) if scale > 0 else 1.0
+    with np.errstate(over="ignore"):
+        scale = high - low
+        if scale == 0:
+            scale = (column.max() - column.min()) / 2
+    scale = min(float(scale), np.finfo(np.float64).max)
+    return float(center), scale if scale > 0 else 1.0
 
 
 def _is_missing(column: NDArray[np.object_]) -> NDArray[np.bool_]:

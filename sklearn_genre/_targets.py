@@ -4,8 +4,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
+
+# How far beyond the training range an inverse is probed, as a share of its width, and
+# in how many steps.
+MARGIN = 0.25
+N_PROBES = 64
 
 
 class TargetScaler(BaseEstimator):
@@ -19,15 +25,20 @@ class TargetScaler(BaseEstimator):
     transformer : "standard", "quantile" or transformer, default="standard"
         ``"standard"``: nothing before standardisation. ``"quantile"``: to a normal law
         by the training quantiles. A transformer must have ``inverse_transform`` and be
-        monotone.
+        monotone; it does not see the weights.
 
     Attributes
     ----------
+    unit_ : float
+        Root mean square of the targets around their mean; 1 for a constant.
     transformer_ : transformer or None
     mean_, scale_ : float
         Of the transformed training target; the scale of a constant is 1.
     range_ : tuple of float
-        Smallest and largest training target, after transformer and scaling.
+        Smallest and largest scaled training target.
+    domain_ : tuple of float
+        Scaled values with an inverse, around those of training. Beyond them the nearer
+        end is inverted.
     increasing_ : bool
         Whether larger targets have larger scaled values.
     """
@@ -45,67 +56,107 @@ class TargetScaler(BaseEstimator):
         TypeError
             If the transformer has no ``inverse_transform``.
         ValueError
-            If the transformer maps a target to something that is not finite.
+            If the transformer maps a target to something that is not finite, or has no
+            inverse there.
         """
-        self.transformer_ = _transformer(self.transformer, len(y))
+        _, self.unit_ = _mean_and_spread(y, sample_weight)
+        self.transformer_ = _transformer(self.transformer, y)
         t = y
         if self.transformer_ is not None:
             self.transformer_.fit(y[:, None])
-            t = self._apply(self.transformer_.transform, y)
-            if not np.isfinite(t).all():
-                raise ValueError(
-                    f"target_transform={self.transformer!r} maps the target "
-                    f"{y[~np.isfinite(t)][0]!r} to a value that is not finite. Use a "
-                    "transformer that is defined on all training targets."
-                )
-        first = float(t[0])
-        self.mean_ = first + float(np.average(t - first, weights=sample_weight))
-        self.scale_ = _spread(t - self.mean_, sample_weight)
+            t = self._forward(y)
+        self.mean_, self.scale_ = _mean_and_spread(t, sample_weight)
+        self.domain_, self.increasing_ = (-np.inf, np.inf), True
         z = (t - self.mean_) / self.scale_
         self.range_ = (float(z.min()), float(z.max()))
-        self.increasing_ = bool(y[z.argmin()] <= y[z.argmax()])
+        if self.transformer_ is not None:
+            self._find_domain()
         return self
 
     def transform(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Return scaled targets, same shape, float64."""
+        """Return scaled targets, same shape, float64.
+
+        Raises
+        ------
+        ValueError
+            If the transformer maps a target to something that is not finite.
+        """
         t = np.asarray(y, dtype=np.float64)
         if self.transformer_ is not None:
-            t = self._apply(self.transformer_.transform, t)
+            t = self._forward(t)
         return (t - self.mean_) / self.scale_
 
-    def inverse_transform(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return targets for scaled values of any shape, always finite.
-
-        Where the transformer has no inverse, beyond the training range, the nearer end
-        of the training range stands in.
-        """
-        t = z * self.scale_ + self.mean_
+    def inverse_transform(self, z: NDArray[Any]) -> NDArray[np.float64]:
+        """Return targets for scaled values of any shape."""
+        t = np.clip(z, *self.domain_) * self.scale_ + self.mean_
         if self.transformer_ is None:
             return t
-        y = self._apply(self.transformer_.inverse_transform, t)
-        wrong = ~np.isfinite(y)
-        if wrong.any():
-            y[wrong] = self.inverse_transform(np.clip(z[wrong], *self.range_))
-        return y
+        return _apply(self.transformer_.inverse_transform, t)
 
-    @staticmethod
-    def _apply(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Apply a transformer of columns to an array of any shape."""
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            column = np.asarray(function(values.reshape(-1, 1)), dtype=np.float64)
-        return column.reshape(values.shape)
+    def _forward(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return transformed targets, or say which has no transform."""
+        t = _apply(self.transformer_.transform, y)
+        if not np.isfinite(t).all():
+            raise ValueError(
+                f"target_transform={self.transformer!r} maps the target "
+                f"{y[~np.isfinite(t)][0]!r} to a value that is not finite. Use a "
+                "transformer that is defined on all targets."
+            )
+        return t
+
+    def _find_domain(self) -> None:
+        """Walk outwards from the training values as far as the inverse is monotone."""
+        low, high = self.range_
+        step = (high - low or 1.0) * MARGIN / N_PROBES
+        walk = np.arange(N_PROBES + 1, dtype=np.float64) * step
+        down, up = (
+            self.inverse_transform(low - walk),
+            self.inverse_transform(high + walk),
+        )
+        if not (np.isfinite(down[0]) and np.isfinite(up[0])):
+            raise ValueError(
+                f"target_transform={self.transformer!r} cannot be inverted at the ends "
+                f"of the training range: {down[0]!r} and {up[0]!r}. Use a transformer "
+                "whose inverse is defined there."
+            )
+        direction = np.sign(up[0] - down[0]) or np.sign(up[1] - down[1]) or 1.0
+        self.increasing_ = bool(direction > 0)
+        n_down = _n_monotone(-direction * down)
+        n_up = _n_monotone(direction * up)
+        self.domain_ = (low - walk[n_down], high + walk[n_up])
 
 
-def _transformer(spec: Any, n_samples: int) -> Any:
-    """Return an unfitted transformer, or None for plain standardisation."""
+def _n_monotone(values: NDArray[np.float64]) -> int:
+    """Return how many steps from the first value are finite and surely do not fall.
+
+    The turn may lie inside the step before the one where it shows.
+    """
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(values[1:]) & (np.diff(values) >= 0)
+    n_good = int(np.logical_and.accumulate(good).sum())
+    return n_good if n_good == len(good) else max(n_good - 1, 0)
+
+
+def _apply(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply a function of one column to an array of any shape."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        column = np.asarray(function(values.reshape(-1, 1)), dtype=np.float64)
+    return column.reshape(values.shape)
+
+
+def _transformer(spec: Any, y: NDArray[np.float64]) -> Any:
+    """Return an unfitted transformer of one column, or None for standardisation."""
     if isinstance(spec, str):
         if spec == "standard":
             return None
-        return QuantileTransformer(
-            n_quantiles=min(1000, n_samples),
+        # QuantileTransformer compares with absolute tolerances: standardise before
+        quantiles = QuantileTransformer(
+            n_quantiles=min(1000, len(y)),
             output_distribution="normal",
             subsample=None,
-        ).set_output(transform="default")
+        )
+        quantiles.set_output(transform="default")
+        return make_pipeline(_Standardiser(), quantiles)
     if not (hasattr(spec, "transform") and hasattr(spec, "inverse_transform")):
         raise TypeError(
             "target_transform must be 'standard', 'quantile' or a transformer with "
@@ -117,9 +168,33 @@ def _transformer(spec: Any, n_samples: int) -> Any:
     return transformer
 
 
-def _spread(centred: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Return the root mean square, without overflow; 1 for zeros."""
+class _Standardiser(TransformerMixin, BaseEstimator):
+    """StandardScaler for one column of any spread."""
+
+    def fit(self, X: NDArray[np.float64], y: None = None) -> "_Standardiser":
+        """Learn mean and spread."""
+        self.mean_, self.spread_ = _mean_and_spread(X[:, 0], np.ones(len(X)))
+        return self
+
+    def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standardised values."""
+        return (X - self.mean_) / self.spread_
+
+    def inverse_transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values in the first unit."""
+        return X * self.spread_ + self.mean_
+
+
+def _mean_and_spread(
+    values: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return mean and root mean square around it, 1 for a constant; no overflow."""
+    first = float(values[0])
+    centred = values - first
+    shift = float(np.average(centred, weights=weight))
+    centred = centred - shift
     size = float(np.abs(centred).max())
     if size == 0:
-        return 1.0
-    return size * float(np.sqrt(np.average((centred / size) ** 2, weights=weight)))
+        return first + shift, 1.0
+    mean_square = float(np.average((centred / size) ** 2, weights=weight))
+    return first + shift, size * float(np.sqrt(mean_square))

@@ -149,7 +149,7 @@ class Engine(NeuralNet):
         self.optimizer_.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
-        if not math.isfinite(norm.item()):
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             raise NotFinite
         rate = self.lr * schedule(self.n_steps, self.total_steps)
         for group in self.optimizer_.param_groups:

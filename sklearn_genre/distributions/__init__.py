@@ -7,6 +7,7 @@ from sklearn_genre.distributions._token import (
     Atoms,
     Leaves,
     TokenDistribution,
+    concatenate_atoms,
     leaves_of,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "PredictiveDistribution",
     "TokenDistribution",
     "cell_edges",
+    "concatenate_atoms",
     "leaves_of",
 ]

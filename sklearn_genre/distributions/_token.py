@@ -1,5 +1,6 @@
 """Distributions over numbers written as token strings."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -38,6 +39,25 @@ class Atoms(NamedTuple):
     def variance(self) -> Tensor:
         """Variance of the number of each row, shape (batch,), float64."""
         return (self.probs * (self.values - self.mean[:, None]) ** 2).sum(-1)
+
+    def rows(self, n: int) -> "Atoms":
+        """Return the first rows."""
+        values = self.values if self.values.ndim == 1 else self.values[:n]
+        return Atoms(values, self.probs[:n], self.clipped[:n], self.entropy[:n])
+
+    def cpu(self) -> "Atoms":
+        """Return the same on the CPU."""
+        return Atoms(*(column.cpu() for column in self))
+
+
+def concatenate_atoms(parts: Sequence[Atoms]) -> Atoms:
+    """Join the rows of several."""
+    values, *columns = zip(*parts, strict=True)
+    shared = values[0].ndim == 1
+    return Atoms(
+        values[0] if shared else torch.cat(values),
+        *(torch.cat(column) for column in columns),
+    )
 
 
 def leaves_of(tokenizer: Tokenizer, device: torch.device) -> Leaves | None:

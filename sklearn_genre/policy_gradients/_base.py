@@ -174,10 +174,10 @@ def check_real(
     exclusive: bool = False,
 ) -> None:
     """Raise unless the value is a finite real number from low (or above it) to high."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}.")
-    inside = low < value <= high if exclusive else low <= value <= high
-    if not (inside and math.isfinite(value)):
+    check_scalar(value, name, Real)
+    above = low < value if exclusive else low <= value
+    if not (above and value <= high and math.isfinite(value)):
         bounds = f"{'above' if exclusive else 'at least'} {low}"
-        bounds += f" and at most {high}" if math.isfinite(high) else ""
-        raise ValueError(f"{name} must be finite, {bounds}, got {value}.")
+        if math.isfinite(high):
+            bounds += f" and at most {high}"
+        raise ValueError(f"{name} == {value}, must be finite and {bounds}.")

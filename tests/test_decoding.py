@@ -51,6 +51,7 @@ def small(**parameters):
         "encoder": partial(MLPEncoder, hidden_layer_sizes=(16,)),
         "decoder": partial(MLPDecoder, hidden_size=16),
         "fine_tuning": ReMax(n_rollouts=4),
+        "learning_rate": 2e-3,
         "pretraining_epochs": 3,
         "fine_tuning_epochs": 1,
         "random_state": 0,

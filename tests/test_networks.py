@@ -450,3 +450,26 @@ def test_network_tells_unseen_levels_from_seen_ones(name):
     means = network(X).atoms().mean
     assert means.isfinite().all()
     assert len(means.unique()) == 3
+
+
+def no_width(n_features):
+    """Return a module without the attribute that says how wide its output is."""
+    return torch.nn.Identity()
+
+
+def no_decoder(width, allowed_tokens):
+    """Return a module that is no digit decoder."""
+    return torch.nn.Linear(width, allowed_tokens.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "message"),
+    [
+        (no_width, MLPDecoder, "attribute width, got Identity"),
+        (MLPEncoder, no_decoder, "must return a DigitDecoder, got Linear"),
+    ],
+)
+def test_factories_that_return_something_else(encoder, decoder, message):
+    tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
+    with pytest.raises(TypeError, match=message):
+        decoding_network(encoder, decoder, tokenizer, n_numeric=3)

@@ -177,7 +177,6 @@ def check_real(
     check_scalar(value, name, Real)
     above = low < value if exclusive else low <= value
     if not (above and value <= high and math.isfinite(value)):
-        bounds = f"{'above' if exclusive else 'at least'} {low}"
-        if math.isfinite(high):
-            bounds += f" and at most {high}"
-        raise ValueError(f"{name} == {value}, must be finite and {bounds}.")
+        bounds = f"{'>' if exclusive else '>='} {low}"
+        bounds += f" and <= {high}" if math.isfinite(high) else " and finite"
+        raise ValueError(f"{name} == {value}, must be {bounds}.")

@@ -1,8 +1,14 @@
 """Regression with a full predictive distribution, written as digits."""
 
 from sklearn_genre._decoding import DecodingRegressor
+from sklearn_genre._raft import RAFTRegressor
 from sklearn_genre.distributions import PredictiveDistribution
 
 __version__ = "0.1.0"
 
-__all__ = ["DecodingRegressor", "PredictiveDistribution", "__version__"]
+__all__ = [
+    "DecodingRegressor",
+    "PredictiveDistribution",
+    "RAFTRegressor",
+    "__version__",
+]

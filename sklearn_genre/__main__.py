@@ -195,7 +195,9 @@ def _draw_intervals(ax: Any, y: np.ndarray, dist: PredictiveDistribution) -> Non
     """Draw the interval of every row, sorted by its mean, and the true value."""
     place = np.arange(len(y))
     lower, upper = dist.interval(COVERAGE).T
-    ax.vlines(place, lower, upper, color="C0", alpha=0.35, label="90 % interval")
+    ax.fill_between(
+        place, lower, upper, step="mid", alpha=0.3, linewidth=0, label="90 % interval"
+    )
     ax.plot(place, dist.mean(), color="C0", label="mean")
     ax.plot(place, y, ".", color="black", markersize=4, label="truth")
     ax.set(xlabel="held-out row, sorted by predicted mean", ylabel="target")
@@ -208,8 +210,8 @@ def _draw_densities(ax: Any, rows: Table, dist: PredictiveDistribution) -> None:
     grid = np.linspace(ends.min(), ends.max(), 500)
     density = dist.pdf(np.tile(grid, (len(rows.y), 1)))  # (n, 500)
     for i, row in enumerate(rows.rows):
-        ax.plot(grid, density[i], color=f"C{i}", label=f"row {row}")
-        ax.axvline(rows.y[i], color=f"C{i}", linestyle="--")
+        ax.plot(grid, density[i], color=f"C{i}", linewidth=1, label=f"row {row}")
+        ax.axvline(rows.y[i], color=f"C{i}", linewidth=1, linestyle="--")
     ax.set(xlabel="target (dashed: truth)", ylabel="predicted density")
     ax.legend()
 

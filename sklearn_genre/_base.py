@@ -61,12 +61,11 @@ CHUNK = 16 * BLOCK
 MIN_ROWS_TO_SPLIT = 40
 
 POINTS: dict[str, Callable[[PredictiveDistribution], NDArray[np.float64]]] = {
-    "mean": PredictiveDistribution.mean,
     "median": PredictiveDistribution.median,
     "mode": PredictiveDistribution.mode,
     "std": PredictiveDistribution.std,
 }
-OUTPUT_TYPES = (*POINTS, "greedy", "quantiles", "distribution")
+OUTPUT_TYPES = ("mean", *POINTS, "greedy", "quantiles", "distribution")
 
 
 class Rows(NamedTuple):
@@ -182,6 +181,8 @@ class BaseDistributionRegressor(
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
         again = self.warm_start and hasattr(self, "_network")
+        if not again:
+            self.__dict__.pop("_network", None)  # it would not fit the scales to come
         rows = self._check_rows(X, y, sample_weight, reset=not again)
         validation = None
         if X_val is not None:
@@ -268,6 +269,8 @@ class BaseDistributionRegressor(
             return self.predict_distribution(X)
         if output_type == "greedy":
             return np.concatenate(self._map(X, self._greedy))
+        if output_type == "mean":
+            return np.concatenate(self._map(X, self._mean))
         read = POINTS[output_type]
         return np.concatenate(self._map(X, lambda Z: read(self._law(self._atoms(Z)))))
 
@@ -485,7 +488,7 @@ class BaseDistributionRegressor(
             atoms = self._atoms(encoded[part])
             law = self._law(atoms)
             reward = -((atoms.mean.numpy() - z[part]) ** 2 + atoms.variance.numpy())
-            error = ((law.mean() - y[part]) / unit) ** 2
+            error = ((self._mean(encoded[part], law) - y[part]) / unit) ** 2
             columns.append([error, law.crps(y[part]), reward, atoms.entropy.numpy()])
         means = [
             float(np.average(np.concatenate(column), weights=weight))
@@ -550,6 +553,17 @@ class BaseDistributionRegressor(
         """Return the greedy number of encoded rows, in the units of y."""
         numbers = [dist.numbers(dist.greedy())[:n] for dist, n in self._blocks(encoded)]
         return self.target_scaler_.inverse_transform(torch.cat(numbers).cpu().numpy())
+
+    def _mean(
+        self, encoded: Tensor, law: PredictiveDistribution | None = None
+    ) -> NDArray[np.float64]:
+        """Return the mean of encoded rows, in the units of y; it is also what selects.
+
+        The law of the rows is an argument where the caller has it already.
+        """
+        if law is None:
+            law = self._law(self._atoms(encoded))
+        return law.mean()
 
     def _law(self, atoms: Atoms) -> PredictiveDistribution:
         """Return the distribution of atoms, in the units of y."""

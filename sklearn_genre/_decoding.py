@@ -47,12 +47,17 @@ class DecodingRegressor(BaseDistributionRegressor):
     decoder : {"mlp", "transformer"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
         that of the papers and costs several times more.
-    pretraining : {"cross_entropy"} or Objective, default="cross_entropy"
-        Objective of the first stage.
-    fine_tuning : {"remax", "grpo", "rloo", "cross_entropy"}, Objective or None, \
-            default="remax"
+    pretraining : {"cross_entropy", "ntl_was", "ntl_mse", "dist", "crps", \
+            "expected_error"} or Objective, default="cross_entropy"
+        Objective of the first stage. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add to
+        cross-entropy how far each digit is from the true one. ``"crps"``, a proper
+        score, and ``"expected_error"``, the exact limit of ReMax, read the whole
+        number: exactly for formats of at most 4,096 strings, otherwise by samples.
+    fine_tuning : {"remax", "grpo", "rloo", "cross_entropy", "ntl_was", "ntl_mse", \
+            "dist", "crps", "expected_error"}, Objective or None, default="remax"
         Objective of the second stage; options travel with the object, as in
-        ``fine_tuning=ReMax(n_rollouts=32)``. Use None for calibrated intervals.
+        ``fine_tuning=ReMax(n_rollouts=32)``. Use None or ``"crps"`` for calibrated
+        intervals.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised and written. ``"quantile"``
         maps it to a normal law, for heavy tails. Any monotone transformer with
@@ -62,7 +67,7 @@ class DecodingRegressor(BaseDistributionRegressor):
         the string, categorical and enum columns of a data frame.
     pretraining_epochs, fine_tuning_epochs : int, default=100 and 30
         Passes over the training rows, at most.
-    learning_rate, fine_tuning_learning_rate : float, default=1.5e-3 and 1e-3
+    learning_rate, fine_tuning_learning_rate : float, default=1.5e-3 and 5e-4
         Peak learning rate of AdamW in each stage, after a short warm-up and before a
         cosine decay to a tenth.
     batch_size : int or "auto", default="auto"
@@ -157,7 +162,7 @@ class DecodingRegressor(BaseDistributionRegressor):
         pretraining_epochs: int = 100,
         fine_tuning_epochs: int = 30,
         learning_rate: float = 1.5e-3,
-        fine_tuning_learning_rate: float = 1e-3,
+        fine_tuning_learning_rate: float = 5e-4,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,
         early_stopping: Any = "auto",

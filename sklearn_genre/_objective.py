@@ -1,9 +1,12 @@
 """The protocol that every loss and every policy gradient follows."""
 
+import math
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_scalar
 from torch import Tensor
 
 
@@ -60,3 +63,20 @@ class Objective(BaseEstimator, ABC):
     @abstractmethod
     def loss(self, dist: Any, target: Any) -> Tensor:
         """Return the differentiable loss of each row, shape (batch,)."""
+
+
+def check_real(
+    value: Any,
+    name: str,
+    low: float,
+    high: float = math.inf,
+    *,
+    exclusive: bool = False,
+) -> None:
+    """Raise unless the value is a finite real number from low (or above it) to high."""
+    check_scalar(value, name, Real)
+    above = low < value if exclusive else low <= value
+    if not (above and value <= high and math.isfinite(value)):
+        bounds = f"{'>' if exclusive else '>='} {low}"
+        bounds += f" and <= {high}" if math.isfinite(high) else " and finite"
+        raise ValueError(f"{name} == {value}, must be {bounds}.")

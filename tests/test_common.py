@@ -13,9 +13,9 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sklearn_genre import DecodingRegressor
+from sklearn_genre import DecodingRegressor, RAFTRegressor
 
-ESTIMATORS = [DecodingRegressor]
+ESTIMATORS = [DecodingRegressor, RAFTRegressor]
 MINI_BATCHES = (
     "sample_weight is not equivalent to removing or repeating rows: shuffled batches "
     "and sampled rollouts depend on the number of rows."

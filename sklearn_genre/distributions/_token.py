@@ -94,6 +94,8 @@ class TokenDistribution:
         From :func:`leaves_of`.
     temperature : float, default=1.0
         Divides the logits, for sampling and for scoring alike.
+    grid : Grid or None, default=None
+        Where :meth:`expectation` is read from; None means from all leaves.
     """
 
     def __init__(
@@ -103,19 +105,26 @@ class TokenDistribution:
         tokenizer: Tokenizer,
         leaves: Leaves | None,
         temperature: float = 1.0,
+        grid: Any = None,
     ) -> None:
         self.decoder = decoder
         self.context = context
         self.tokenizer = tokenizer
         self.leaves = leaves
         self.temperature = temperature
+        self.grid = grid
 
     def at_temperature(self, temperature: float) -> "TokenDistribution":
         """Return the same rows at another temperature."""
         if temperature == self.temperature:
             return self
         return TokenDistribution(
-            self.decoder, self.context, self.tokenizer, self.leaves, temperature
+            self.decoder,
+            self.context,
+            self.tokenizer,
+            self.leaves,
+            temperature,
+            self.grid,
         )
 
     def log_probs(self, tokens: Tensor) -> Tensor:
@@ -213,6 +222,27 @@ class TokenDistribution:
     def atoms(self) -> Atoms:
         """Return the numbers and their probabilities: exact, or at fixed levels."""
         return self._atoms_at_levels() if self.leaves is None else self._exact_atoms()
+
+    def expectation(self) -> Tensor:
+        """Return the differentiable expected number of each row, shape (batch,).
+
+        Over the grid if there is one, else over all leaves.
+
+        Raises
+        ------
+        ValueError
+            If there is no grid and the format is too large to enumerate.
+        """
+        if self.grid is not None:
+            mean: Tensor = self.grid.mean(self)
+            return mean
+        if self.leaves is None:
+            raise ValueError(
+                f"{self.tokenizer} writes {self.tokenizer.n_strings} numbers, more "
+                f"than the {MAX_LEAVES} of which the expectation is exact. Use fewer "
+                "or shorter digits, a grid, or ExpectedError(alpha=0)."
+            )
+        return self.atoms().mean
 
     def _log_softmax(self, logits: Tensor) -> Tensor:
         """Return next-token log-probabilities at the temperature."""

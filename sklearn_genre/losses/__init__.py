@@ -2,7 +2,34 @@
 
 from sklearn_genre._objective import Objective
 from sklearn_genre.losses._cross_entropy import CrossEntropy
+from sklearn_genre.losses._crps import CRPS
+from sklearn_genre.losses._digits import DigitLoss
+from sklearn_genre.losses._dist import DIST
+from sklearn_genre.losses._expected_error import ExpectedError
+from sklearn_genre.losses._expected_number import LogLoss, SquaredError
+from sklearn_genre.losses._ntl_mse import NTLMSE
+from sklearn_genre.losses._ntl_was import NTLWAS
+from sklearn_genre.losses._number_loss import NumberLoss
 
-LOSSES: dict[str, type[Objective]] = {"cross_entropy": CrossEntropy}
+LOSSES: dict[str, type[Objective]] = {
+    "cross_entropy": CrossEntropy,
+    "ntl_was": NTLWAS,
+    "ntl_mse": NTLMSE,
+    "dist": DIST,
+    "expected_error": ExpectedError,
+    "crps": CRPS,
+}
 
-__all__ = ["LOSSES", "CrossEntropy"]
+__all__ = [
+    "CRPS",
+    "DIST",
+    "LOSSES",
+    "NTLMSE",
+    "NTLWAS",
+    "CrossEntropy",
+    "DigitLoss",
+    "ExpectedError",
+    "LogLoss",
+    "NumberLoss",
+    "SquaredError",
+]

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from sklearn_genre.distributions import Leaves, TokenDistribution, leaves_of
 from sklearn_genre.networks._decoder import DigitDecoder
+from sklearn_genre.networks._grid import Grid
 from sklearn_genre.tokenizers import Tokenizer
 
 
@@ -46,6 +47,12 @@ class DecodingNetwork(nn.Module):
     decoder : DigitDecoder
     tokenizer : Tokenizer
         Fitted.
+
+    Attributes
+    ----------
+    grid : Grid or None
+        Strings that the expected number is read from, None at first: all of them. It
+        is attached after construction because it stays float64.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class DecodingNetwork(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.tokenizer = tokenizer
+        self.grid: Grid | None = None
         self._leaves: dict[torch.device, Leaves | None] = {}
 
     def forward(self, X: Tensor) -> TokenDistribution:
@@ -68,7 +76,11 @@ class DecodingNetwork(nn.Module):
             self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
         context = self.encoder(self.inputs(X))  # (batch, width)
         return TokenDistribution(
-            self.decoder, context, self.tokenizer, self._leaves[X.device]
+            self.decoder,
+            context,
+            self.tokenizer,
+            self._leaves[X.device],
+            grid=self.grid,
         )
 
 

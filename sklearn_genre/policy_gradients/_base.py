@@ -1,15 +1,14 @@
 """What the policy gradients share: rollouts, rewards, advantages, surrogate."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from sklearn.utils import check_scalar
 from torch import Tensor
 
-from sklearn_genre._objective import Objective
+from sklearn_genre._objective import Objective, check_real
 from sklearn_genre.policy_gradients._rewards import REWARDS
 
 
@@ -163,20 +162,3 @@ class PolicyGradient(Objective):
     def surrogate(self, ratio: Tensor, advantages: Tensor) -> Tensor:
         """Return the objective of each token, to be maximised."""
         return ratio * advantages
-
-
-def check_real(
-    value: Any,
-    name: str,
-    low: float,
-    high: float = math.inf,
-    *,
-    exclusive: bool = False,
-) -> None:
-    """Raise unless the value is a finite real number from low (or above it) to high."""
-    check_scalar(value, name, Real)
-    above = low < value if exclusive else low <= value
-    if not (above and value <= high and math.isfinite(value)):
-        bounds = f"{'>' if exclusive else '>='} {low}"
-        bounds += f" and <= {high}" if math.isfinite(high) else " and finite"
-        raise ValueError(f"{name} == {value}, must be {bounds}.")

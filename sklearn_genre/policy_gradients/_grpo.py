@@ -9,7 +9,8 @@ import torch
 from sklearn.utils import check_scalar
 from torch import Tensor
 
-from sklearn_genre.policy_gradients._base import PolicyGradient, check_real
+from sklearn_genre._objective import check_real
+from sklearn_genre.policy_gradients._base import PolicyGradient
 
 
 class GRPO(PolicyGradient):

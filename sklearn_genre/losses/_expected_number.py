@@ -1,0 +1,80 @@
+"""Losses of the expected number alone."""
+
+from typing import Any
+
+from torch import Tensor
+
+from sklearn_genre._objective import Objective
+
+# How close to 0 and 1 a scaled mean comes within the logarithms of LogLoss.
+MARGIN = 1e-6
+
+
+class SquaredError(Objective):
+    r"""Squared error of the expected number, :math:`(y - E[\hat y])^2`.
+
+    The loss of regression-aware fine-tuning. The expectation is that of the grid where
+    the network has one and else of all strings, at most 4,096; beyond, take
+    ``ExpectedError(alpha=0)``, which samples. The law around the mean is left free.
+
+    References
+    ----------
+    .. [1] Lukasik et al., "Better Autoregressive Regression with LLMs via
+           Regression-Aware Fine-Tuning", ICLR 2025.
+
+    Examples
+    --------
+    >>> from sklearn_genre.losses import SquaredError
+    >>> SquaredError()
+    SquaredError()
+    """
+
+    def loss(self, dist: Any, target: Tensor) -> Tensor:
+        """Return the squared error of each row, shape (batch,)."""
+        return (target - dist.expectation()) ** 2
+
+
+class LogLoss(Objective):
+    r"""Cross-entropy of the expected number, scaled to the unit interval.
+
+    .. math:: \ell = -u \log \hat u - (1 - u) \log(1 - \hat u), \qquad
+        u = \frac{y - a}{b - a}, \quad \hat u = \frac{E[\hat y] - a}{b - a}
+
+    Its optimum is the mean, like that of the squared error, but errors near the ends
+    of the range weigh more. Scaled means stay 1e-6 away from 0 and 1 within the
+    logarithms; one outside of [0, 1] also pays the square of its distance, so that
+    there always is a way back.
+
+    Parameters
+    ----------
+    low, high : float, default=0.0 and 1.0
+        The ends of the range: a and b.
+
+    References
+    ----------
+    .. [1] Lukasik et al., "Better Autoregressive Regression with LLMs via
+           Regression-Aware Fine-Tuning", ICLR 2025, appendix E.6.
+
+    Examples
+    --------
+    >>> from sklearn_genre.losses import LogLoss
+    >>> LogLoss(low=-2.0, high=3.0).get_params()
+    {'high': 3.0, 'low': -2.0}
+    """
+
+    def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
+        self.low = low
+        self.high = high
+
+    def loss(self, dist: Any, target: Tensor) -> Tensor:
+        """Return the cross-entropy of each row, shape (batch,)."""
+        width = self.high - self.low or 1.0
+        u = ((target - self.low) / width).clamp(0, 1)
+        return scaled_log_loss((dist.expectation() - self.low) / width, u)
+
+
+def scaled_log_loss(mean: Tensor, u: Tensor) -> Tensor:
+    """Return the cross-entropy of means, near [0, 1], to targets in [0, 1]."""
+    inside = mean.clamp(MARGIN, 1 - MARGIN)
+    outside = mean - mean.clamp(0, 1)
+    return outside**2 - u * inside.log() - (1 - u) * (-inside).log1p()

@@ -2,9 +2,11 @@
 
 import copy
 import math
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -57,6 +59,12 @@ from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 BLOCK = 64
 # Rows whose distributions exist at once while predicting.
 CHUNK = 16 * BLOCK
+# Share of the targets beyond the fitted range above which a warm start warns.
+MAX_OUTSIDE = 0.01
+# Largest size of a target: sums of many stay finite.
+LARGEST_TARGET = 1e300
+# Levels at which formats of more than 4,096 strings are decoded for validation.
+VALIDATION_LEVELS = 64
 # Fewest training rows of which early_stopping="auto" sets a part aside.
 MIN_ROWS_TO_SPLIT = 40
 
@@ -112,6 +120,15 @@ class BaseDistributionRegressor(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    _structural: ClassVar[tuple[str, ...]] = (
+        "tokenizer",
+        "encoder",
+        "decoder",
+        "target_transform",
+        "categorical_features",
+        "dtype",
+    )
 
     tokenizer: Any
     encoder: Any
@@ -181,7 +198,9 @@ class BaseDistributionRegressor(
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
         again = self.warm_start and hasattr(self, "_network")
-        if not again:
+        if again:
+            self._check_structure()
+        else:
             self.__dict__.pop("_network", None)  # it would not fit the scales to come
         rows = self._check_rows(X, y, sample_weight, reset=not again)
         validation = None
@@ -190,25 +209,28 @@ class BaseDistributionRegressor(
         random = check_random_state(self.random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))
         device = resolve_device(self.device)
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with seeded(device, seed), torch.inference_mode(False), torch.enable_grad():
             if not again:
                 self._fit_scales(rows)
             stages = self._stages()
             for stage in stages:
                 stage.objective.check(self.tokenizer_)
-            if not again:
-                self._architecture = (self.encoder, self.decoder, self.dtype)
-                self._network = self._build_network(device)
-                self.history_: list[Row] = []
-                self.n_iter_ = 0
-            if validation is None and self._sets_aside(len(rows.y)):
-                rows, validation = self._split(rows, random)
+            if again:
+                stages[0] = stages[0]._replace(keep_start=True)
+                self._warn_out_of_range(rows.y)
             try:
-                self._train(stages, rows, validation)
-            except Exception:
                 if not again:
-                    del self._network
+                    self._structure = self._describe_structure()
+                    self._architecture = (self.encoder, self.decoder, self.dtype)
+                    self._network = self._build_network(device)
+                    self.history_: list[Row] = []
+                    self.n_iter_ = 0
+                if validation is None and self._sets_aside(len(rows.y)):
+                    rows, validation = self._split(rows, random)
+                self._train(stages, rows, validation)
+            except BaseException:
+                if not again:
+                    self.__dict__.pop("_network", None)
                 raise
         return self
 
@@ -272,7 +294,9 @@ class BaseDistributionRegressor(
         if output_type == "mean":
             return np.concatenate(self._map(X, self._mean))
         read = POINTS[output_type]
-        return np.concatenate(self._map(X, lambda Z: read(self._law(self._atoms(Z)))))
+        return np.concatenate(
+            self._map(X, lambda Z: read(self._distribution(self._atoms(Z))))
+        )
 
     def predict_distribution(self, X: Any) -> PredictiveDistribution:
         """Return the whole predictive distribution of each row.
@@ -290,7 +314,7 @@ class BaseDistributionRegressor(
         distribution : PredictiveDistribution
             In the units of the target.
         """
-        return self._law(concatenate_atoms(self._map(X, self._atoms)))
+        return self._distribution(concatenate_atoms(self._map(X, self._atoms)))
 
     def predict_quantiles(
         self, X: Any, quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -312,7 +336,7 @@ class BaseDistributionRegressor(
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
         return np.concatenate(
-            self._map(X, lambda Z: self._law(self._atoms(Z)).ppf(levels))
+            self._map(X, lambda Z: self._distribution(self._atoms(Z)).ppf(levels))
         )
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
@@ -330,7 +354,9 @@ class BaseDistributionRegressor(
             Lower and upper end.
         """
         return np.concatenate(
-            self._map(X, lambda Z: self._law(self._atoms(Z)).interval(coverage))
+            self._map(
+                X, lambda Z: self._distribution(self._atoms(Z)).interval(coverage)
+            )
         )
 
     def sample_y(
@@ -352,7 +378,10 @@ class BaseDistributionRegressor(
         """
         random = check_random_state(random_state)
         return np.concatenate(
-            self._map(X, lambda Z: self._law(self._atoms(Z)).sample(n_samples, random))
+            self._map(
+                X,
+                lambda Z: self._distribution(self._atoms(Z)).sample(n_samples, random),
+            )
         )
 
     @property
@@ -362,6 +391,35 @@ class BaseDistributionRegressor(
         return self._network
 
     # Fitting ------------------------------------------------------------------
+
+    def _describe_structure(self) -> dict[str, str]:
+        """Return the parameters that a warm start cannot change."""
+        return {name: repr(getattr(self, name)) for name in self._structural}
+
+    def _check_structure(self) -> None:
+        """Refuse a warm start with parameters that the fitted network lacks."""
+        structure = self._describe_structure()
+        changed = [
+            name for name in structure if structure[name] != self._structure[name]
+        ]
+        if changed:
+            raise ValueError(
+                f"warm_start=True keeps the fitted network and scales, but {changed} "
+                "changed since the last fit. Set them back, or warm_start=False to "
+                "start anew."
+            )
+
+    def _warn_out_of_range(self, y: NDArray[np.float64]) -> None:
+        """Warn if the scales of the first fit do not reach the new targets."""
+        z = self.target_scaler_.transform(y)
+        low, high = self.tokenizer_.low_, self.tokenizer_.high_
+        outside = float(np.mean((z < low) | (z > high)))
+        if outside > MAX_OUTSIDE:
+            warnings.warn(
+                f"warm_start=True keeps the range of the first fit, and {outside:.0%} "
+                "of the new targets lie outside of it: they are trained as its ends.",
+                stacklevel=4,
+            )
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         """Validate rows; leave out those of weight zero."""
@@ -373,6 +431,11 @@ class BaseDistributionRegressor(
             )
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         y = column_or_1d(y, warn=True)
+        if np.abs(y).max() > LARGEST_TARGET:
+            raise ValueError(
+                f"y must be at most {LARGEST_TARGET:g} in size, got "
+                f"{y[np.abs(y).argmax()]:g}. Divide it by a constant."
+            )
         check_consistent_length(X, y)
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -485,11 +548,13 @@ class BaseDistributionRegressor(
         unit = self.target_scaler_.unit_  # squares of large targets would overflow
         columns = []
         for part in gen_batches(len(y), CHUNK):
-            atoms = self._atoms(encoded[part])
-            law = self._law(atoms)
+            atoms = self._atoms(encoded[part], VALIDATION_LEVELS)
+            if not atoms.probs.isfinite().all():
+                raise FloatingPointError
+            dist = self._distribution(atoms)
             reward = -((atoms.mean.numpy() - z[part]) ** 2 + atoms.variance.numpy())
-            error = ((self._mean(encoded[part], law) - y[part]) / unit) ** 2
-            columns.append([error, law.crps(y[part]), reward, atoms.entropy.numpy()])
+            error = ((self._mean(encoded[part], dist) - y[part]) / unit) ** 2
+            columns.append([error, dist.crps(y[part]), reward, atoms.entropy.numpy()])
         means = [
             float(np.average(np.concatenate(column), weights=weight))
             for column in zip(*columns, strict=True)
@@ -499,11 +564,11 @@ class BaseDistributionRegressor(
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
-        state = {k: v for k, v in vars(self).items() if k.endswith("_")}
         return {
-            **{k: v for k, v in state.items() if not k.startswith("_")},
+            **{k: v for k, v in vars(self).items() if k.endswith("_") and k[0] != "_"},
             "_is_categorical": self._is_categorical,
             "_architecture": self._architecture,
+            "_structure": self._structure,
             "_network": copy.deepcopy(self._network).eval(),
         }
 
@@ -542,10 +607,10 @@ class BaseDistributionRegressor(
             yield self._network(padded), len(block)
 
     @torch.inference_mode()
-    def _atoms(self, encoded: Tensor) -> Atoms:
+    def _atoms(self, encoded: Tensor, n_levels: int | None = None) -> Atoms:
         """Return numbers and probabilities of encoded rows, on the CPU."""
         return concatenate_atoms(
-            [dist.atoms().rows(n).cpu() for dist, n in self._blocks(encoded)]
+            [dist.atoms(n_levels).rows(n).cpu() for dist, n in self._blocks(encoded)]
         )
 
     @torch.inference_mode()
@@ -555,17 +620,17 @@ class BaseDistributionRegressor(
         return self.target_scaler_.inverse_transform(torch.cat(numbers).cpu().numpy())
 
     def _mean(
-        self, encoded: Tensor, law: PredictiveDistribution | None = None
+        self, encoded: Tensor, dist: PredictiveDistribution | None = None
     ) -> NDArray[np.float64]:
         """Return the mean of encoded rows, in the units of y; it is also what selects.
 
-        The law of the rows is an argument where the caller has it already.
+        Their distribution is an argument where the caller has it already.
         """
-        if law is None:
-            law = self._law(self._atoms(encoded))
-        return law.mean()
+        if dist is None:
+            dist = self._distribution(self._atoms(encoded))
+        return dist.mean()
 
-    def _law(self, atoms: Atoms) -> PredictiveDistribution:
+    def _distribution(self, atoms: Atoms) -> PredictiveDistribution:
         """Return the distribution of atoms, in the units of y."""
         values = atoms.values.numpy()
         edges = cell_edges(values)
@@ -601,7 +666,7 @@ class BaseDistributionRegressor(
             except ValueError as error:
                 warnings.warn(f"{error} The model was loaded on the CPU.", stacklevel=2)
                 device = torch.device("cpu")
-            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            with seeded(device, 0):
                 self._network = self._build_network(device)
             self._network.load_state_dict(
                 {name: torch.tensor(value) for name, value in weights.items()}
@@ -613,6 +678,20 @@ class BaseDistributionRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+# torch has one default generator per device and process: fits that run in threads take
+# turns.
+_GENERATOR = threading.RLock()
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed torch's generators, and put them back afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with _GENERATOR, torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
 
 
 def resolve_device(device: str) -> torch.device:

@@ -109,8 +109,9 @@ class DecodingRegressor(BaseDistributionRegressor):
         Columns to the array the network reads.
     history_ : list of dict
         A row per epoch: stage, epoch (0: before fine-tuning), train_loss,
-        validation_rmse, validation_crps, reward and entropy (expected reward of a
-        sampled number, nats of its digits, on the validation part), seconds, selected.
+        validation_rmse, validation_crps, reward and entropy (of a sampled
+        number on the validation part: minus its expected squared error, scaled, and
+        the nats of its digits), seconds, selected.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module

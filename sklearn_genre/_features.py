@@ -32,7 +32,10 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
     """
     names = None
     if nw.dependencies.is_into_dataframe(X):
-        frame = nw.from_native(X)
+        try:
+            frame = nw.from_native(X)
+        except nw.exceptions.DuplicateError as error:
+            raise ValueError(f"Columns must have distinct names: {error}") from error
         names = list(frame.columns)
         if isinstance(categorical_features, str):
             kinds = (nw.String, nw.Categorical, nw.Enum)
@@ -135,10 +138,28 @@ class FeatureEncoder(BaseEstimator):
         ).set_output(transform="default")
         self.cardinalities_: list[int] = []
         if categorical.shape[1]:
-            codes = self.levels_.fit_transform(categorical)
+            codes = self._fit_levels(categorical)
             missing_level = (codes == -2).any(0)
             self.cardinalities_ = (codes.max(0).clip(-1) + 1 + missing_level).tolist()
         return self
+
+    def _fit_levels(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
+        """Learn the levels and return their codes."""
+        try:
+            return self.levels_.fit_transform(categories)
+        except TypeError as error:
+            mixed = [
+                int(j)
+                for j, column in zip(
+                    np.flatnonzero(self.is_categorical), categories.T, strict=True
+                )
+                if len({isinstance(level, str) for level in column if level == level})
+                > 1
+            ]
+            raise TypeError(
+                f"The category columns at {mixed} mix strings with other types. "
+                "Convert them to strings."
+            ) from error
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return [numeric | missing indicators | codes], float64."""
@@ -199,6 +220,10 @@ def center_and_scale(
 
 def _is_missing(column: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Return where a column of objects holds None, NaN or a missing-value marker."""
+    try:
+        return np.array(column == None) | (column != column).astype(bool)  # noqa: E711
+    except TypeError:  # a marker such as pandas.NA has no truth value
+        pass
     return np.fromiter(
         (v is None or type(v).__name__ == "NAType" or v != v for v in column),
         dtype=bool,

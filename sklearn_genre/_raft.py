@@ -198,6 +198,14 @@ class RAFTRegressor(BaseDistributionRegressor):
         "fine_tuning_learning_rate": [Interval(Real, 0, None, closed="neither")],
     }
 
+    _structural: ClassVar[tuple[str, ...]] = (
+        *BaseDistributionRegressor._structural,
+        "grid",
+        "normalize_grid",
+        "learnable_weights",
+        "token_values",
+    )
+
     def __init__(
         self,
         tokenizer: Any = "normalized",
@@ -303,7 +311,7 @@ class RAFTRegressor(BaseDistributionRegressor):
         self.grid_ = scaler.inverse_transform(z)
         self._grid: dict[str, Any] | None = None
         if tokens is None and self.token_values is None and not self.learnable_weights:
-            return  # all leaves with their own numbers: the mean of the law
+            return  # all leaves with their own numbers: the mean of the distribution
         if self.token_values is not None:
             z = scaler.transform(check_token_values(self.token_values, len(z)))
         self._grid = {
@@ -344,12 +352,12 @@ class RAFTRegressor(BaseDistributionRegressor):
 
     @torch.inference_mode()
     def _mean(
-        self, encoded: Tensor, law: PredictiveDistribution | None = None
+        self, encoded: Tensor, dist: PredictiveDistribution | None = None
     ) -> Array:
         """Return the expectation over the grid, in the units of y."""
         grid = self._network.grid
         if grid is None:
-            return super()._mean(encoded, law)
+            return super()._mean(encoded, dist)
         probs = [grid.probs(dist)[:n].cpu() for dist, n in self._blocks(encoded)]
         low = self.target_scaler_.inverse_transform(np.array([grid.low]))
         mean: Array = expected_number(torch.cat(probs).numpy(), self.token_values_, low)

@@ -12,6 +12,7 @@ import numpy as np
 
 MIN_ROWS = 20
 MISSING = {"", "na", "nan", "null", "none", "?"}
+INFINITE = {"inf", "infinity"}
 
 
 class InputError(Exception):
@@ -61,7 +62,7 @@ def read_table(path: Path, target: str) -> Table:
             f"{path} has {len(kept)} rows with a target; at least {MIN_ROWS} are needed"
         )
     columns = {
-        name: _read_column([cells[i][j] for i in kept])
+        name: _read_column([(cells[i][j], lines[i]) for i in kept], name)
         for j, name in enumerate(header)
         if j != place
     }
@@ -159,12 +160,19 @@ def read_number(cell: str) -> float | None:
     return number if math.isfinite(number) and "_" not in cell else None
 
 
-def _read_column(cells: list[str]) -> list[Any]:
-    """Read a column as floats if all its cells allow it, otherwise as strings."""
-    numbers = [read_number(cell) for cell in cells]
+def _read_column(cells: list[tuple[str, int]], name: str) -> list[Any]:
+    """Read cells and their lines as floats if all allow it, otherwise as strings."""
+    numbers = [read_number(cell) for cell, _ in cells]
     if None not in numbers:
         return numbers
-    return [math.nan if cell.lower() in MISSING else cell for cell in cells]
+    words = [cell for cell, n in zip(cells, numbers, strict=True) if n is None]
+    if all(word.lower().lstrip("+-") in INFINITE for word, _ in words):
+        word, line = words[0]
+        raise InputError(
+            f"column {name!r} must hold finite numbers: line {line} has {word!r}; "
+            "leave the cell empty if the value is missing"
+        )
+    return [math.nan if cell.lower() in MISSING else cell for cell, _ in cells]
 
 
 def _stack(columns: list[list[Any]]) -> tuple[np.ndarray, list[int]]:

@@ -12,6 +12,8 @@ from sklearn.preprocessing import QuantileTransformer
 # in how many steps.
 MARGIN = 0.25
 N_PROBES = 64
+# How far from itself a training target may come back, in units of their spread.
+MAX_INVERSE_ERROR = 1e-2
 
 
 class TargetScaler(BaseEstimator):
@@ -65,6 +67,7 @@ class TargetScaler(BaseEstimator):
         if self.transformer_ is not None:
             self.transformer_.fit(y[:, None])
             t = self._forward(y)
+            self._check_inverse(y, t)
         self.mean_, self.scale_ = _mean_and_spread(t, sample_weight)
         self.domain_, self.increasing_ = (-np.inf, np.inf), True
         z = (t - self.mean_) / self.scale_
@@ -104,6 +107,16 @@ class TargetScaler(BaseEstimator):
             )
         return t
 
+    def _check_inverse(self, y: NDArray[np.float64], t: NDArray[np.float64]) -> None:
+        """Raise unless transformed targets come back."""
+        error = np.abs(_apply(self.transformer_.inverse_transform, t) - y)
+        if not (error <= MAX_INVERSE_ERROR * self.unit_).all():
+            worst = np.nan_to_num(error, nan=np.inf).argmax()
+            raise ValueError(
+                f"target_transform={self.transformer!r} does not bring the target "
+                f"{y[worst]!r} back. Use a monotone transformer with an inverse."
+            )
+
     def _find_domain(self) -> None:
         """Walk outwards from the training values as far as the inverse is monotone."""
         low, high = self.range_
@@ -140,8 +153,13 @@ def _n_monotone(values: NDArray[np.float64]) -> int:
 def _apply(function: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a function of one column to an array of any shape."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        column = np.asarray(function(values.reshape(-1, 1)), dtype=np.float64)
-    return column.reshape(values.shape)
+        column = function(values.reshape(-1, 1))
+    if np.shape(column) != (values.size, 1):
+        raise ValueError(
+            "target_transform must map one column to one column of numbers, got shape "
+            f"{np.shape(column)} for {(values.size, 1)}."
+        )
+    return np.asarray(column, dtype=np.float64).reshape(values.shape)
 
 
 def _transformer(spec: Any, y: NDArray[np.float64]) -> Any:

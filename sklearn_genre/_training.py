@@ -74,10 +74,6 @@ class StopStage(Exception):
     """Ends a stage early; not an error."""
 
 
-class NotFinite(Exception):
-    """A loss, a gradient or a validation score is not finite."""
-
-
 class Engine(NeuralNet):
     """skorch with an objective as criterion and the learning rate set in each step."""
 
@@ -150,7 +146,7 @@ class Engine(NeuralNet):
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            raise NotFinite
+            raise FloatingPointError
         rate = self.lr * schedule(self.n_steps, self.total_steps)
         for group in self.optimizer_.param_groups:
             group["lr"] = rate
@@ -166,6 +162,7 @@ class Engine(NeuralNet):
         """Report the mean training loss of the epoch."""
         batches = self.history[-1]["batches"]
         losses = sum(row["train_loss"] * row["train_batch_size"] for row in batches)
+        batches.clear()  # skorch would keep a dict for each batch of the stage
         self.on_epoch(
             {"epoch": len(self.history), "train_loss": losses / len(self.data.y)}
         )
@@ -233,7 +230,7 @@ class Selection:
         self.clock = now
         score = scores[self.scoring] if self.validate else -float(row["epoch"])
         if not math.isfinite(score):
-            raise NotFinite
+            raise FloatingPointError
         self.rows.append(row)
         if score < self.best_score:
             self.best_row, self.best_score = row, score
@@ -292,31 +289,32 @@ def train(
         engine.fit_loop(data)
     except StopStage:
         pass
-    except NotFinite:
-        _warn_not_finite(stage, engine.n_steps)
+    except FloatingPointError:
+        _warn_not_finite(stage, engine.n_steps, kept=bool(selection.rows))
     except KeyboardInterrupt:
         interrupted = True
         warnings.warn(
             f"Training was interrupted in {stage.name} after {len(selection.rows)} "
             "epochs; the best state so far is kept.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     if selection.rows or not interrupted:
         selection.restore()
     return not interrupted
 
 
-def _warn_not_finite(stage: Stage, n_steps: int) -> None:
-    """Warn that a stage has stopped, or raise if it has never begun."""
+def _warn_not_finite(stage: Stage, n_steps: int, *, kept: bool) -> None:
+    """Warn that a stage has stopped, or raise if it has not taken one step."""
     advice = "Lower the learning rate, or check the features and targets for outliers."
-    if n_steps == 0 and not stage.keep_start:
+    if n_steps == 0 and not kept:
         raise ValueError(
             f"The loss was not finite in the first step of {stage.name}. {advice}"
         )
+    state = "the best state before" if kept else "the untrained state"
     warnings.warn(
         f"The loss was not finite in step {n_steps + 1} of {stage.name}; training "
-        f"stopped there and the best state before was restored. {advice}",
+        f"stopped there and {state} was restored. {advice}",
         ConvergenceWarning,
-        stacklevel=5,
+        stacklevel=6,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 from sklearn import config_context
@@ -292,11 +293,52 @@ def test_warm_start_continues():
     warm = clone(cold).set_params(warm_start=True).fit(X, Y)
     assert_array_equal(warm.predict(X), cold.predict(X))
     warm.fit(X, Y)
-    assert warm.n_iter_ == len(warm.history_) == 6
-    assert warm.history_[3]["train_loss"] < warm.history_[0]["train_loss"]
-    assert warm.history_[:3] != warm.history_[3:]
+    assert warm.n_iter_ == 6
+    assert [row["epoch"] for row in warm.history_] == [1, 2, 3, 0, 1, 2, 3]
+    assert warm.history_[4]["train_loss"] < warm.history_[0]["train_loss"]
     cold.fit(X, Y)
     assert cold.n_iter_ == len(cold.history_) == 3
+
+
+def test_warm_start_keeps_a_better_state():
+    model = small(fine_tuning=None, warm_start=True, pretraining_epochs=20)
+    model.fit(X, Y, X_val=X, y_val=Y)
+    before = model.predict(X)
+    model.set_params(pretraining_epochs=1, learning_rate=1.0).fit(
+        X, Y, X_val=X, y_val=Y
+    )
+    assert_array_equal(model.predict(X), before)
+
+
+def test_warm_start_refuses_another_structure():
+    model = small(warm_start=True).fit(X, Y)
+    model.set_params(decoder="transformer", tokenizer="ieee")
+    with pytest.raises(ValueError, match=r"\['tokenizer', 'decoder'\] changed since"):
+        model.fit(X, Y)
+
+
+def test_warm_start_warns_of_targets_out_of_range():
+    model = small(warm_start=True).fit(X, Y)
+    with pytest.warns(UserWarning, match="of the new targets lie outside"):
+        model.fit(X, 100 * Y)
+
+
+def test_fits_in_threads_have_the_same_bits_and_touch_no_generator():
+    before = torch.get_rng_state()
+    fits = Parallel(n_jobs=2, backend="threading")(
+        delayed(small().fit)(X, Y) for _ in range(4)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    for model in fits:
+        assert_array_equal(model.predict(X), small().fit(X, Y).predict(X))
+
+
+def test_fit_works_where_gradients_are_off():
+    with torch.inference_mode():
+        model = small(pretraining="crps").fit(X, Y)
+    again = pickle.loads(pickle.dumps(model.set_params(warm_start=True)))
+    assert_array_equal(again.predict(X), small(pretraining="crps").fit(X, Y).predict(X))
+    again.fit(X, Y)  # on leaves that predict has cached
 
 
 def test_warm_start_refuses_other_columns():

@@ -398,3 +398,16 @@ def test_no_rows_are_an_error(name):
 def test_one_dimension_with_categories_says_reshape():
     with pytest.raises(ValueError, match="Reshape your data"):
         small(categorical_features=[0]).fit(NUMBERS, Y)
+
+
+def test_columns_of_one_name_are_refused():
+    frame = pd.DataFrame(np.zeros((3, 2)), columns=["a", "a"])
+    with pytest.raises(ValueError, match="distinct names"):
+        categorical_columns(frame, "from_dtype")
+
+
+def test_categories_of_mixed_types_are_named():
+    X = np.array([["a", 1.0], [3, 2.0], ["b", 3.0]], dtype=object)
+    encoder = FeatureEncoder(np.array([True, False]))
+    with pytest.raises(TypeError, match=r"columns at \[0\] mix strings"):
+        encoder.fit(X, np.ones(3))

@@ -353,3 +353,11 @@ def test_command_without_arguments() -> None:
     assert result.returncode == 0, result.stderr
     assert "353 rows to train on, 89 held out, 10 features" in result.stdout
     assert "\r" not in result.stderr
+
+
+def test_infinite_cells_are_an_error(tmp_path, capsys):
+    rows = [f"{i},{'-inf' if i == 7 else i / 3},{i % 5}" for i in range(40)]
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(["a,b,price", *rows]))
+    assert demo.main([str(path), "--target", "price"]) == 2
+    assert "column 'b' must hold finite numbers: line 9" in capsys.readouterr().err

@@ -473,3 +473,9 @@ def test_factories_that_return_something_else(encoder, decoder, message):
     tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
     with pytest.raises(TypeError, match=message):
         decoding_network(encoder, decoder, tokenizer, n_numeric=3)
+
+
+def test_modules_are_no_factories():
+    tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
+    with pytest.raises(TypeError, match="encoder must be a factory"):
+        decoding_network(torch.nn.Linear(3, 4), MLPDecoder, tokenizer, n_numeric=3)

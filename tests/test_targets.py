@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, logit
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     PowerTransformer,
     QuantileTransformer,
 )
@@ -305,3 +306,17 @@ def test_validation_targets_outside_the_domain_are_no_silent_nan():
         return
     for row in model.history_:
         assert np.isfinite([row["validation_rmse"], row["reward"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("transformer", "message"),
+    [
+        (FunctionTransformer(np.square, np.sqrt, check_inverse=False), "back"),
+        (KBinsDiscretizer(3, encode="onehot-dense"), "one column to one column"),
+        (KBinsDiscretizer(3, encode="ordinal"), "back"),
+    ],
+)
+def test_transformers_that_lose_the_target_are_refused(transformer, message):
+    y = np.linspace(-2, 3, 50)
+    with pytest.raises(ValueError, match=message):
+        TargetScaler(transformer).fit(y, np.ones(50))

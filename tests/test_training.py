@@ -291,8 +291,21 @@ def test_nan_from_the_first_step_is_an_error(how):
 
 
 def test_a_step_too_far_is_taken_back():
-    with pytest.warns(ConvergenceWarning, match="Lower the learning rate"):
+    with pytest.warns(ConvergenceWarning, match="the untrained state was restored"):
         model = fit(learning_rate=1e30)
+    assert_works(model)
+
+
+def test_a_policy_gradient_that_diverges_is_taken_back():
+    base = fit()
+    with pytest.warns(ConvergenceWarning, match="the best state before was restored"):
+        model = fit(fine_tuning="remax", fine_tuning_learning_rate=1e30)
+    assert_array_equal(model.predict(X), base.predict(X))
+
+
+def test_weights_that_overflow_by_the_validation_are_taken_back():
+    with pytest.warns(ConvergenceWarning, match="the untrained state was restored"):
+        model = fit(learning_rate=1e30, batch_size=len(X))
     assert_works(model)
 
 

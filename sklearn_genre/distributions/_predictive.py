@@ -115,9 +115,11 @@ class PredictiveDistribution:
         Returns
         -------
         pmf : ndarray of shape (n, K)
-            Rows sum to one.
+            Rows sum to one. A read-only view.
         """
-        return self._pmf
+        view = self._pmf.view()
+        view.flags.writeable = False
+        return view
 
     def __len__(self) -> int:
         """Return the number of rows."""

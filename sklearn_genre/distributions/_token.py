@@ -160,6 +160,11 @@ class TokenDistribution:
         -------
         tokens : int64 Tensor of shape (n, batch, length)
         log_probs : Tensor of shape (n, batch, length)
+
+        Raises
+        ------
+        FloatingPointError
+            If a probability is not finite.
         """
         logits, cache = self.decoder.start(self.context)
         tokens: list[Tensor] = []
@@ -167,7 +172,10 @@ class TokenDistribution:
         for position in range(self.decoder.length):
             if position:
                 logits, cache = self.decoder.step(cache, tokens[-1])
-            step = self._log_softmax(logits).expand(-1, n, -1)  # (batch, n, vocab_size)
+            step = self._log_softmax(logits)  # (batch, 1 or n, vocab_size)
+            if not step.isfinite().all():
+                raise FloatingPointError("a probability of a rollout is not finite")
+            step = step.expand(-1, n, -1)
             drawn = torch.multinomial(step.exp().flatten(0, 1), 1)  # (batch * n, 1)
             tokens.append(drawn.view(-1, n))
             log_probs.append(step.gather(-1, tokens[-1][..., None])[..., 0])
@@ -219,9 +227,17 @@ class TokenDistribution:
             tokens.append(token[..., 0])
         return torch.stack(tokens, -1).transpose(0, 1), total.T
 
-    def atoms(self) -> Atoms:
-        """Return the numbers and their probabilities: exact, or at fixed levels."""
-        return self._atoms_at_levels() if self.leaves is None else self._exact_atoms()
+    def atoms(self, n_levels: int | None = None) -> Atoms:
+        """Return the numbers and their probabilities: exact, or at fixed levels.
+
+        Parameters
+        ----------
+        n_levels : int or None, default=None
+            Levels for formats of more than 4,096 strings, 256 if None.
+        """
+        if self.leaves is None:
+            return self._atoms_at_levels(n_levels)
+        return self._exact_atoms()
 
     def expectation(self) -> Tensor:
         """Return the differentiable expected number of each row, shape (batch,).
@@ -263,13 +279,14 @@ class TokenDistribution:
             probs = merged.index_add(1, self.leaves.column, probs)
         return Atoms(self.leaves.values, probs, clipped, entropy)
 
-    def _atoms_at_levels(self) -> Atoms:
+    def _atoms_at_levels(self, n_levels: int | None = None) -> Atoms:
         """Return the law on the numbers at fixed levels, each of the same mass."""
-        levels = torch.arange(N_LEVELS, device=self.context.device, dtype=torch.float64)
-        tokens, log_probs = self.at_levels((levels + 0.5) / N_LEVELS)
+        n_levels = n_levels or N_LEVELS
+        levels = torch.arange(n_levels, device=self.context.device, dtype=torch.float64)
+        tokens, log_probs = self.at_levels((levels + 0.5) / n_levels)
         numbers = self.tokenizer.decode(tokens).T  # (batch, n_levels)
         low, high = self.tokenizer.clip_range
         clipped = ((numbers < low) | (numbers > high)).double().mean(-1)
         values = numbers.clamp(low, high).sort(-1).values
-        probs = torch.full_like(values, 1 / N_LEVELS)
+        probs = torch.full_like(values, 1 / n_levels)
         return Atoms(values, probs, clipped, -log_probs.mean(0))

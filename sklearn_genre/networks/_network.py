@@ -73,7 +73,8 @@ class DecodingNetwork(nn.Module):
     def forward(self, X: Tensor) -> TokenDistribution:
         """Return the predictive distributions of a batch of rows."""
         if X.device not in self._leaves:
-            self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
+            with torch.inference_mode(False):  # so that they may be trained with
+                self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
         context = self.encoder(self.inputs(X))  # (batch, width)
         return TokenDistribution(
             self.decoder,
@@ -112,6 +113,12 @@ def decoding_network(
         If a factory returns something else.
     """
     inputs = OneHot(n_numeric, cardinalities)
+    for name, given in (("encoder", encoder), ("decoder", decoder)):
+        if isinstance(given, nn.Module):
+            raise TypeError(
+                f"{name} must be a factory, because the sizes are known in fit alone, "
+                f"got the module {given!r}. Give its class or a functools.partial."
+            )
     encoder_module = encoder(inputs.width)
     if not hasattr(encoder_module, "width"):
         raise TypeError(

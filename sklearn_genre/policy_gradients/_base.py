@@ -33,7 +33,9 @@ class PolicyGradient(Objective):
         \qquad \rho_{i,t} = \pi(a_{i,t}) / \pi_\text{old}(a_{i,t}),
 
     whose gradient on fresh rollouts (:math:`\rho = 1`) is that of REINFORCE. Dropout is
-    off, so that the ratio is one at the first update.
+    off, so that the ratio is one at the first update. Entropy bonus and divergence are
+    those of each next digit along the rollouts; as is usual, the probability of coming
+    to a prefix is not differentiated.
 
     A new policy gradient is a file with one class that writes :meth:`advantages`, and a
     line in ``POLICY_GRADIENTS``.

@@ -1,4 +1,4 @@
-"""Errors before and after fine-tuning, on tables in the TALENT folder layout."""
+"""Every method on tables in the TALENT folder layout, at its defaults."""
 
 import os
 import time
@@ -12,14 +12,24 @@ from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from scipy.special import entr
 
-from sklearn_genre import DecodingRegressor
+from sklearn_genre import DecodingRegressor, RAFTRegressor
 from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.losses import LOSSES
 from sklearn_genre.metrics import coverage_score, crps_score, interval_width
-from sklearn_genre.policy_gradients import POLICY_GRADIENTS
+from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS
 
-METHODS: dict[str, Callable[..., DecodingRegressor]] = {
-    "none": partial(DecodingRegressor, fine_tuning=None),
-    **{name: partial(DecodingRegressor, fine_tuning=name) for name in POLICY_GRADIENTS},
+FINE_TUNING = {
+    **{name: name for name in POLICY_GRADIENTS},
+    "grpo_unscaled": GRPO(scale_rewards=False),
+    **{name: name for name in LOSSES if name != "cross_entropy"},
+}
+METHODS: dict[str, Callable[..., Any]] = {
+    "cross_entropy": partial(DecodingRegressor, fine_tuning=None),
+    **{
+        name: partial(DecodingRegressor, fine_tuning=objective)
+        for name, objective in FINE_TUNING.items()
+    },
+    "raft": RAFTRegressor,
 }
 SCORES = ["rmse_mean", "rmse_median", "rmse_mode", "crps", "coverage_90", "width_90"]
 
@@ -122,9 +132,7 @@ def main() -> None:
     options.add_argument(
         "--seeds", type=int, default=2, help="how many, from --seed on"
     )
-    options.add_argument(
-        "--fine-tuning", nargs="+", default=["none", "remax"], choices=METHODS
-    )
+    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     args = options.parse_args()
     if args.data is None:
         options.error("give the folder of the sets: --data DIR or SKLEARN_GENRE_DATA")
@@ -135,8 +143,8 @@ def main() -> None:
     results = Results(args.out, args.threads)
     for name in args.sets:
         for seed in range(args.seed, args.seed + args.seeds):
-            for method in args.fine_tuning:
-                piece = {"benchmark": "fine_tuning", "data": name, "method": method}
+            for method in args.methods:
+                piece = {"benchmark": "methods", "data": name, "method": method}
                 results.run(
                     {**piece, "seed": seed},
                     partial(evaluate, args.data / name, method, seed),

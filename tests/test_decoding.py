@@ -741,3 +741,14 @@ def test_not_fitted(method):
 
 def test_there_is_no_network_before_fit():
     assert not hasattr(small(), "network_")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_model_from_a_gpu_predicts_alike_on_a_cpu(decoder):
+    model = DecodingRegressor(
+        decoder=decoder, pretraining_epochs=3, fine_tuning_epochs=1, device="cuda"
+    ).fit(X, Y)
+    on_gpu = model.predict(X)
+    on_cpu = pickle.loads(pickle.dumps(model.set_params(device="cpu")))
+    assert_allclose(on_cpu.predict(X), on_gpu, rtol=1e-3, atol=1e-3)

@@ -43,6 +43,18 @@ class MLPDecoder(DigitDecoder):
         Tokens that may stand at each position.
     hidden_size : int, default=128
         Hidden units per prefix. Time of ``predict`` is proportional to it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.networks import MLPDecoder
+    >>> allowed_tokens = torch.ones(8, 2, dtype=torch.bool)
+    >>> decoder = MLPDecoder(16, allowed_tokens)
+    >>> context = torch.zeros(5, 16)
+    >>> decoder(context, torch.zeros(3, 5, 8, dtype=torch.int64)).shape
+    torch.Size([3, 5, 8, 2])
+    >>> decoder.leaf_log_probs(context).shape
+    torch.Size([5, 256])
     """
 
     def __init__(

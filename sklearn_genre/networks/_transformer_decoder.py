@@ -96,6 +96,23 @@ class TransformerDecoder(DigitDecoder):
         Attention heads.
     dropout : float, default=0.0
         Dropout of attention and feed-forward layers.
+
+    Raises
+    ------
+    ValueError
+        If ``hidden_size`` is not a multiple of ``n_heads``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.networks import TransformerDecoder
+    >>> allowed_tokens = torch.ones(8, 2, dtype=torch.bool)
+    >>> decoder = TransformerDecoder(16, allowed_tokens)
+    >>> context = torch.zeros(5, 16)
+    >>> decoder(context, torch.zeros(3, 5, 8, dtype=torch.int64)).shape
+    torch.Size([3, 5, 8, 2])
+    >>> decoder.leaf_log_probs(context).shape
+    torch.Size([5, 256])
     """
 
     def __init__(

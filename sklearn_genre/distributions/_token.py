@@ -267,10 +267,11 @@ class TokenDistribution:
     def _exact_atoms(self) -> Atoms:
         """Return the law on all leaves."""
         assert self.leaves is not None
-        log_probs = self.decoder.leaf_log_probs(self.context, self.temperature).double()
-        log_probs = log_probs.log_softmax(-1)  # (batch, n_strings), rounding removed
-        probs = log_probs.exp()
-        entropy = -(probs * log_probs).sum(-1)
+        log_probs = self.decoder.leaf_log_probs(self.context, self.temperature)
+        probs = log_probs.exp().double()  # (batch, n_strings)
+        total = probs.sum(-1, keepdim=True)  # one, but for rounding
+        probs = probs / total
+        entropy = total[:, 0].log() - (probs * log_probs).sum(-1)
         clipped = torch.zeros_like(entropy)
         if self.leaves.outside is not None:
             clipped = probs[:, self.leaves.outside].sum(-1)

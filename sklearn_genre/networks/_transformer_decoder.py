@@ -29,7 +29,7 @@ class _Block(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(hidden_size),
             nn.Linear(hidden_size, 4 * hidden_size),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Dropout(dropout),
             nn.Linear(4 * hidden_size, hidden_size),
         )

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from scipy.special import entr
 
-from sklearn_genre import DecodingRegressor, RAFTRegressor
+from sklearn_genre import (
+    DecodingRegressor,
+    PointwiseRegressor,
+    RAFTRegressor,
+    RiemannRegressor,
+)
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.losses import LOSSES
 from sklearn_genre.metrics import coverage_score, crps_score, interval_width
@@ -30,6 +35,8 @@ METHODS: dict[str, Callable[..., Any]] = {
         for name, objective in FINE_TUNING.items()
     },
     "raft": RAFTRegressor,
+    "pointwise": PointwiseRegressor,
+    "riemann": RiemannRegressor,
 }
 SCORES = ["rmse_mean", "rmse_median", "rmse_mode", "crps", "coverage_90", "width_90"]
 

@@ -1,5 +1,6 @@
 """Regression with a full predictive distribution, written as digits."""
 
+from sklearn_genre._baselines import PointwiseRegressor, RiemannRegressor
 from sklearn_genre._decoding import DecodingRegressor
 from sklearn_genre._raft import RAFTRegressor
 from sklearn_genre.distributions import PredictiveDistribution
@@ -8,7 +9,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DecodingRegressor",
+    "PointwiseRegressor",
     "PredictiveDistribution",
     "RAFTRegressor",
+    "RiemannRegressor",
     "__version__",
 ]

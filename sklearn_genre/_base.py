@@ -29,11 +29,10 @@ from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
 )
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_genre._callbacks import CallbackSupportMixin, Monitor
 from sklearn_genre._features import FeatureEncoder, categorical_columns
-from sklearn_genre._registry import factory, resolve
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import (
     VALIDATION,
@@ -46,21 +45,16 @@ from sklearn_genre._training import (
 from sklearn_genre.distributions import (
     Atoms,
     PredictiveDistribution,
-    TokenDistribution,
     cell_edges,
     concatenate_atoms,
 )
 from sklearn_genre.encoders import ENCODERS
-from sklearn_genre.networks import DECODERS, DecodingNetwork, decoding_network
-from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Rows that pass through the network together while predicting. The shape is always the
 # same, padded if need be, so that a prediction does not depend on its neighbours.
 BLOCK = 64
 # Rows whose distributions exist at once while predicting.
 CHUNK = 16 * BLOCK
-# Share of the targets beyond the fitted range above which a warm start warns.
-MAX_OUTSIDE = 0.01
 # Largest size of a target: sums of many stay finite.
 LARGEST_TARGET = 1e300
 # Levels at which formats of more than 4,096 strings are decoded for validation.
@@ -73,7 +67,6 @@ POINTS: dict[str, Callable[[PredictiveDistribution], NDArray[np.float64]]] = {
     "mode": PredictiveDistribution.mode,
     "std": PredictiveDistribution.std,
 }
-OUTPUT_TYPES = ("mean", *POINTS, "greedy", "quantiles", "distribution")
 
 
 class Rows(NamedTuple):
@@ -93,13 +86,13 @@ class BaseDistributionRegressor(
 ):
     """A network, a short list of training stages, and what they predict.
 
-    A subclass writes ``__init__`` and :meth:`_stages`.
+    A subclass writes ``__init__``, :meth:`_stages` and :meth:`_new_network`. What the
+    network returns, an inner distribution, answers ``atoms(n_levels)`` for predictions
+    and scores, and what its objectives ask of it.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
         "encoder": [StrOptions(set(ENCODERS)), callable],
-        "decoder": [StrOptions(set(DECODERS)), callable],
         "target_transform": [
             StrOptions({"standard", "quantile"}),
             HasMethods(["fit", "transform", "inverse_transform"]),
@@ -121,18 +114,16 @@ class BaseDistributionRegressor(
         "verbose": ["verbose"],
     }
 
+    # Parameters that a warm start cannot change; those that a network is built from.
     _structural: ClassVar[tuple[str, ...]] = (
-        "tokenizer",
         "encoder",
-        "decoder",
         "target_transform",
         "categorical_features",
         "dtype",
     )
+    _architectural: ClassVar[tuple[str, ...]] = ("encoder", "dtype")
 
-    tokenizer: Any
     encoder: Any
-    decoder: Any
     target_transform: Any
     categorical_features: Any
     batch_size: Any
@@ -150,6 +141,10 @@ class BaseDistributionRegressor(
     @abstractmethod
     def _stages(self) -> list[Stage]:
         """Return the training stages, their objectives resolved but not checked."""
+
+    @abstractmethod
+    def _new_network(self) -> nn.Module:
+        """Return a network with fresh weights, from the architecture and the scales."""
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -213,15 +208,16 @@ class BaseDistributionRegressor(
             if not again:
                 self._fit_scales(rows)
             stages = self._stages()
-            for stage in stages:
-                stage.objective.check(self.tokenizer_)
+            self._check_stages(stages)
             if again:
                 stages[0] = stages[0]._replace(keep_start=True)
                 self._warn_out_of_range(rows.y)
             try:
                 if not again:
                     self._structure = self._describe_structure()
-                    self._architecture = (self.encoder, self.decoder, self.dtype)
+                    self._architecture = {
+                        name: getattr(self, name) for name in self._architectural
+                    }
                     self._network = self._build_network(device)
                     self.history_: list[Row] = []
                     self.n_iter_ = 0
@@ -247,9 +243,9 @@ class BaseDistributionRegressor(
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
         output_type : str, default="mean"
-            ``"mean"``, ``"median"``, ``"mode"`` (the likeliest number), ``"greedy"``
-            (the likeliest digit, one after the other), ``"std"``, ``"quantiles"`` or
-            ``"distribution"``.
+            ``"mean"``, ``"median"``, ``"mode"`` (the likeliest number), ``"std"``,
+            ``"quantiles"`` or ``"distribution"``; models that write digits also have
+            ``"greedy"`` (the likeliest digit, one after the other).
         quantiles : array-like of shape (n_quantiles,), default=None
             Levels in (0, 1) for ``output_type="quantiles"``; by default 0.05, 0.25,
             0.5, 0.75, 0.95.
@@ -273,9 +269,12 @@ class BaseDistributionRegressor(
         keeps every output right.
         """
         check_is_fitted(self)
-        if output_type not in OUTPUT_TYPES:
+        points = self._points()
+        allowed = [*points, "quantiles", "distribution"]
+        if output_type not in allowed:
             raise ValueError(
-                f"output_type must be one of {list(OUTPUT_TYPES)}, got {output_type!r}."
+                f"output_type must be one of {allowed} for {type(self).__name__}, got "
+                f"{output_type!r}."
             )
         if quantiles is not None and output_type != "quantiles":
             raise ValueError(
@@ -289,21 +288,14 @@ class BaseDistributionRegressor(
             )
         if output_type == "distribution":
             return self.predict_distribution(X)
-        if output_type == "greedy":
-            return np.concatenate(self._map(X, self._greedy))
-        if output_type == "mean":
-            return np.concatenate(self._map(X, self._mean))
-        read = POINTS[output_type]
-        return np.concatenate(
-            self._map(X, lambda Z: read(self._distribution(self._atoms(Z))))
-        )
+        return np.concatenate(self._map(X, points[output_type]))
 
     def predict_distribution(self, X: Any) -> PredictiveDistribution:
         """Return the whole predictive distribution of each row.
 
-        Exact for number formats of at most 4,096 strings; for larger ones made of the
-        numbers at 256 fixed levels. The memory it needs is the number of rows times
-        that of numbers, in float64.
+        Exact for number formats of at most 4,096 strings and for histograms; for larger
+        formats made of the numbers at 256 fixed levels. The memory it needs is the
+        number of rows times that of numbers, in float64.
 
         Parameters
         ----------
@@ -385,7 +377,7 @@ class BaseDistributionRegressor(
         )
 
     @property
-    def network_(self) -> DecodingNetwork:
+    def network_(self) -> nn.Module:
         """The fitted torch module, in evaluation mode."""
         check_is_fitted(self)
         return self._network
@@ -409,17 +401,11 @@ class BaseDistributionRegressor(
                 "start anew."
             )
 
+    def _check_stages(self, stages: list[Stage]) -> None:
+        """Raise ``ValueError`` if an objective is unfit for what has been learned."""
+
     def _warn_out_of_range(self, y: NDArray[np.float64]) -> None:
         """Warn if the scales of the first fit do not reach the new targets."""
-        z = self.target_scaler_.transform(y)
-        low, high = self.tokenizer_.low_, self.tokenizer_.high_
-        outside = float(np.mean((z < low) | (z > high)))
-        if outside > MAX_OUTSIDE:
-            warnings.warn(
-                f"warm_start=True keeps the range of the first fit, and {outside:.0%} "
-                "of the new targets lie outside of it: they are trained as its ends.",
-                stacklevel=4,
-            )
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         """Validate rows; leave out those of weight zero."""
@@ -460,25 +446,20 @@ class BaseDistributionRegressor(
         )
 
     def _fit_scales(self, rows: Rows) -> None:
-        """Learn how features and targets are scaled, and the number format."""
+        """Learn how features and targets are scaled, and what the head needs."""
         self.feature_encoder_ = FeatureEncoder(self._is_categorical)
         self.feature_encoder_.fit(rows.X, rows.weight)
         self.target_scaler_ = TargetScaler(self.target_transform)
         self.target_scaler_.fit(rows.y, rows.weight)
-        self.tokenizer_ = resolve(self.tokenizer, TOKENIZERS)
-        self.tokenizer_.fit(self.target_scaler_.transform(rows.y))
+        self._fit_head(self.target_scaler_.transform(rows.y), rows.weight)
 
-    def _build_network(self, device: torch.device) -> DecodingNetwork:
-        """Return a network with fresh weights."""
-        encoder, decoder, dtype = self._architecture
-        network = decoding_network(
-            factory(encoder, ENCODERS),
-            factory(decoder, DECODERS),
-            self.tokenizer_,
-            self.feature_encoder_.n_numeric_,
-            self.feature_encoder_.cardinalities_,
-        )
-        return network.to(device=device, dtype=getattr(torch, dtype))
+    def _fit_head(self, z: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+        """Learn from the scaled targets what the head of the network needs."""
+
+    def _build_network(self, device: torch.device) -> Any:
+        """Return a network with fresh weights on a device, in its dtype."""
+        dtype = getattr(torch, self._architecture["dtype"])
+        return self._new_network().to(device=device, dtype=dtype)
 
     def _sets_aside(self, n_samples: int) -> bool:
         """Return whether some of the training rows are set aside for validation."""
@@ -599,7 +580,7 @@ class BaseDistributionRegressor(
         like = next(self._network.parameters())
         return torch.tensor(values, dtype=dtype or like.dtype, device=like.device)
 
-    def _blocks(self, encoded: Tensor) -> Iterator[tuple[TokenDistribution, int]]:
+    def _blocks(self, encoded: Tensor) -> Iterator[tuple[Any, int]]:
         """Yield the distributions of a block of rows, and how many rows are real."""
         for block in encoded.split(BLOCK):
             padded = block.new_zeros(BLOCK, block.shape[1])
@@ -613,11 +594,14 @@ class BaseDistributionRegressor(
             [dist.atoms(n_levels).rows(n).cpu() for dist, n in self._blocks(encoded)]
         )
 
-    @torch.inference_mode()
-    def _greedy(self, encoded: Tensor) -> NDArray[np.float64]:
-        """Return the greedy number of encoded rows, in the units of y."""
-        numbers = [dist.numbers(dist.greedy())[:n] for dist, n in self._blocks(encoded)]
-        return self.target_scaler_.inverse_transform(torch.cat(numbers).cpu().numpy())
+    def _points(self) -> dict[str, Callable[[Tensor], NDArray[np.float64]]]:
+        """Return what ``predict`` can compute from encoded rows, one number each."""
+
+        def reader(read: Callable[[PredictiveDistribution], Any]) -> Callable[..., Any]:
+            return lambda encoded: read(self._distribution(self._atoms(encoded)))
+
+        points = {name: reader(read) for name, read in POINTS.items()}
+        return {"mean": self._mean, **points}
 
     def _mean(
         self, encoded: Tensor, dist: PredictiveDistribution | None = None
@@ -633,7 +617,7 @@ class BaseDistributionRegressor(
     def _distribution(self, atoms: Atoms) -> PredictiveDistribution:
         """Return the distribution of atoms, in the units of y."""
         values = atoms.values.numpy()
-        edges = cell_edges(values)
+        edges = self._cell_edges(values)
         to_y = self.target_scaler_.inverse_transform
         step = 1 if self.target_scaler_.increasing_ else -1
         return PredictiveDistribution(
@@ -642,6 +626,10 @@ class BaseDistributionRegressor(
             edges=to_y(edges)[..., ::step],
             clipped=atoms.clipped.numpy(),
         )
+
+    def _cell_edges(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the edges of the cells of scaled numbers."""
+        return cell_edges(values)
 
     # State --------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from sklearn_genre._base import (
     Interval,
     StrOptions,
 )
+from sklearn_genre._digits import DigitsMixin
 from sklearn_genre._objective import Objective
 from sklearn_genre._registry import resolve
 from sklearn_genre._training import Stage
@@ -17,7 +18,7 @@ from sklearn_genre.policy_gradients import POLICY_GRADIENTS
 OBJECTIVES: dict[str, type[Objective]] = {**LOSSES, **POLICY_GRADIENTS}
 
 
-class DecodingRegressor(BaseDistributionRegressor):
+class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
     r"""Regression that writes its prediction digit by digit.
 
     A network encodes a row and a decoder emits the digits of the target, most
@@ -141,7 +142,7 @@ class DecodingRegressor(BaseDistributionRegressor):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseDistributionRegressor._parameter_constraints,
+        **DigitsMixin._parameter_constraints,
         "pretraining": [StrOptions(set(LOSSES)), Objective],
         "fine_tuning": [StrOptions(set(OBJECTIVES)), Objective, None],
         "pretraining_epochs": [Interval(Integral, 1, None, closed="left")],

@@ -15,6 +15,7 @@ from sklearn_genre._base import (
     Rows,
     StrOptions,
 )
+from sklearn_genre._digits import DigitsMixin
 from sklearn_genre._objective import Objective
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import Stage
@@ -35,7 +36,7 @@ SLACK = 1e-9
 Array = NDArray[np.float64]
 
 
-class RAFTRegressor(BaseDistributionRegressor):
+class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
     r"""Regression-aware fine-tuning of a digit decoder: the mean is what is trained.
 
     A network writes the target digit by digit, as in :class:`DecodingRegressor`, and is
@@ -186,7 +187,7 @@ class RAFTRegressor(BaseDistributionRegressor):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseDistributionRegressor._parameter_constraints,
+        **DigitsMixin._parameter_constraints,
         "grid": ["array-like", StrOptions({"tree", "quantiles"})],
         "normalize_grid": ["boolean"],
         "learnable_weights": ["boolean"],
@@ -199,7 +200,7 @@ class RAFTRegressor(BaseDistributionRegressor):
     }
 
     _structural: ClassVar[tuple[str, ...]] = (
-        *BaseDistributionRegressor._structural,
+        *DigitsMixin._structural,
         "grid",
         "normalize_grid",
         "learnable_weights",

@@ -16,8 +16,9 @@ NETWORKS = TOKENS | {"encoders", "distributions"}
 TRAINING = NETWORKS | {"networks", "_objective"}
 BASE = TRAINING | {"_training", "_callbacks", "_features", "_targets", "_registry"}
 ESTIMATOR = BASE | {"_base"} | OBJECTIVES
+DIGITS = ESTIMATOR | {"_digits"}
 ESTIMATORS = {"_decoding", "_raft", "_baselines"}
-PUBLIC = ESTIMATOR | ESTIMATORS
+PUBLIC = DIGITS | ESTIMATORS
 # What each module or folder may import beside itself. "" is the package itself.
 ALLOWED = {
     "tokenizers": set(),
@@ -34,8 +35,9 @@ ALLOWED = {
     "_table": set(),
     "_training": TRAINING,
     "_base": BASE,
-    "_decoding": ESTIMATOR,
-    "_raft": ESTIMATOR,
+    "_digits": BASE | {"_base"},
+    "_decoding": DIGITS,
+    "_raft": DIGITS,
     "_baselines": ESTIMATOR,
     "metrics": PUBLIC,
     "inspection": PUBLIC | {"metrics"},

@@ -1,6 +1,12 @@
 """What the networks return and what users receive."""
 
 from sklearn_genre.distributions._cells import cell_edges
+from sklearn_genre.distributions._histogram import (
+    Bins,
+    HistogramDistribution,
+    bins_around,
+)
+from sklearn_genre.distributions._point import PointDistribution
 from sklearn_genre.distributions._predictive import PredictiveDistribution
 from sklearn_genre.distributions._token import (
     MAX_LEAVES,
@@ -14,9 +20,13 @@ from sklearn_genre.distributions._token import (
 __all__ = [
     "MAX_LEAVES",
     "Atoms",
+    "Bins",
+    "HistogramDistribution",
     "Leaves",
+    "PointDistribution",
     "PredictiveDistribution",
     "TokenDistribution",
+    "bins_around",
     "cell_edges",
     "concatenate_atoms",
     "leaves_of",

@@ -28,7 +28,7 @@ class Atoms(NamedTuple):
     values: Tensor  # (n_values,) or (batch, n_values), ascending
     probs: Tensor  # (batch, n_values)
     clipped: Tensor  # (batch,) mass that lay outside the clip range
-    entropy: Tensor  # (batch,) of the token string, in nats
+    entropy: Tensor  # (batch,) of the string, bin or law, in nats
 
     @property
     def mean(self) -> Tensor:

@@ -7,6 +7,7 @@ from sklearn_genre.losses._digits import DigitLoss
 from sklearn_genre.losses._dist import DIST
 from sklearn_genre.losses._expected_error import ExpectedError
 from sklearn_genre.losses._expected_number import LogLoss, SquaredError
+from sklearn_genre.losses._histogram import HistogramCRPS, HLGauss
 from sklearn_genre.losses._ntl_mse import NTLMSE
 from sklearn_genre.losses._ntl_was import NTLWAS
 from sklearn_genre.losses._number_loss import NumberLoss
@@ -20,15 +21,25 @@ LOSSES: dict[str, type[Objective]] = {
     "crps": CRPS,
 }
 
+# The losses of RiemannRegressor: of bins, not of digits.
+HISTOGRAM_LOSSES: dict[str, type[Objective]] = {
+    "nll": CrossEntropy,
+    "hl_gauss": HLGauss,
+    "crps": HistogramCRPS,
+}
+
 __all__ = [
     "CRPS",
     "DIST",
+    "HISTOGRAM_LOSSES",
     "LOSSES",
     "NTLMSE",
     "NTLWAS",
     "CrossEntropy",
     "DigitLoss",
     "ExpectedError",
+    "HLGauss",
+    "HistogramCRPS",
     "LogLoss",
     "NumberLoss",
     "SquaredError",

@@ -1,6 +1,7 @@
 """Encoder and decoder together."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +86,52 @@ class DecodingNetwork(nn.Module):
         )
 
 
+def encoding_modules(
+    encoder: Callable[..., nn.Module],
+    n_numeric: int,
+    cardinalities: Sequence[int] = (),
+) -> tuple[OneHot, nn.Module]:
+    """Build what every network begins with.
+
+    Parameters
+    ----------
+    encoder : callable
+        ``encoder(n_features)`` returns a module with the attribute ``width``.
+    n_numeric : int
+        Numeric columns of the input, which come first.
+    cardinalities : sequence of int
+        Levels of each category column.
+
+    Returns
+    -------
+    inputs : OneHot
+    encoder : nn.Module
+
+    Raises
+    ------
+    TypeError
+        If ``encoder`` is no factory or returns something else.
+    """
+    _check_factory("encoder", encoder)
+    inputs = OneHot(n_numeric, cardinalities)
+    module = encoder(inputs.width)
+    if not hasattr(module, "width"):
+        raise TypeError(
+            "encoder(n_features) must return a torch module with the attribute width, "
+            f"got {module!r}."
+        )
+    return inputs, module
+
+
+def _check_factory(name: str, given: Any) -> None:
+    """Refuse a module where its factory is wanted."""
+    if isinstance(given, nn.Module):
+        raise TypeError(
+            f"{name} must be a factory, because the sizes are known in fit alone, "
+            f"got the module {given!r}. Give its class or a functools.partial."
+        )
+
+
 def decoding_network(
     encoder: Callable[..., nn.Module],
     decoder: Callable[..., DigitDecoder],
@@ -112,20 +159,10 @@ def decoding_network(
     TypeError
         If a factory returns something else.
     """
-    inputs = OneHot(n_numeric, cardinalities)
-    for name, given in (("encoder", encoder), ("decoder", decoder)):
-        if isinstance(given, nn.Module):
-            raise TypeError(
-                f"{name} must be a factory, because the sizes are known in fit alone, "
-                f"got the module {given!r}. Give its class or a functools.partial."
-            )
-    encoder_module = encoder(inputs.width)
-    if not hasattr(encoder_module, "width"):
-        raise TypeError(
-            "encoder(n_features) must return a torch module with the attribute width, "
-            f"got {encoder_module!r}."
-        )
-    decoder_module = decoder(encoder_module.width, tokenizer.allowed_tokens)
+    _check_factory("decoder", decoder)
+    inputs, encoder_module = encoding_modules(encoder, n_numeric, cardinalities)
+    width: Any = encoder_module.width
+    decoder_module = decoder(width, tokenizer.allowed_tokens)
     if not isinstance(decoder_module, DigitDecoder):
         raise TypeError(
             "decoder(width, allowed_tokens) must return a DigitDecoder, got "

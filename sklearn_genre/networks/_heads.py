@@ -1,0 +1,77 @@
+"""Encoders with one linear layer on top, for comparison with digits."""
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_genre.distributions import (
+    Bins,
+    HistogramDistribution,
+    PointDistribution,
+)
+from sklearn_genre.networks._network import OneHot
+
+
+class HistogramNetwork(nn.Module):
+    """Features to a distribution over bins.
+
+    Parameters
+    ----------
+    inputs : OneHot
+    encoder : nn.Module
+        Maps (batch, n_features) to (batch, width).
+    bins : Bins
+        They stay float64, whatever the weights are.
+    """
+
+    def __init__(self, inputs: OneHot, encoder: nn.Module, bins: Bins) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.encoder = encoder
+        self.head = nn.Linear(_width(encoder), len(bins.width))
+        self.bins = bins
+        self._placed: dict[torch.device, Bins] = {}
+
+    def forward(self, X: Tensor) -> HistogramDistribution:
+        """Return the predictive distributions of a batch of rows."""
+        if X.device not in self._placed:
+            with torch.inference_mode(False):  # so that they may be trained with
+                self._placed[X.device] = self.bins.to(X.device)
+        logits = self.head(self.encoder(self.inputs(X)))  # (batch, n_bins)
+        return HistogramDistribution(logits, self._placed[X.device])
+
+
+class PointNetwork(nn.Module):
+    """Features to one number.
+
+    Parameters
+    ----------
+    inputs : OneHot
+    encoder : nn.Module
+        Maps (batch, n_features) to (batch, width).
+
+    Attributes
+    ----------
+    residual_scale : Tensor of shape ()
+        Standard deviation of the law around the number; measured, not trained.
+    """
+
+    residual_scale: Tensor
+
+    def __init__(self, inputs: OneHot, encoder: nn.Module) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.encoder = encoder
+        self.head = nn.Linear(_width(encoder), 1)
+        self.register_buffer("residual_scale", torch.ones(()))
+
+    def forward(self, X: Tensor) -> PointDistribution:
+        """Return the predictive distributions of a batch of rows."""
+        number = self.head(self.encoder(self.inputs(X)))[:, 0]  # (batch,)
+        return PointDistribution(number, self.residual_scale)
+
+
+def _width(encoder: nn.Module) -> int:
+    """Return the size of the context vector."""
+    width = encoder.width
+    assert isinstance(width, int)
+    return width

@@ -2,11 +2,9 @@
 
 import copy
 import math
-import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -32,6 +30,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from sklearn_genre._callbacks import CallbackSupportMixin, Monitor
+from sklearn_genre._device import resolve_device, seeded
 from sklearn_genre._features import FeatureEncoder, categorical_columns
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import (
@@ -40,6 +39,7 @@ from sklearn_genre._training import (
     Selection,
     Stage,
     TrainingData,
+    resolve_batch_size,
     train,
 )
 from sklearn_genre.distributions import (
@@ -666,49 +666,3 @@ class BaseDistributionRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-# torch has one default generator per device and process: fits that run in threads take
-# turns.
-_GENERATOR = threading.RLock()
-
-
-@contextmanager
-def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's generators, and put them back afterwards."""
-    devices = [device] if device.type == "cuda" else []
-    with _GENERATOR, torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
-
-
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device of a name; "auto" is CUDA where there is one.
-
-    Raises
-    ------
-    ValueError
-        If the device does not exist here, or has no float64.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"device={device!r} is not a torch device: {error}") from None
-    if resolved.type == "cpu":
-        return resolved
-    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if resolved.type != "cuda" or (resolved.index or 0) >= n_devices:
-        raise ValueError(
-            f"device={device!r} is not available here: this machine has {n_devices} "
-            "CUDA devices. Use 'cpu' or 'auto'."
-        )
-    return resolved
-
-
-def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
-    """Return the batch size; "auto" is a power of two from 32 to 256 near n / 32."""
-    if batch_size != "auto":
-        return min(int(batch_size), n_samples)
-    return int(np.clip(2 ** int(math.log2(max(n_samples, 32) / 32)), 32, 256))

@@ -176,6 +176,13 @@ def schedule(step: int, total: int) -> float:
     return rate * min(1.0, (step + 1) / (warm_up + 1))
 
 
+def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
+    """Return the batch size; "auto" is a power of two from 32 to 256 near n / 32."""
+    if batch_size != "auto":
+        return min(int(batch_size), n_samples)
+    return min(256, max(32, 2 ** int(math.log2(max(n_samples, 32) / 32))))
+
+
 class Selection:
     """The history of a stage and the best state of its network.
 

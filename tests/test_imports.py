@@ -14,7 +14,8 @@ OBJECTIVES = {"losses", "policy_gradients"}
 TOKENS = {"tokenizers"}
 NETWORKS = TOKENS | {"encoders", "distributions"}
 TRAINING = NETWORKS | {"networks", "_objective"}
-BASE = TRAINING | {"_training", "_callbacks", "_features", "_targets", "_registry"}
+LEAVES = {"_callbacks", "_device", "_features", "_registry", "_targets"}
+BASE = TRAINING | {"_training"} | LEAVES
 ESTIMATOR = BASE | {"_base"} | OBJECTIVES
 DIGITS = ESTIMATOR | {"_digits"}
 ESTIMATORS = {"_decoding", "_raft", "_baselines"}
@@ -30,6 +31,7 @@ ALLOWED = {
     "policy_gradients": {"_objective"},
     "_registry": set(),
     "_callbacks": set(),
+    "_device": set(),
     "_features": set(),
     "_targets": set(),
     "_table": set(),

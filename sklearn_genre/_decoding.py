@@ -57,8 +57,8 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
     fine_tuning : {"remax", "grpo", "rloo", "cross_entropy", "ntl_was", "ntl_mse", \
             "dist", "crps", "expected_error"}, Objective or None, default="remax"
         Objective of the second stage; options travel with the object, as in
-        ``fine_tuning=ReMax(n_rollouts=32)``. Use None or ``"crps"`` for calibrated
-        intervals.
+        ``fine_tuning=ReMax(n_rollouts=32)``. Policy gradients and ``"expected_error"``
+        narrow the intervals; None and ``"crps"`` keep about those of pretraining.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised and written. ``"quantile"``
         maps it to a normal law, for heavy tails. Any monotone transformer with

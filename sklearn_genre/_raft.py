@@ -57,8 +57,7 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
     At the start of fine-tuning the model predicts what RAIL on the pretrained model
     predicts, and that state is a candidate: each stage keeps the state with the best
     validation score. The loss asks for the mean alone and leaves the spread of the
-    digits free, so intervals are those of pretraining, more or less; for calibrated
-    ones take ``DecodingRegressor(fine_tuning=None)``.
+    digits free, so intervals are those of pretraining, more or less.
 
     ``predict(X)`` and the validation error are the trained expectation. The median,
     mode, quantiles, standard deviation and ``predict_distribution`` are those of the

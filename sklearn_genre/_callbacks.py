@@ -7,9 +7,85 @@ from typing import Any
 
 from sklearn.callback import CallbackSupportMixin
 
-__all__ = ["CallbackSupportMixin", "Monitor"]
+__all__ = ["CallbackSupportMixin", "Monitor", "ProgressBar"]
 
 BAR = 20
+
+
+class ProgressBar:
+    """Callback that draws the stages of a fit, their epochs and the validation error.
+
+    One line per stage on standard error, redrawn after every epoch; nothing where
+    standard error is no terminal. ``verbose=1`` is the short way to the same lines.
+
+    Set it on the outermost estimator: in a pipeline or a search each fit of one of our
+    estimators gets its lines, below one that says which fit it is. Fits in other
+    processes (``n_jobs=2``) draw nothing; ``sklearn.callback.ProgressBar`` counts
+    those, without the error.
+
+    Parameters
+    ----------
+    max_propagation_depth : int or None, default=None
+        How many levels of nested estimators are followed. None follows all.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_genre import DecodingRegressor, ProgressBar
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = DecodingRegressor(fine_tuning=None, pretraining_epochs=2)
+    >>> pipeline = make_pipeline(StandardScaler(), model)
+    >>> pipeline.set_callbacks(ProgressBar()).fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    def __init__(self, max_propagation_depth: int | None = None) -> None:
+        self.max_propagation_depth = max_propagation_depth
+        self._draws = False
+        self._line_is_open = False
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Draw from here on, if there is a terminal."""
+        self._draws = sys.stderr.isatty()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Leave the cursor in a new line, after an interruption too."""
+        self._end_line()
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Do nothing: a line is drawn when there is something to say."""
+
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, metadata: Any = None
+    ) -> None:
+        """Draw an epoch, or end the line of a stage."""
+        if not self._draws:
+            return
+        if not (isinstance(metadata, dict) and "validation_rmse" in metadata):
+            return self._end_line()
+        stage = context.parent
+        if context.task_id == stage.task_id == 0 and (name := source(stage.parent)):
+            self._write(name + "\n")
+        line = progress_line(stage.task_name, stage.max_subtasks, metadata)
+        self._write("\r" + line)
+        self._line_is_open = True
+
+    def _end_line(self) -> None:
+        """Go to the next line, unless there already."""
+        if self._line_is_open:
+            self._write("\n")
+        self._line_is_open = False
+
+    def _write(self, text: str) -> None:
+        """Write to standard error at once."""
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for another process, which draws nothing."""
+        return {**vars(self), "_draws": False, "_line_is_open": False}
 
 
 class Monitor:
@@ -33,36 +109,37 @@ class Monitor:
     ) -> None:
         self.estimator = estimator
         self.snapshot = snapshot
-        self.draws = bool(verbose) and sys.stderr.isatty()
         self.context = estimator._init_callback_context(max_subtasks=n_stages)
+        self.bar = ProgressBar()
+        if verbose:
+            self.bar.setup(estimator, self.context)
         self.go_on = True
 
     @contextmanager
     def fit(self) -> Iterator[None]:
         """Surround the whole fit."""
         self.context.call_on_fit_task_begin(estimator=self.estimator)
-        yield
+        try:
+            yield
+        finally:
+            self.bar.teardown(self.estimator, self.context)
         self._end(self.context)
 
     @contextmanager
     def stage(self, name: str, max_epochs: int) -> Iterator[None]:
         """Surround one stage."""
-        self.name, self.max_epochs = name, max_epochs
         self.stage_context = self.context.subcontext(name, max_subtasks=max_epochs)
         self.stage_context.call_on_fit_task_begin(estimator=self.estimator)
         yield
         self.go_on = not self._end(self.stage_context)
-        if self.draws:
-            sys.stderr.write("\n")
+        self.bar.on_fit_task_end(self.estimator, self.stage_context)
 
     def epoch(self, row: dict[str, Any]) -> bool:
         """Report one row of the history; return whether the stage should stop."""
         context = self.stage_context.subcontext("epoch")
         context.call_on_fit_task_begin(estimator=self.estimator, metadata=row)
         stop = self._end(context, metadata=row)
-        if self.draws:
-            sys.stderr.write("\r" + progress_line(self.name, self.max_epochs, row))
-            sys.stderr.flush()
+        self.bar.on_fit_task_end(self.estimator, context, metadata=row)
         return stop
 
     def _end(self, context: Any, **arguments: Any) -> bool:
@@ -72,6 +149,17 @@ class Monitor:
             reconstruction_attributes=self.snapshot,
             **arguments,
         )
+
+
+def source(fit: Any) -> str:
+    """Return which fit of an outer estimator a fit belongs to, or nothing."""
+    name = ""
+    while (outer := fit.parent) is not None:
+        if fit.source_estimator_name:
+            part = f"{fit.task_id + 1}/{outer.max_subtasks}"
+            name = f"{fit.source_estimator_name} {fit.source_task_name} {part}"
+        fit = outer
+    return name
 
 
 def progress_line(name: str, max_epochs: int, row: dict[str, Any]) -> str:

@@ -1,17 +1,19 @@
 """Scikit-learn's callbacks, and the progress bar of a terminal."""
 
 import io
+import pickle
 import sys
 from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.callback import ProgressBar
+from sklearn.callback import ProgressBar as ScikitLearnProgressBar
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_genre import DecodingRegressor
+from sklearn_genre import DecodingRegressor, ProgressBar
 from sklearn_genre._callbacks import progress_line
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.networks import MLPDecoder
@@ -164,19 +166,20 @@ def test_callbacks_inside_a_pipeline():
 
 def test_progress_bar_of_scikit_learn(capsys):
     pytest.importorskip("rich")
-    model = fit_with(ProgressBar())
+    model = fit_with(ScikitLearnProgressBar())
     assert np.isfinite(model.predict(X)).all()
     assert "DecodingRegressor" in capsys.readouterr().out
 
 
 def test_progress_bar_of_scikit_learn_around_a_pipeline(capsys):
     pytest.importorskip("rich")
-    pipeline = make_pipeline(StandardScaler(), small()).set_callbacks(ProgressBar())
+    pipeline = make_pipeline(StandardScaler(), small())
+    pipeline.set_callbacks(ScikitLearnProgressBar())
     assert np.isfinite(pipeline.fit(X, Y).predict(X)).all()
     assert "DecodingRegressor" in capsys.readouterr().out
 
 
-# The bar of verbose ---------------------------------------------------------
+# The bar, of verbose and as a callback ----------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -212,6 +215,42 @@ def test_a_terminal_gets_a_bar_per_stage(monkeypatch, early_stopping):
     assert "2/2" in lines[5]
     assert "fine_tuning" in lines[5]
     assert ("validation RMSE" in lines[3]) is early_stopping
+
+
+def test_the_callback_draws_the_lines_of_verbose(monkeypatch):
+    drawn = []
+    for model in (small(verbose=1), small().set_callbacks(ProgressBar())):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        model.fit(X, Y)
+        drawn.append(sys.stderr.getvalue())
+    assert drawn[0] == drawn[1] != ""
+
+
+def test_the_callback_names_every_fit_of_a_search(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    pipeline = make_pipeline(StandardScaler(), small())
+    grid = {"decodingregressor__learning_rate": [1e-3, 2e-3]}
+    search = GridSearchCV(pipeline, grid, cv=2).set_callbacks(ProgressBar())
+    search.fit(X, Y)
+    lines = sys.stderr.getvalue().splitlines()
+    names = [line for line in lines if line.startswith("GridSearchCV")]
+    assert [name.split()[-1] for name in names] == ["1/4", "2/4", "3/4", "4/4", "2/2"]
+    assert "refit" in names[-1]
+    assert sys.stderr.getvalue().endswith("\n")
+
+
+def test_the_callback_draws_nothing_in_other_processes(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    bar = ProgressBar()
+    bar.setup(None, None)
+    here, there = bar, pickle.loads(pickle.dumps(bar))
+    assert here._draws
+    assert not there._draws
+
+
+def test_the_callback_is_silent_where_there_is_no_terminal(capsys):
+    fit_with(ProgressBar())
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(("done", "n_hashes"), [(0, 0), (1, 5), (3, 15), (4, 20)])

@@ -1,5 +1,6 @@
 """Every method on tables in the TALENT folder layout, at its defaults."""
 
+import argparse
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from scipy.special import entr
+from sklearn.base import clone
 
 from sklearn_genre import (
     DecodingRegressor,
@@ -19,29 +21,99 @@ from sklearn_genre import (
     RiemannRegressor,
 )
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.losses import LOSSES
+from sklearn_genre.encoders import ENCODERS
+from sklearn_genre.losses import HISTOGRAM_LOSSES, LOSSES, ExpectedError
 from sklearn_genre.metrics import coverage_score, crps_score, interval_width
-from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS
+from sklearn_genre.networks import DECODERS, HEADS
+from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
+from sklearn_genre.tokenizers import TOKENIZERS
 
+Array = NDArray[np.float64]
+
+# What cross-entropy is fine-tuned with.
 FINE_TUNING = {
     **{name: name for name in POLICY_GRADIENTS},
     "grpo_unscaled": GRPO(scale_rewards=False),
+    "remax_absolute": ReMax(reward="neg_absolute_error"),
+    "remax_clipped": ReMax(reward_clip=1.0),
+    "remax_quantile": ReMax(reward_scale="quantile"),
+    "remax_kl": ReMax(kl_weight=0.1),
+    "remax_entropy": ReMax(entropy_weight=0.01),
+    "remax_expert": ReMax(expert_weight=0.05),
     **{name: name for name in LOSSES if name != "cross_entropy"},
+    "expected_error_0.2": ExpectedError(alpha=0.2),
 }
-METHODS: dict[str, Callable[..., Any]] = {
-    "cross_entropy": partial(DecodingRegressor, fine_tuning=None),
+# Networks and number formats other than the default, trained by cross-entropy.
+BASES = {
+    **{name: {"tokenizer": name} for name in TOKENIZERS if name != "normalized"},
+    **{name: {"decoder": name} for name in DECODERS if name != "mlp"},
+    **{f"encoder_{name}": {"encoder": name} for name in ENCODERS if name != "mlp"},
+}
+FROM_RANDOM = {
+    "pretraining_epochs": 0,
+    "fine_tuning_epochs": 100,
+    "fine_tuning_learning_rate": 1.5e-3,
+}
+# What RAFT reads its expectation from; each is a function of the training targets.
+GRIDS: dict[str, Callable[[Array], dict[str, Any]]] = {
+    "raft_reversed": lambda y: {"token_values": np.linspace(y.max(), y.min(), 256)},
+    "raft_two_ends": lambda y: {"grid": [y.min(), y.max()]},
+    "raft_max_only": lambda y: {"grid": [y.max()]},
+    "raft_coarse": lambda y: {"grid": np.linspace(y.min(), y.max(), 9)},
+    "raft_coarse_normalized": lambda y: {
+        "grid": np.linspace(y.min(), y.max(), 9),
+        "normalize_grid": True,
+    },
+}
+BASE = DecodingRegressor(fine_tuning=None)
+METHODS: dict[str, Any] = {
+    "cross_entropy": BASE,
+    **{name: clone(BASE).set_params(**changes) for name, changes in BASES.items()},
     **{
-        name: partial(DecodingRegressor, fine_tuning=objective)
+        name: DecodingRegressor(fine_tuning=objective)
         for name, objective in FINE_TUNING.items()
     },
-    "raft": RAFTRegressor,
-    "pointwise": PointwiseRegressor,
-    "riemann": RiemannRegressor,
+    "raft": RAFTRegressor(),
+    "raft_random_start": RAFTRegressor(**FROM_RANDOM),
+    "raft_learnable": RAFTRegressor(learnable_weights=True),
+    "raft_log": RAFTRegressor(loss="log"),
+    **{name: RAFTRegressor() for name in GRIDS},
+    **{
+        f"raft_{name}": RAFTRegressor(name, grid="quantiles")
+        for name in TOKENIZERS
+        if name != "normalized"
+    },
+    "pointwise": PointwiseRegressor(),
+    "linear_pretrained": PointwiseRegressor(pretraining_epochs=100),
+    **{
+        f"{head}_{start}": PointwiseRegressor(head=head, pretraining_epochs=epochs)
+        for head in HEADS
+        if head != "linear"
+        for start, epochs in {"pretrained": 100, "random": 0}.items()
+    },
+    "riemann": RiemannRegressor(),
+    "riemann_uniform": RiemannRegressor(edges="uniform"),
+    **{
+        f"riemann_{loss}": RiemannRegressor(loss=loss)
+        for loss in HISTOGRAM_LOSSES
+        if loss != "nll"
+    },
+}
+# Inference rules on the cross-entropy model, in the place of its exact mean.
+RULES: dict[str, Callable[[Any, Any, Array], Array]] = {
+    "greedy": lambda model, X, y: model.predict(X, output_type="greedy"),
+    "rail_32_samples": lambda model, X, y: model.predict_from_samples(X, 32),
+    "median_of_32_samples": lambda model, X, y: model.predict_from_samples(
+        X, 32, aggregate="median"
+    ),
+    "rail_grid": lambda model, X, y: model.predict_from_grid(
+        X, np.linspace(y.min(), y.max(), 9)
+    ),
 }
 SCORES = ["rmse_mean", "rmse_median", "rmse_mode", "crps", "coverage_90", "width_90"]
 
 
-def read_part(folder: Path, part: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def read_part(folder: Path, part: str) -> tuple[NDArray[Any], Array]:
     """Return the features, numeric columns first, and the target of a part."""
     y = np.load(folder / f"y_{part}.npy", allow_pickle=False)
     kinds = [kind for kind in "NC" if (folder / f"{kind}_{part}.npy").exists()]
@@ -65,10 +137,10 @@ def categorical_columns(folder: Path) -> list[int]:
 
 
 def scores(
-    dist: PredictiveDistribution, y: NDArray[np.float64], unit: float
+    mean: Array, dist: PredictiveDistribution, y: Array, unit: float
 ) -> dict[str, float]:
     """Return the scores of predictions, lengths in units of `unit`."""
-    points = {"mean": dist.mean(), "median": dist.median(), "mode": dist.mode()}
+    points = {"mean": mean, "median": dist.median(), "mode": dist.mode()}
     errors = {
         f"rmse_{name}": float(np.sqrt(np.mean((point - y) ** 2))) / unit
         for name, point in points.items()
@@ -87,17 +159,23 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     X, y = read_part(folder, "train")
     X_val, y_val = read_part(folder, "val")
     X_test, y_test = read_part(folder, "test")
-    model = METHODS[method](
-        categorical_features=categorical_columns(folder), random_state=seed
+    model = clone(BASE if method in RULES else METHODS[method])
+    model.set_params(
+        categorical_features=categorical_columns(folder),
+        random_state=seed,
+        **(GRIDS[method](y) if method in GRIDS else {}),
     )
     start = time.perf_counter()
     model.fit(X, y, X_val=X_val, y_val=y_val)
     fitted = time.perf_counter()
     dist = model.predict_distribution(X_test)
     predicted = time.perf_counter()
+    point = (
+        RULES[method](model, X_test, y) if method in RULES else model.predict(X_test)
+    )
     chosen = {row["stage"]: row["epoch"] for row in model.history_ if row["selected"]}
     return {
-        **scores(dist, y_test, float(y.std())),
+        **scores(point, dist, y_test, float(y.std())),
         "fit_s": fitted - start,
         "predict_s": predicted - fitted,
         "chosen_epoch": chosen,
@@ -126,8 +204,11 @@ def averages(rows: list[Row]) -> list[Row]:
     ]
 
 
-def main() -> None:
-    options = parser(__doc__)
+def parser_of_sets(
+    description: str | None, sets: list[str] | None = None
+) -> argparse.ArgumentParser:
+    """Return a parser with the options of a benchmark that reads sets."""
+    options = parser(description)
     options.add_argument(
         "--data",
         type=Path,
@@ -135,17 +216,32 @@ def main() -> None:
         metavar="DIR",
         help="a folder of sets; by default the environment's SKLEARN_GENRE_DATA",
     )
-    options.add_argument("--sets", nargs="+", required=True, metavar="NAME")
+    options.add_argument(
+        "--sets", nargs="+", default=sets, required=sets is None, metavar="NAME"
+    )
     options.add_argument(
         "--seeds", type=int, default=2, help="how many, from --seed on"
     )
-    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
-    args = options.parse_args()
+    return options
+
+
+def data_folder(options: argparse.ArgumentParser, args: argparse.Namespace) -> Path:
+    """Return the folder of the sets, or end with what is wrong."""
     if args.data is None:
         options.error("give the folder of the sets: --data DIR or SKLEARN_GENRE_DATA")
-    missing = [name for name in args.sets if not (args.data / name).is_dir()]
+    folder = Path(args.data)
+    missing = [name for name in args.sets if not (folder / name).is_dir()]
     if missing:
         options.error(f"--data has no folder of the name {', '.join(missing)}")
+    return folder
+
+
+def main() -> None:
+    options = parser_of_sets(__doc__)
+    names = [*METHODS, *RULES]
+    options.add_argument("--methods", nargs="+", default=names, choices=names)
+    args = options.parse_args()
+    data = data_folder(options, args)
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     for name in args.sets:
@@ -154,7 +250,7 @@ def main() -> None:
                 piece = {"benchmark": "methods", "data": name, "method": method}
                 results.run(
                     {**piece, "seed": seed},
-                    partial(evaluate, args.data / name, method, seed),
+                    partial(evaluate, data / name, method, seed),
                 )
     columns = ["data", "method", "seeds", *SCORES, "entropy", "fit_s"]
     title = "Test part, in units of the training target's standard deviation"

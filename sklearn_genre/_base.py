@@ -4,7 +4,7 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -31,6 +31,14 @@ from torch import Tensor, nn
 
 from sklearn_genre._callbacks import CallbackSupportMixin, Monitor
 from sklearn_genre._device import resolve_device, seeded
+from sklearn_genre._diagnostics import (
+    Column,
+    DiagnosticsMixin,
+    Part,
+    averages,
+    diagnostic_columns,
+    string_entropy,
+)
 from sklearn_genre._features import FeatureEncoder, categorical_columns
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import (
@@ -45,6 +53,7 @@ from sklearn_genre._training import (
 from sklearn_genre.distributions import (
     Atoms,
     PredictiveDistribution,
+    atoms_of,
     cell_edges,
     concatenate_atoms,
 )
@@ -82,7 +91,7 @@ class Rows(NamedTuple):
 
 
 class BaseDistributionRegressor(
-    CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+    CallbackSupportMixin, DiagnosticsMixin, RegressorMixin, BaseEstimator, ABC
 ):
     """A network, a short list of training stages, and what they predict.
 
@@ -110,6 +119,7 @@ class BaseDistributionRegressor(
         "warm_start": ["boolean"],
         "device": [str],
         "dtype": [StrOptions({"float32", "float64"})],
+        "diagnostics": ["array-like"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -135,6 +145,7 @@ class BaseDistributionRegressor(
     warm_start: bool
     device: str
     dtype: str
+    diagnostics: Sequence[str]
     random_state: Any
     verbose: int
 
@@ -477,6 +488,7 @@ class BaseDistributionRegressor(
 
     def _train(self, stages: list[Stage], rows: Rows, validation: Rows | None) -> None:
         """Run the stages and keep their histories."""
+        columns = [*VALIDATION, *diagnostic_columns(self.diagnostics)]
         data = TrainingData(
             self._encode(rows.X),
             self._tensor(self.target_scaler_.transform(rows.y), torch.float64),
@@ -501,6 +513,7 @@ class BaseDistributionRegressor(
                     scoring=f"validation_{self.scoring}",
                     patience=self.n_iter_no_change if self.early_stopping else None,
                     monitor=monitor.epoch,
+                    columns=columns,
                 )
                 with monitor.stage(stage.name, stage.max_epochs):
                     go_on = train(
@@ -515,7 +528,11 @@ class BaseDistributionRegressor(
                 self.n_iter_ += sum(row["epoch"] > 0 for row in selection.rows)
                 if not (go_on and monitor.go_on):
                     break
-        self._network.eval()
+            self._network.eval()
+            self._after_training(rows, validation)
+
+    def _after_training(self, rows: Rows, validation: Rows | None) -> None:
+        """Fit what the weights must be known for."""
 
     def _scores(
         self,
@@ -524,24 +541,32 @@ class BaseDistributionRegressor(
         y: NDArray[np.float64],
         weight: NDArray[np.float64],
     ) -> Row:
-        """Return the exact scores of the network as it is on validation rows."""
+        """Return the exact scores and diagnostics of the network as it is."""
         self._network.eval()
         unit = self.target_scaler_.unit_  # squares of large targets would overflow
-        columns = []
-        for part in gen_batches(len(y), CHUNK):
-            atoms = self._atoms(encoded[part], VALIDATION_LEVELS)
-            if not atoms.probs.isfinite().all():
-                raise FloatingPointError
-            dist = self._distribution(atoms)
-            reward = -((atoms.mean.numpy() - z[part]) ** 2 + atoms.variance.numpy())
-            error = ((self._mean(encoded[part], dist) - y[part]) / unit) ** 2
-            columns.append([error, dist.crps(y[part]), reward, atoms.entropy.numpy()])
-        means = [
-            float(np.average(np.concatenate(column), weights=weight))
-            for column in zip(*columns, strict=True)
+
+        def error(part: Part) -> NDArray[np.float64]:
+            return ((self._mean(encoded[part.rows], part.dist) - part.y) / unit) ** 2
+
+        def crps(part: Part) -> NDArray[np.float64]:
+            return part.dist.crps(part.y)
+
+        def reward(part: Part) -> NDArray[np.float64]:
+            bias = part.atoms.mean.numpy() - z[part.rows]
+            return -(bias**2 + part.atoms.variance.numpy())
+
+        scores = [
+            Column(error, is_square=True),
+            Column(crps),
+            Column(reward),
+            Column(string_entropy),
         ]
-        rmse = unit * math.sqrt(means[0])
-        return dict(zip(VALIDATION, [rmse, *means[1:]], strict=True))
+        columns = {
+            **dict(zip(VALIDATION, scores, strict=True)),
+            **diagnostic_columns(self.diagnostics),
+        }
+        parts = self._parts(encoded, y, VALIDATION_LEVELS)
+        return averages(columns, parts, weight, unit)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
@@ -590,9 +615,18 @@ class BaseDistributionRegressor(
     @torch.inference_mode()
     def _atoms(self, encoded: Tensor, n_levels: int | None = None) -> Atoms:
         """Return numbers and probabilities of encoded rows, on the CPU."""
-        return concatenate_atoms(
-            [dist.atoms(n_levels).rows(n).cpu() for dist, n in self._blocks(encoded)]
-        )
+        return atoms_of(self._blocks(encoded), n_levels)
+
+    def _parts(
+        self, encoded: Tensor, y: NDArray[np.float64], n_levels: int | None = None
+    ) -> Iterator[Part]:
+        """Yield the predictions of encoded rows with known targets, some at a time."""
+        for rows in gen_batches(len(y), CHUNK):
+            atoms = self._atoms(encoded[rows], n_levels)
+            if not atoms.probs.isfinite().all():
+                raise FloatingPointError("a predicted probability is not finite")
+            dist = self._distribution(atoms)
+            yield Part(rows, atoms, dist, y[rows], self.target_scaler_.unit_)
 
     def _points(self) -> dict[str, Callable[[Tensor], NDArray[np.float64]]]:
         """Return what ``predict`` can compute from encoded rows, one number each."""

@@ -1,6 +1,7 @@
 """Comparison methods: a scalar and a histogram on the same features and engine."""
 
 import math
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,17 +18,23 @@ from sklearn_genre._base import (
     StrOptions,
 )
 from sklearn_genre._objective import Objective
-from sklearn_genre._registry import factory
+from sklearn_genre._registry import factory, resolve
+from sklearn_genre._temperature import TemperatureMixin
 from sklearn_genre._training import Row, Stage
 from sklearn_genre.distributions import bins_around
 from sklearn_genre.encoders import ENCODERS
-from sklearn_genre.losses import HISTOGRAM_LOSSES, SquaredError
+from sklearn_genre.losses import HISTOGRAM_LOSSES, CrossEntropy, SquaredError
 from sklearn_genre.networks import (
+    DECODERS,
+    HEADS,
+    HeadNetwork,
     HistogramNetwork,
     OneHot,
     PointNetwork,
+    decoding_network,
     encoding_modules,
 )
+from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Smallest standard deviation of a normal law, as a share of that of the targets.
 MIN_SCALE = 1e-9
@@ -47,7 +54,36 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     The conventional head: a network encodes a row as :class:`DecodingRegressor` does,
     and one linear layer returns one number. It minimises the squared error of the
-    scaled target.
+    scaled target. Other heads, those that the RAFT paper [1]_ compares itself with,
+    read the number from the states and logits of a digit decoder, whose digits may be
+    pretrained by cross-entropy. With context c, state :math:`s_t` of the decoder at
+    position t of L, logits :math:`f_t = V s_t + v` and learned b, w and MLP:
+
+    ================  ======================================  ========================
+    ``head``          prediction                              in the paper
+    ================  ======================================  ========================
+    "linear"          :math:`b + w^\top c`                    conventional head
+    "special_token"   :math:`b + w^\top s_1`                  special-token logit
+    "mlp"             :math:`b + \mathrm{MLP}(f_1, .., f_L)`  two-layer MLP on logits
+    "pooled_mean"     :math:`b + w^\top \mathrm{mean}_t s_t`  pooled output embeddings
+    "pooled_min"      :math:`b + w^\top \min_t s_t`           pooled output embeddings
+    "pooled_max"      :math:`b + w^\top \max_t s_t`           pooled output embeddings
+    "projection"      :math:`b + w^\top (p_1, .., p_L)`,      probability projection
+                      :math:`p_t = \mathrm{softmax}(f_t)`
+    ================  ======================================  ========================
+
+    The paper reads the last position of a prompt, whose logits are those of the first
+    digit. A row has no prompt but its context, so :math:`s_1` is that position, and w
+    of "special_token" a fresh row of V: one more token, which is never written. In base
+    2 the first digit has two logits alone, so "mlp" and "projection" read those of all
+    positions, for tokens that are allowed there. Later positions need digits before
+    them: those of the mean target, the same for all rows, so that nothing is decoded
+    and predictions are continuous, as they are not along each row's likeliest digits.
+    The MLP has one layer of sigmoid units, as many as a state has.
+
+    All weights are trained in both stages. The state before the second is no candidate,
+    because its head is untrained. Should a callback or the user stop the fit in
+    pretraining, the model predicts by the distribution of the digits.
 
     The predictive distribution is normal, with the prediction as its mean and for all
     rows the same standard deviation: the root mean square of the residuals on the
@@ -62,6 +98,15 @@ class PointwiseRegressor(BaseDistributionRegressor):
     encoder : {"mlp"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+    head : str, default="linear"
+        What the number is read from; the table has the names. All but ``"linear"`` are
+        there for comparison.
+    tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
+        How the decoder writes numbers. Without effect where there is no decoder: for
+        ``head="linear"`` without pretraining.
+    decoder : {"mlp", "transformer"} or callable, default="mlp"
+        ``decoder(width, allowed_tokens)`` returns a digit decoder. Without effect where
+        there is none.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised. ``"quantile"`` maps it to
         a normal law, for heavy tails. Any monotone transformer with
@@ -69,11 +114,15 @@ class PointwiseRegressor(BaseDistributionRegressor):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes
         the string, categorical and enum columns of a data frame.
+    pretraining_epochs : int, default=0
+        Passes over the training rows, at most, in which the digits are trained by
+        cross-entropy, before the head is: about 100 for a pretrained start. 0 is a
+        random start. ``"linear"`` takes over the encoder alone.
     max_epochs : int, default=100
-        Passes over the training rows, at most.
-    learning_rate : float, default=1.5e-3
-        Peak learning rate of AdamW, after a short warm-up and before a cosine decay to
-        a tenth.
+        Passes over the training rows, at most, in which the head is trained.
+    pretraining_learning_rate, learning_rate : float, default=1.5e-3
+        Peak learning rate of AdamW in each stage, after a short warm-up and before a
+        cosine decay to a tenth.
     batch_size : int or "auto", default="auto"
         Rows per step. ``"auto"`` is a power of two from 32 to 256 that grows with the
         number of rows.
@@ -81,21 +130,28 @@ class PointwiseRegressor(BaseDistributionRegressor):
         Decoupled weight decay of AdamW.
     early_stopping : bool or "auto", default="auto"
         Whether to set a part of the training rows aside, unless ``fit`` is given one,
-        and to stop after `n_iter_no_change` epochs without improvement. ``"auto"``
-        does so from 40 rows on. Without a validation part the last state is kept.
+        and to stop a stage after `n_iter_no_change` epochs without improvement.
+        ``"auto"`` does so from 40 rows on. Without a validation part the last state is
+        kept.
     validation_fraction : float, default=0.1
         Share of the training rows that is set aside.
     n_iter_no_change : int or None, default=30
         Patience in epochs; None never stops early.
     scoring : {"rmse", "crps"}, default="rmse"
         Validation score that selects the state: error of the mean, or of the whole
-        distribution, both in units of the target.
+        distribution, both in units of the target; in pretraining that of the digits.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales.
     device : str, default="auto"
         ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. Targets and probabilities are always float64.
+    diagnostics : sequence of str, default=()
+        More columns of `history_`, read off the validation part after each epoch:
+        ``"digit_entropy"``, ``"string_entropy"``, ``"wasserstein1"``,
+        ``"outlier_rate"``, ``"best_at_k"``, ``"mean_at_k"`` and ``"median_at_k"``, as
+        :meth:`diagnose` explains them and gives them for any rows. Those at k cost the
+        most.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and split. The same seed gives the same bits on the
         same machine; no global generator is touched.
@@ -104,6 +160,8 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     Attributes
     ----------
+    tokenizer_ : Tokenizer
+        Fitted on the scaled targets; only where there is a decoder.
     residual_scale_ : float
         Standard deviation of the predictive distribution on the scale of the network:
         a share of the spread of the targets for ``target_transform="standard"``.
@@ -114,15 +172,21 @@ class PointwiseRegressor(BaseDistributionRegressor):
     history_ : list of dict
         A row per epoch: stage, epoch, train_loss, validation_rmse, validation_crps,
         reward and entropy (of a sampled number on the validation part: minus its
-        expected squared error, scaled, and the nats of its law), seconds, selected.
+        expected squared error, scaled, and the nats of its law), seconds, selected, and
+        the columns of `diagnostics`.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module
         The fitted network.
     n_features_in_ : int
         Number of features seen by ``fit``.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (`n_features_in_`,)
         Names of the features, if they all are strings.
+
+    References
+    ----------
+    .. [1] Lukasik et al., "Better Autoregressive Regression with LLMs via
+           Regression-Aware Fine-Tuning" (RAFT), ICLR 2025, table 2.
 
     Examples
     --------
@@ -134,17 +198,45 @@ class PointwiseRegressor(BaseDistributionRegressor):
     (2,)
     >>> model.predict_interval(X[:2], coverage=0.8).shape
     (2, 2)
+    >>> pooled = PointwiseRegressor(head="pooled_mean", pretraining_epochs=2)
+    >>> pooled.set_params(max_epochs=2, random_state=0).fit(X, y).tokenizer_
+    NormalizedTokenizer()
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = COMMON
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **COMMON,
+        "head": [StrOptions(set(HEADS))],
+        "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
+        "decoder": [StrOptions(set(DECODERS)), callable],
+        "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],
+        "pretraining_learning_rate": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    _structural: ClassVar[tuple[str, ...]] = (
+        "head",
+        "tokenizer",
+        "decoder",
+        *BaseDistributionRegressor._structural,
+    )
+    _architectural: ClassVar[tuple[str, ...]] = (
+        "head",
+        "decoder",
+        "pretraining_epochs",
+        *BaseDistributionRegressor._architectural,
+    )
 
     def __init__(
         self,
         encoder: Any = "mlp",
+        head: str = "linear",
         *,
+        tokenizer: Any = "normalized",
+        decoder: Any = "mlp",
         target_transform: Any = "standard",
         categorical_features: Any = "from_dtype",
+        pretraining_epochs: int = 0,
         max_epochs: int = 100,
+        pretraining_learning_rate: float = 1.5e-3,
         learning_rate: float = 1.5e-3,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,
@@ -155,13 +247,19 @@ class PointwiseRegressor(BaseDistributionRegressor):
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
+        diagnostics: Sequence[str] = (),
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
         self.encoder = encoder
+        self.head = head
+        self.tokenizer = tokenizer
+        self.decoder = decoder
         self.target_transform = target_transform
         self.categorical_features = categorical_features
+        self.pretraining_epochs = pretraining_epochs
         self.max_epochs = max_epochs
+        self.pretraining_learning_rate = pretraining_learning_rate
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.weight_decay = weight_decay
@@ -172,6 +270,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
+        self.diagnostics = diagnostics
         self.random_state = random_state
         self.verbose = verbose
 
@@ -179,27 +278,76 @@ class PointwiseRegressor(BaseDistributionRegressor):
     def residual_scale_(self) -> float:
         """Standard deviation of the predictive distribution, scaled."""
         check_is_fitted(self)
+        if self._writes_digits:
+            raise AttributeError(
+                "residual_scale_ is measured once the head is trained, but the fit "
+                "was stopped in pretraining: it predicts by digits."
+            )
         return float(self._network.residual_scale)
 
-    def _stages(self) -> list[Stage]:
-        """Return the only stage."""
-        return _one_stage(SquaredError(), self.max_epochs, self.learning_rate)
+    @property
+    def _writes_digits(self) -> bool:
+        """Whether the network, as it is, returns digits."""
+        network = self._network
+        return isinstance(network, HeadNetwork) and bool(network.writes_digits)
 
-    def _new_network(self) -> PointNetwork:
-        """Return encoder and scalar head with fresh weights."""
-        return PointNetwork(*_encoding_modules(self))
+    def _stages(self) -> list[Stage]:
+        """Return pretraining, if it has epochs, and training."""
+        training = _one_stage(SquaredError(), self.max_epochs, self.learning_rate)
+        if not self.pretraining_epochs:
+            return training
+        pretraining = Stage(
+            "pretraining",
+            CrossEntropy(),
+            self.pretraining_epochs,
+            self.pretraining_learning_rate,
+            keep_start=False,
+        )
+        return [pretraining, *training]
+
+    def _check_structure(self) -> None:
+        """Refuse a warm start with parameters that the fitted network lacks."""
+        super()._check_structure()
+        if self.pretraining_epochs and not isinstance(self._network, HeadNetwork):
+            raise ValueError(
+                f"pretraining_epochs == {self.pretraining_epochs} needs a digit "
+                "decoder, and warm_start=True keeps the fitted network, which has "
+                "none. Set it back to 0, or warm_start=False to start anew."
+            )
+
+    def _fit_head(self, z: Array, weight: Array) -> None:
+        """Learn the number format, if there is a digit decoder."""
+        self.__dict__.pop("tokenizer_", None)
+        if _has_decoder(self.head, self.pretraining_epochs):
+            self.tokenizer_ = resolve(self.tokenizer, TOKENIZERS)
+            self.tokenizer_.fit(z)
+
+    def _new_network(self) -> PointNetwork | HeadNetwork:
+        """Return a network with fresh weights."""
+        built = self._architecture
+        if not _has_decoder(built["head"], built["pretraining_epochs"]):
+            return PointNetwork(*_encoding_modules(self))
+        digits = decoding_network(
+            factory(built["encoder"], ENCODERS),
+            factory(built["decoder"], DECODERS),
+            self.tokenizer_,
+            self.feature_encoder_.n_numeric_,
+            self.feature_encoder_.cardinalities_,
+        )
+        return HeadNetwork(digits, HEADS[built["head"]])
 
     def _train(self, stages: list[Stage], rows: Rows, validation: Rows | None) -> None:
         """Run the stages; without a validation part, measure the training residuals."""
-        super()._train(stages, rows, validation)
-        if validation is None:
+        super()._train(_Turning(stages, self._network), rows, validation)
+        if validation is None and not self._writes_digits:
             z = self.target_scaler_.transform(rows.y)
             self._measure_residuals(self._encode(rows.X), z, rows.weight)
 
     def _scores(self, encoded: Tensor, z: Array, y: Array, weight: Array) -> Row:
         """Measure the residuals and return the scores, both on validation rows."""
-        self._network.eval()
-        self._measure_residuals(encoded, z, weight)
+        if not self._writes_digits:
+            self._network.eval()
+            self._measure_residuals(encoded, z, weight)
         return super()._scores(encoded, z, y, weight)
 
     @torch.no_grad()
@@ -213,7 +361,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self._network.residual_scale.fill_(max(scale, MIN_SCALE))
 
 
-class RiemannRegressor(BaseDistributionRegressor):
+class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
     r"""Regression by a histogram: a softmax over bins of the target.
 
     The head of prior-fitted networks [1]_ and of distributional regression [2]_: a
@@ -279,12 +427,23 @@ class RiemannRegressor(BaseDistributionRegressor):
     scoring : {"rmse", "crps"}, default="rmse"
         Validation score that selects the state: error of the mean, or of the whole
         distribution, both in units of the target.
+    temperature : float or "validation", default=1.0
+        Divides the logits of the trained network in predictions: above 1 they get
+        wider, below 1 narrower. ``"validation"`` is the value between 1/8 and 8 of the
+        lowest CRPS on the validation part, for intervals to trust after a stage that
+        narrowed them. Training and `history_` are at 1.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales.
     device : str, default="auto"
         ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. Targets and probabilities are always float64.
+    diagnostics : sequence of str, default=()
+        More columns of `history_`, read off the validation part after each epoch:
+        ``"digit_entropy"``, ``"string_entropy"``, ``"wasserstein1"``,
+        ``"outlier_rate"``, ``"best_at_k"``, ``"mean_at_k"`` and ``"median_at_k"``, as
+        :meth:`diagnose` explains them and gives them for any rows. Those at k cost the
+        most.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and split. The same seed gives the same bits on the
         same machine; no global generator is touched.
@@ -303,14 +462,17 @@ class RiemannRegressor(BaseDistributionRegressor):
     history_ : list of dict
         A row per epoch: stage, epoch, train_loss, validation_rmse, validation_crps,
         reward and entropy (of a sampled number on the validation part: minus its
-        expected squared error, scaled, and the nats of its bin), seconds, selected.
+        expected squared error, scaled, and the nats of its bin), seconds, selected, and
+        the columns of `diagnostics`.
+    temperature_ : float
+        Temperature of the predictions.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module
         The fitted network.
     n_features_in_ : int
         Number of features seen by ``fit``.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (`n_features_in_`,)
         Names of the features, if they all are strings.
 
     References
@@ -333,6 +495,7 @@ class RiemannRegressor(BaseDistributionRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
+        **TemperatureMixin._parameter_constraints,
         "n_bins": [Interval(Integral, 3, None, closed="left")],
         "edges": [StrOptions({"quantile", "uniform"})],
         "loss": [StrOptions(set(HISTOGRAM_LOSSES))],
@@ -361,9 +524,11 @@ class RiemannRegressor(BaseDistributionRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
         scoring: str = "rmse",
+        temperature: Any = 1.0,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
+        diagnostics: Sequence[str] = (),
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -381,9 +546,11 @@ class RiemannRegressor(BaseDistributionRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring
+        self.temperature = temperature
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
+        self.diagnostics = diagnostics
         self.random_state = random_state
         self.verbose = verbose
 
@@ -404,6 +571,26 @@ class RiemannRegressor(BaseDistributionRegressor):
         """Return the edges of the bins and of the cells of the tails."""
         edges: Array = self._network.bins.edges.numpy()
         return edges
+
+
+class _Turning(list[Stage]):
+    """Stages that turn a network to digits or to a number when their turn comes."""
+
+    def __init__(self, stages: list[Stage], network: nn.Module) -> None:
+        super().__init__(stages)
+        self.network = network
+
+    def __iter__(self) -> Iterator[Stage]:
+        """Yield the stages, each with the network turned to what it trains."""
+        for stage in super().__iter__():
+            if isinstance(self.network, HeadNetwork):
+                self.network.writes_digits.fill_(stage.name == "pretraining")
+            yield stage
+
+
+def _has_decoder(head: str, pretraining_epochs: int) -> bool:
+    """Return whether a head, or what precedes it, needs digits."""
+    return head != "linear" or pretraining_epochs > 0
 
 
 def _one_stage(objective: Objective, max_epochs: int, rate: float) -> list[Stage]:

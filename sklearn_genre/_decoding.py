@@ -1,5 +1,6 @@
 """Cross-entropy on digits, then a reward for the whole number."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,14 +12,17 @@ from sklearn_genre._base import (
 from sklearn_genre._digits import DigitsMixin
 from sklearn_genre._objective import Objective
 from sklearn_genre._registry import resolve
+from sklearn_genre._temperature import TemperatureMixin
 from sklearn_genre._training import Stage
-from sklearn_genre.losses import LOSSES
-from sklearn_genre.policy_gradients import POLICY_GRADIENTS
+from sklearn_genre.distributions import MAX_LEAVES
+from sklearn_genre.losses import LOSSES, ExpectedNumberLoss
+from sklearn_genre.policy_gradients import POLICY_GRADIENTS, PolicyGradient
+from sklearn_genre.tokenizers import Tokenizer
 
 OBJECTIVES: dict[str, type[Objective]] = {**LOSSES, **POLICY_GRADIENTS}
 
 
-class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
+class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
     r"""Regression that writes its prediction digit by digit.
 
     A network encodes a row and a decoder emits the digits of the target, most
@@ -37,6 +41,12 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
     the state with the best validation score, and the state before fine-tuning is a
     candidate.
 
+    The inference rules of the papers have names here. Standard decoding is
+    ``predict(X, output_type="greedy")``, the likeliest digit one after the other, or
+    ``output_type="mode"``, the likeliest number. RAIL [2]_, the mean, is ``predict(X)``
+    (exact for formats of at most 4,096 strings), :meth:`predict_from_samples` or
+    :meth:`predict_from_grid`. GenRe takes the mean or median of sampled numbers.
+
     Parameters
     ----------
     tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
@@ -48,15 +58,16 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
     decoder : {"mlp", "transformer"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
         that of the papers and costs several times more.
-    pretraining : {"cross_entropy", "ntl_was", "ntl_mse", "dist", "crps", \
-            "expected_error"} or Objective, default="cross_entropy"
-        Objective of the first stage. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add to
+    pretraining : str or Objective, default="cross_entropy"
+        Objective of the first stage. ``"cross_entropy"`` is the negative log-likelihood
+        of the digits. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add to
         cross-entropy how far each digit is from the true one. ``"crps"``, a proper
         score, and ``"expected_error"``, the exact limit of ReMax, read the whole
         number: exactly for formats of at most 4,096 strings, otherwise by samples.
-    fine_tuning : {"remax", "grpo", "rloo", "cross_entropy", "ntl_was", "ntl_mse", \
-            "dist", "crps", "expected_error"}, Objective or None, default="remax"
-        Objective of the second stage; options travel with the object, as in
+        Policy gradients are for `fine_tuning` and refused here.
+    fine_tuning : str, Objective or None, default="remax"
+        Objective of the second stage: a policy gradient (``"remax"``, ``"grpo"``,
+        ``"rloo"``), a loss as in `pretraining`, or None. Options travel with it, as in
         ``fine_tuning=ReMax(n_rollouts=32)``. Policy gradients and ``"expected_error"``
         narrow the intervals; None and ``"crps"`` keep about those of pretraining.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
@@ -88,12 +99,23 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
     scoring : {"rmse", "crps"}, default="rmse"
         Validation score that selects the state: error of the mean, or of the whole
         distribution, both exact and in units of the target.
+    temperature : float or "validation", default=1.0
+        Divides the logits of the trained network in predictions: above 1 they get
+        wider, below 1 narrower. ``"validation"`` is the value between 1/8 and 8 of the
+        lowest CRPS on the validation part, for intervals to trust after a stage that
+        narrowed them. Training and `history_` are at 1.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales.
     device : str, default="auto"
         ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. Targets and probabilities are always float64.
+    diagnostics : sequence of str, default=()
+        More columns of `history_`, read off the validation part after each epoch:
+        ``"digit_entropy"``, ``"string_entropy"``, ``"wasserstein1"``,
+        ``"outlier_rate"``, ``"best_at_k"``, ``"mean_at_k"`` and ``"median_at_k"``, as
+        :meth:`diagnose` explains them and gives them for any rows. Those at k cost the
+        most.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches, rollouts and split. The same seed gives the same bits
         on the same machine; no global generator is touched.
@@ -112,20 +134,24 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
         A row per epoch: stage, epoch (0: before fine-tuning), train_loss,
         validation_rmse, validation_crps, reward and entropy (of a sampled
         number on the validation part: minus its expected squared error, scaled, and
-        the nats of its digits), seconds, selected.
+        the nats of its digits), seconds, selected, and the columns of `diagnostics`.
+    temperature_ : float
+        Temperature of the predictions.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module
         The fitted network.
     n_features_in_ : int
         Number of features seen by ``fit``.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (`n_features_in_`,)
         Names of the features, if they all are strings.
 
     References
     ----------
     .. [1] "Beyond Token-level Supervision: Unlocking the Potential of Decoding-based
            Regression via Reinforcement Learning" (GenRe), arXiv:2512.06533.
+    .. [2] Lukasik et al., "Regression-aware Inference with LLMs" (RAIL), Findings of
+           EMNLP 2024, arXiv:2403.04182.
 
     Examples
     --------
@@ -143,6 +169,7 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DigitsMixin._parameter_constraints,
+        **TemperatureMixin._parameter_constraints,
         "pretraining": [StrOptions(set(LOSSES)), Objective],
         "fine_tuning": [StrOptions(set(OBJECTIVES)), Objective, None],
         "pretraining_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -171,9 +198,11 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
         scoring: str = "rmse",
+        temperature: Any = 1.0,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
+        diagnostics: Sequence[str] = (),
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -194,9 +223,11 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring
+        self.temperature = temperature
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
+        self.diagnostics = diagnostics
         self.random_state = random_state
         self.verbose = verbose
 
@@ -222,3 +253,27 @@ class DecodingRegressor(DigitsMixin, BaseDistributionRegressor):
                 )
             )
         return stages
+
+    def _check_stages(self, stages: list[Stage]) -> None:
+        """Raise ``ValueError`` if an objective is unfit for its stage or tokenizer."""
+        super()._check_stages(stages)
+        if isinstance(stages[0].objective, PolicyGradient):
+            raise ValueError(
+                f"pretraining={stages[0].objective} is a policy gradient, which learns "
+                "from numbers that a pretrained model draws. Give it as fine_tuning, "
+                "or use pretraining='expected_error', the expected squared error."
+            )
+        for stage in stages:
+            check_expectation(stage.objective, self.tokenizer_)
+
+
+def check_expectation(objective: Objective, tokenizer: Tokenizer) -> None:
+    """Raise ``ValueError`` if the exact expected number is wanted of a large format."""
+    n_strings = tokenizer.n_strings
+    if isinstance(objective, ExpectedNumberLoss) and n_strings > MAX_LEAVES:
+        raise ValueError(
+            f"{objective} reads the expected number, which is exact for at most "
+            f"{MAX_LEAVES} strings; {tokenizer} has {n_strings}. Use "
+            "ExpectedError(alpha=0), which samples, RAFTRegressor(grid='quantiles'), "
+            "or fewer or shorter digits."
+        )

@@ -2,11 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_scalar
 from torch import Tensor
 
 
@@ -14,8 +13,9 @@ class Objective(BaseEstimator, ABC):
     """Maps a predictive distribution and a target to one loss per row.
 
     An objective never sees a network: a distribution is only an argument. The training
-    engine calls :meth:`prepare` once per batch without gradient, then :meth:`loss` with
-    gradient ``n_updates`` times, each time on the distribution of the updated network.
+    engine calls :meth:`start` once per stage, :meth:`prepare` once per batch without
+    gradient, then :meth:`loss` with gradient ``n_updates`` times, each time on the
+    distribution of the updated network.
 
     A new objective is a file in ``losses/`` or ``policy_gradients/`` and a line in that
     folder's dict. It writes :meth:`loss`; its options are ``__init__`` parameters, so
@@ -39,6 +39,20 @@ class Objective(BaseEstimator, ABC):
 
     def check(self, tokenizer: Any) -> None:
         """Raise ``ValueError`` if the options are wrong or unfit for the tokenizer."""
+
+    def start(self, y: Tensor, weight: Tensor) -> None:
+        """Learn from the training targets of the stage; by default nothing.
+
+        The objective of a stage is a fresh clone: what is learned goes into attributes
+        with a trailing underscore.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n_samples,)
+            Standardised targets, float64.
+        weight : Tensor of shape (n_samples,)
+            Positive.
+        """
 
     def prepare(self, dist: Any, y: Tensor, reference: Any = None) -> Any:
         """Return what :meth:`loss` needs beside the distribution, without gradient.
@@ -74,9 +88,27 @@ def check_real(
     exclusive: bool = False,
 ) -> None:
     """Raise unless the value is a finite real number from low (or above it) to high."""
-    check_scalar(value, name, Real)
-    above = low < value if exclusive else low <= value
-    if not (above and value <= high and math.isfinite(value)):
-        bounds = f"{'>' if exclusive else '>='} {low}"
-        bounds += f" and <= {high}" if math.isfinite(high) else " and finite"
+    bounds = f"{'>' if exclusive else '>='} {low}"
+    bounds += f" and <= {high}" if math.isfinite(high) else " and finite"
+    if not isinstance(value, Real):
+        raise TypeError(_wrong_type(value, name, "float", bounds))
+    number = float(value)
+    above = low < number if exclusive else low <= number
+    if not (above and number <= high and math.isfinite(number)):
         raise ValueError(f"{name} == {value}, must be {bounds}.")
+
+
+def check_integer(value: Any, name: str, low: int) -> None:
+    """Raise unless the value is an integer from low."""
+    if not isinstance(value, Integral):
+        raise TypeError(_wrong_type(value, name, "int", f">= {low}"))
+    if value < low:
+        raise ValueError(f"{name} == {value}, must be >= {low}.")
+
+
+def _wrong_type(value: Any, name: str, kind: str, bounds: str) -> str:
+    """Say what a parameter is and what it must be."""
+    return (
+        f"{name} must be an instance of {kind}, not {type(value).__name__}: got "
+        f"{value!r}, must be {bounds}."
+    )

@@ -1,5 +1,6 @@
 """Cross-entropy on digits, then squared error of the expected number."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,28 +16,27 @@ from sklearn_genre._base import (
     Rows,
     StrOptions,
 )
-from sklearn_genre._digits import DigitsMixin
+from sklearn_genre._digits import DigitsMixin, check_grid, finite_numbers
 from sklearn_genre._objective import Objective
-from sklearn_genre._targets import TargetScaler
+from sklearn_genre._temperature import TemperatureMixin, at_temperature
 from sklearn_genre._training import Stage
 from sklearn_genre.distributions import (
     MAX_LEAVES,
     PredictiveDistribution,
+    atoms_of,
     leaves_of,
 )
 from sklearn_genre.losses import CrossEntropy, LogLoss, SquaredError
-from sklearn_genre.networks import DecodingNetwork, Grid, expected_number
+from sklearn_genre.networks import DecodingNetwork, Grid
 from sklearn_genre.tokenizers import Tokenizer
 
 # Levels of the training target whose quantiles make grid="quantiles".
 N_QUANTILES = 64
-# How far a grid may reach beyond the format, as a share of its range: rounding noise.
-SLACK = 1e-9
 
 Array = NDArray[np.float64]
 
 
-class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
+class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
     r"""Regression-aware fine-tuning of a digit decoder: the mean is what is trained.
 
     A network writes the target digit by digit, as in :class:`DecodingRegressor`, and is
@@ -62,7 +62,10 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
     ``predict(X)`` and the validation error are the trained expectation. The median,
     mode, quantiles, standard deviation and ``predict_distribution`` are those of the
     digit strings, whose own mean is ``predict(X)`` with ``grid="tree"`` and numbers
-    neither learned nor given, and need not be otherwise.
+    neither learned nor given, and need not be otherwise. Standard decoding, as the
+    papers have it, is ``output_type="greedy"`` (the likeliest digit, one after the
+    other) or ``"mode"`` (the likeliest number); :meth:`predict_from_samples` and
+    :meth:`predict_from_grid` are the other forms of RAIL, for any grid.
 
     Parameters
     ----------
@@ -125,12 +128,24 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
     scoring : {"rmse", "crps"}, default="rmse"
         Validation score that selects the state: error of the prediction, or of the
         whole distribution of the digits, in units of the target.
+    temperature : float or "validation", default=1.0
+        Divides the logits of the trained network in predictions: above 1 they get
+        wider, below 1 narrower. ``"validation"`` is the value between 1/8 and 8 of the
+        lowest CRPS on the validation part, for intervals to trust after a stage that
+        narrowed them. Training and `history_` are at 1.
+        ``predict(X)``, the trained expectation, stays at 1 as well.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales and grid.
     device : str, default="auto"
         ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. Targets and the numbers w are always float64.
+    diagnostics : sequence of str, default=()
+        More columns of `history_`, read off the validation part after each epoch:
+        ``"digit_entropy"``, ``"string_entropy"``, ``"wasserstein1"``,
+        ``"outlier_rate"``, ``"best_at_k"``, ``"mean_at_k"`` and ``"median_at_k"``, as
+        :meth:`diagnose` explains them and gives them for any rows. Those at k cost the
+        most.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, batches and split. The same seed gives the same bits on the
         same machine; no global generator is touched.
@@ -153,14 +168,17 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
     history_ : list of dict
         A row per epoch: stage, epoch (0: before fine-tuning), train_loss,
         validation_rmse (of the prediction), validation_crps, reward and entropy (of the
-        digits, on the validation part), seconds, selected.
+        digits, on the validation part), seconds, selected, and the columns of
+        `diagnostics`.
+    temperature_ : float
+        Temperature of the predictions.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module
         The fitted network.
     n_features_in_ : int
         Number of features seen by ``fit``.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (`n_features_in_`,)
         Names of the features, if they all are strings.
 
     References
@@ -187,6 +205,7 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DigitsMixin._parameter_constraints,
+        **TemperatureMixin._parameter_constraints,
         "grid": ["array-like", StrOptions({"tree", "quantiles"})],
         "normalize_grid": ["boolean"],
         "learnable_weights": ["boolean"],
@@ -229,9 +248,11 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
         scoring: str = "rmse",
+        temperature: Any = 1.0,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
+        diagnostics: Sequence[str] = (),
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -255,9 +276,11 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring
+        self.temperature = temperature
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
+        self.diagnostics = diagnostics
         self.random_state = random_state
         self.verbose = verbose
 
@@ -317,7 +340,7 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
         self._grid = {
             "tokens": tokens,
             "numbers": z,
-            "low": float(scaler.transform(rows.y.min(keepdims=True))[0]),
+            "low": self._lowest,
             "normalize": bool(self.normalize_grid),
             "learnable": bool(self.learnable_weights),
         }
@@ -326,13 +349,8 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
         """Return the strings of the grid, None for all, and their scaled numbers."""
         tokenizer, scaler = self.tokenizer_, self.target_scaler_
         if not isinstance(self.grid, str):
-            grid = check_grid(self.grid, tokenizer, scaler)
-            if len(grid) == 1 and self.normalize_grid:
-                raise ValueError(
-                    f"grid={grid.tolist()} with normalize_grid=True predicts "
-                    f"{grid[0]} for every row, because a probability divided by "
-                    "itself is 1. Use normalize_grid=False or more numbers."
-                )
+            normalize = bool(self.normalize_grid)
+            grid = check_grid(self.grid, tokenizer, scaler, normalize=normalize)
             z = scaler.transform(grid)
             return tokenizer.encode(z).numpy(), z
         if self.grid == "tree":
@@ -350,18 +368,25 @@ class RAFTRegressor(DigitsMixin, BaseDistributionRegressor):
             network.grid = Grid(**self._grid).to(device)
         return network
 
-    @torch.inference_mode()
     def _mean(
         self, encoded: Tensor, dist: PredictiveDistribution | None = None
     ) -> Array:
         """Return the expectation over the grid, in the units of y."""
         grid = self._network.grid
-        if grid is None:
-            return super()._mean(encoded, dist)
-        probs = [grid.probs(dist)[:n].cpu() for dist, n in self._blocks(encoded)]
-        low = self.target_scaler_.inverse_transform(np.array([grid.low]))
-        mean: Array = expected_number(torch.cat(probs).numpy(), self.token_values_, low)
-        return mean
+        if grid is not None:
+            return self._expected(
+                encoded,
+                self.token_values_,
+                lambda dist: grid.probs(dist.at_temperature(1.0)),
+            )
+        if dist is None:
+            dist = self._trained_distribution(encoded)
+        return dist.mean()
+
+    @torch.inference_mode()
+    def _trained_distribution(self, encoded: Tensor) -> PredictiveDistribution:
+        """Return the distribution of encoded rows at temperature 1."""
+        return self._distribution(atoms_of(at_temperature(self._blocks(encoded), 1.0)))
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
@@ -380,50 +405,6 @@ def tree_numbers(tokenizer: Tokenizer) -> Array:
     return leaves.values.numpy()
 
 
-def check_grid(grid: ArrayLike, tokenizer: Tokenizer, scaler: TargetScaler) -> Array:
-    """Return the numbers of a grid, each with a string of its own.
-
-    Parameters
-    ----------
-    grid : array-like of shape (n_grid,)
-        In the units of y.
-    tokenizer : Tokenizer
-    scaler : TargetScaler
-        Both fitted.
-
-    Returns
-    -------
-    grid : float64 array of shape (n_grid,)
-
-    Raises
-    ------
-    ValueError
-        If the grid is not 1-dimensional, empty or not finite, if a number is outside
-        the range that can be written, or if two are written alike.
-    """
-    numbers = _finite_numbers(grid, "grid")
-    low, high = _writable_range(tokenizer, scaler)
-    slack = SLACK * (high - low)
-    outside = (numbers < low - slack) | (numbers > high + slack)
-    if outside.any():
-        raise ValueError(
-            f"grid holds {numbers[outside][0]}, outside of what {tokenizer} can write "
-            f"after these training targets: {low} to {high}. Leave it out or move it "
-            "inside."
-        )
-    tokens = tokenizer.encode(scaler.transform(numbers)).numpy()
-    _, inverse, counts = np.unique(
-        tokens, axis=0, return_inverse=True, return_counts=True
-    )
-    alike = numbers[inverse == counts.argmax()]
-    if len(alike) > 1:
-        raise ValueError(
-            f"grid holds {alike[0]} and {alike[1]}, which {tokenizer} writes alike. "
-            "Leave one out or write numbers with more digits."
-        )
-    return numbers
-
-
 def check_token_values(values: ArrayLike, n_grid: int) -> Array:
     """Return the numbers attached to a grid, one for each string.
 
@@ -432,32 +413,10 @@ def check_token_values(values: ArrayLike, n_grid: int) -> Array:
     ValueError
         If they are not 1-dimensional, not finite, or not as many as the grid has.
     """
-    numbers = _finite_numbers(values, "token_values")
+    numbers = finite_numbers(values, "token_values")
     if len(numbers) != n_grid:
         raise ValueError(
             f"token_values has {len(numbers)} numbers, the grid has {n_grid}. Give one "
             "number for each entry of grid_."
         )
     return numbers
-
-
-def _finite_numbers(values: ArrayLike, name: str) -> Array:
-    """Return finite numbers in one dimension, at least one."""
-    numbers = np.asarray(values, dtype=np.float64)
-    if numbers.ndim != 1 or not len(numbers):
-        raise ValueError(
-            f"{name} must hold at least one number in one dimension, got shape "
-            f"{numbers.shape}."
-        )
-    if not (finite := np.isfinite(numbers)).all():
-        raise ValueError(f"{name} must be finite, got {numbers[~finite][0]}.")
-    return numbers
-
-
-def _writable_range(tokenizer: Tokenizer, scaler: TargetScaler) -> tuple[float, float]:
-    """Return the smallest and largest target that has a string of its own."""
-    ends = tokenizer.decode(tokenizer.encode([-np.inf, np.inf])).numpy()
-    low, high = min(ends[0], tokenizer.low_), max(ends[1], tokenizer.high_)
-    with np.errstate(over="ignore"):
-        low, high = np.sort(scaler.inverse_transform(np.array([low, high])))
-    return float(low), float(high)

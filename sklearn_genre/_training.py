@@ -4,7 +4,7 @@ import copy
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -200,6 +200,8 @@ class Selection:
         Epochs without a better score after which the stage stops.
     monitor : callable
         Called with each row of the history; returns True to stop the stage.
+    columns : sequence of str
+        Keys of the validation scores, None in each row if there are none.
     """
 
     def __init__(
@@ -211,6 +213,7 @@ class Selection:
         scoring: str,
         patience: int | None,
         monitor: Callable[[Row], bool],
+        columns: Sequence[str],
     ) -> None:
         self.network = network
         self.stage = stage
@@ -218,6 +221,7 @@ class Selection:
         self.scoring = scoring
         self.patience = patience
         self.monitor = monitor
+        self.columns = columns
         self.rows: list[Row] = []
         self.best_row: Row = {}
         self.best_score = math.inf
@@ -231,7 +235,7 @@ class Selection:
 
     def record(self, row: Row) -> None:
         """Score the network, add a row, keep the state if it is the best."""
-        scores: Row = self.validate() if self.validate else dict.fromkeys(VALIDATION)
+        scores: Row = self.validate() if self.validate else dict.fromkeys(self.columns)
         now = time.perf_counter()
         row = {"stage": self.stage.name, **row, **scores, "seconds": now - self.clock}
         self.clock = now
@@ -281,6 +285,7 @@ def train(
     ValueError
         If not one step was finite.
     """
+    stage.objective.start(data.y, data.weight)
     engine = Engine(
         network,
         stage,

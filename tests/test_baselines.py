@@ -30,6 +30,7 @@ from sklearn_genre.distributions._point import normal_cells
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.losses import HISTOGRAM_LOSSES, CrossEntropy, HistogramCRPS, HLGauss
 from sklearn_genre.losses._histogram import SIGMA, normal_masses
+from sklearn_genre.networks import HEADS, MLPDecoder
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))
@@ -44,6 +45,9 @@ MODELS = {
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 every_loss = pytest.mark.parametrize("name", HISTOGRAM_LOSSES)
+every_head = pytest.mark.parametrize("head", HEADS)
+SMALL_DECODER = partial(MLPDecoder, hidden_size=32)
+every_start = pytest.mark.parametrize("pretraining_epochs", [0, 2])
 
 POINTS = [-1.0, -0.2, 0.1, 2.0]
 BINS = bins_around(POINTS)
@@ -477,6 +481,184 @@ def test_the_law_is_normal():
     assert_allclose(dist.mode(), 2, rtol=1e-12)
     assert_allclose(dist.entropy(), normal.entropy(), atol=1e-3)
     assert_allclose(atoms.entropy, normal.entropy(), rtol=1e-6)
+
+
+# Heads on a digit decoder ----------------------------------------------------
+
+
+def with_head(head, pretraining_epochs=2, **parameters):
+    """Return a regressor with a head that fits in a few hundredths of a second."""
+    return short(
+        PointwiseRegressor(head=head, pretraining_epochs=pretraining_epochs),
+        **({"decoder": SMALL_DECODER} | parameters),
+    )
+
+
+@cache
+def fitted_head(head, pretraining_epochs):
+    """Return a fitted model, which no test may change."""
+    return with_head(head, pretraining_epochs).fit(X, Y)
+
+
+class StopAt:
+    """Scikit-learn callback that ends the fit with a stage."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def setup(self, estimator, context):
+        """Do nothing."""
+
+    def teardown(self, estimator, context):
+        """Do nothing."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Do nothing."""
+
+    def on_fit_task_end(self, estimator, context):
+        """Say whether to stop."""
+        return context.task_name == self.stage
+
+
+@every_start
+@every_head
+def test_heads_have_a_stage_for_digits_and_one_for_the_number(head, pretraining_epochs):
+    model = fitted_head(head, pretraining_epochs)
+    stages = ["pretraining"] * pretraining_epochs + ["training"] * 3
+    assert [row["stage"] for row in model.history_] == stages
+    for stage in set(stages):
+        rows = [row for row in model.history_ if row["stage"] == stage]
+        best = min(row["validation_rmse"] for row in rows)
+        assert [row["validation_rmse"] for row in rows if row["selected"]] == [best]
+    assert model.n_iter_ == len(stages)
+    assert model.residual_scale_ > 0
+    assert hasattr(model, "tokenizer_") == (head != "linear" or pretraining_epochs > 0)
+
+
+@every_start
+@every_head
+def test_heads_predict_a_normal_distribution(head, pretraining_epochs):
+    model = fitted_head(head, pretraining_epochs)
+    dist = model.predict_distribution(X[:20])
+    assert len(np.unique(dist.mean())) == 20
+    scale = model.residual_scale_ * model.target_scaler_.unit_
+    assert_allclose(dist.std(), scale, rtol=1e-3)
+    alone = np.concatenate([model.predict(X[i : i + 1]) for i in range(3)])
+    assert_array_equal(model.predict(X)[:3], alone)
+    with pytest.raises(ValueError, match="'greedy'"):
+        model.predict(X, output_type="greedy")
+
+
+@every_start
+@every_head
+def test_heads_round_trip_and_repeat(head, pretraining_epochs):
+    model = fitted_head(head, pretraining_epochs)
+    dumped = pickle.dumps(model)
+    assert b"torch" not in dumped
+    again = with_head(head, pretraining_epochs).fit(X, Y)
+    for copy in (pickle.loads(dumped), again):
+        assert_array_equal(copy.predict(X), model.predict(X))
+    again.set_params(head="linear", decoder="mlp", pretraining_epochs=0)
+    copy = pickle.loads(pickle.dumps(again))  # parameters of the next fit
+    assert_array_equal(copy.predict(X), model.predict(X))
+
+
+@every_head
+def test_pretraining_is_that_of_digits(head):
+    """The same numbers from the same seed where no batch is drawn."""
+    model = with_head(head, batch_size=1000).fit(X, Y)
+    digits = DecodingRegressor(
+        encoder=model.encoder,
+        decoder=SMALL_DECODER,
+        fine_tuning=None,
+        pretraining_epochs=2,
+        batch_size=1000,
+        random_state=0,
+    )
+    scores = [
+        [row["train_loss"], row["validation_rmse"], row["validation_crps"]]
+        for fit in (model, digits.fit(X, Y))
+        for row in fit.history_[:2]
+    ]
+    assert_array_equal(scores[:2], scores[2:])
+
+
+@every_head
+def test_heads_learn(head):
+    model = with_head(head, 0, max_epochs=20, learning_rate=0.03, dtype="float64")
+    model.fit(X[:150], Y[:150])
+    assert r2_score(Y[150:], model.predict(X[150:])) > 0.7
+
+
+@pytest.mark.parametrize("decoder", ["mlp", "transformer"])
+@pytest.mark.parametrize("tokenizer", ["ieee", "p10"])
+def test_heads_read_formats_too_large_to_enumerate(tokenizer, decoder):
+    model = with_head("mlp", 1, tokenizer=tokenizer, max_epochs=1)
+    model.set_params(decoder=decoder).fit(X[:60], Y[:60])
+    assert np.isfinite(model.predict(X)).all()
+
+
+@every_head
+def test_a_fit_that_ends_in_pretraining_predicts_by_digits(head):
+    model = with_head(head).set_callbacks(StopAt("pretraining")).fit(X, Y)
+    assert {row["stage"] for row in model.history_} == {"pretraining"}
+    dist = model.predict_distribution(X)
+    assert_array_equal(
+        dist.support[0] if dist.support.ndim == 2 else dist.support,
+        model.target_scaler_.inverse_transform(
+            model.tokenizer_.decode(model.tokenizer_.grid()).numpy()
+        ),
+    )
+    restored = pickle.loads(pickle.dumps(model))
+    assert_array_equal(restored.predict(X), model.predict(X))
+    with pytest.raises(AttributeError, match="stopped in pretraining"):
+        _ = model.residual_scale_
+
+
+def test_warm_start_of_a_head():
+    model = with_head("pooled_mean", warm_start=True).fit(X, Y)
+    first = len(model.history_)
+    model.set_params(pretraining_epochs=0).fit(X, Y)  # the head alone goes on
+    rows = model.history_[first:]
+    assert [(row["stage"], row["epoch"]) for row in rows] == [
+        ("training", epoch) for epoch in range(4)
+    ]
+    assert rows[0]["validation_rmse"] == min(
+        row["validation_rmse"]
+        for row in model.history_[:first]
+        if row["stage"] == "training"
+    )
+    with pytest.raises(ValueError, match=r"\['head'\]"):
+        model.set_params(head="mlp").fit(X, Y)
+
+
+def test_a_warm_start_does_not_add_a_decoder():
+    model = with_head("linear", 0, warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="pretraining_epochs == 3 needs a digit"):
+        model.set_params(pretraining_epochs=3).fit(X, Y)
+
+
+def test_no_decoder_leaves_nothing_of_the_last():
+    model = with_head("mlp").fit(X, Y)
+    model.set_params(head="linear", pretraining_epochs=0).fit(X, Y)
+    assert not hasattr(model, "tokenizer_")
+    plain = short(PointwiseRegressor()).fit(X, Y)
+    assert_array_equal(model.predict(X), plain.predict(X))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"head": "cls"},
+        {"head": "mlp", "tokenizer": "roman"},
+        {"head": "mlp", "decoder": "lstm"},
+        {"pretraining_epochs": -1},
+        {"pretraining_learning_rate": 0.0},
+    ],
+)
+def test_bad_parameters_of_heads(parameters):
+    with pytest.raises(ValueError, match=next(reversed(parameters))):
+        PointwiseRegressor(**parameters).fit(X, Y)
 
 
 # Transformed targets, categories, bad input ---------------------------------

@@ -25,10 +25,25 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn_genre import DecodingRegressor
 from sklearn_genre._base import BLOCK, CHUNK
 from sklearn_genre._training import train
-from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.distributions import MAX_LEAVES, PredictiveDistribution
 from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.losses import (
+    HISTOGRAM_LOSSES,
+    LOSSES,
+    DigitLoss,
+    ExpectedNumberLoss,
+    HistogramLoss,
+    LogLoss,
+    SquaredError,
+)
 from sklearn_genre.networks import DECODERS, MLPDecoder
-from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, RLOO, ReMax
+from sklearn_genre.policy_gradients import (
+    GRPO,
+    POLICY_GRADIENTS,
+    RLOO,
+    PolicyGradient,
+    ReMax,
+)
 from sklearn_genre.tokenizers import TOKENIZERS, IEEETokenizer, NormalizedTokenizer
 
 RNG = np.random.default_rng(0)
@@ -631,6 +646,64 @@ def test_bad_options_of_an_objective(objective, message):
 def test_bad_options_of_a_tokenizer():
     with pytest.raises(ValueError, match=r"base == 1, must be >= 2"):
         small(tokenizer=NormalizedTokenizer(1, 8)).fit(X, Y)
+
+
+class Letters(NormalizedTokenizer):
+    """A format of a user whose tokens are no numbers."""
+
+    @property
+    def digit_values(self):
+        return torch.full((self.length, self.base), torch.nan)
+
+
+OBJECTIVES = {
+    **LOSSES,
+    **POLICY_GRADIENTS,
+    **{f"histogram_{name}": loss for name, loss in HISTOGRAM_LOSSES.items()},
+    "squared_error": SquaredError,
+    "log": partial(LogLoss, low=-100.0, high=100.0),
+}
+PAIRED = {**FORMATS, "letters": Letters(3, 3), "many_letters": Letters(10, 5)}
+
+
+def refusal(stage, objective, name):
+    """Return what is said of an objective that cannot run, None if it can."""
+    tokenizer = PAIRED[name]
+    if isinstance(objective, HistogramLoss):
+        return f"{type(objective).__name__}.* reads the bins .* writes digits"
+    if isinstance(objective, DigitLoss) and isinstance(tokenizer, Letters):
+        return f"{type(objective).__name__} compares .* Letters.* has none"
+    if isinstance(objective, PolicyGradient) and stage == "pretraining":
+        return r"is a policy gradient.* as fine_tuning, .*'expected_error'"
+    large = clone(tokenizer).fit([0.0, 1.0]).n_strings > MAX_LEAVES
+    if isinstance(objective, ExpectedNumberLoss) and large:
+        return r"at most 4096 strings; .* has \d+\. Use ExpectedError\(alpha=0\)"
+    return None
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("name", PAIRED)
+def test_every_pair_trains_or_is_refused_before_training(name, objective, monkeypatch):
+    trained = []
+
+    def watched(network, stage, *args, **kwargs):
+        trained.append(stage.name)
+        return train(network, stage, *args, **kwargs)
+
+    monkeypatch.setattr("sklearn_genre._base.train", watched)
+    for stage in ("pretraining", "fine_tuning"):
+        trained.clear()
+        option = OBJECTIVES[objective]()
+        model = small(tokenizer=PAIRED[name], pretraining_epochs=1, fine_tuning=None)
+        model.set_params(early_stopping=False, **{stage: option})
+        if message := refusal(stage, option, name):
+            with pytest.raises(ValueError, match=message):
+                model.fit(X[:20], Y[:20])
+            assert not trained
+        else:
+            model.fit(X[:20], Y[:20])
+            assert trained[-1] == stage
+            assert np.isfinite(model.history_[-1]["train_loss"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

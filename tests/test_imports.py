@@ -15,8 +15,8 @@ TOKENS = {"tokenizers"}
 NETWORKS = TOKENS | {"encoders", "distributions"}
 TRAINING = NETWORKS | {"networks", "_objective"}
 LEAVES = {"_callbacks", "_device", "_features", "_registry", "_targets"}
-BASE = TRAINING | {"_training"} | LEAVES
-ESTIMATOR = BASE | {"_base"} | OBJECTIVES
+BASE = TRAINING | {"_training", "_diagnostics"} | LEAVES
+ESTIMATOR = BASE | {"_base", "_temperature"} | OBJECTIVES
 DIGITS = ESTIMATOR | {"_digits"}
 ESTIMATORS = {"_decoding", "_raft", "_baselines"}
 PUBLIC = DIGITS | ESTIMATORS
@@ -35,8 +35,10 @@ ALLOWED = {
     "_features": set(),
     "_targets": set(),
     "_table": set(),
+    "_diagnostics": NETWORKS,
     "_training": TRAINING,
     "_base": BASE,
+    "_temperature": BASE | {"_base"},
     "_digits": BASE | {"_base"},
     "_decoding": DIGITS,
     "_raft": DIGITS,
@@ -46,7 +48,16 @@ ALLOWED = {
     "": PUBLIC | {"metrics", "inspection"},
     "__main__": PUBLIC | {"", "metrics", "inspection", "_table"},
 }
-WITHOUT_TORCH = ["metrics.py", "distributions/_predictive.py"]
+WITHOUT_TORCH = [
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "metrics").glob("*.py")),
+    "distributions/_arguments.py",
+    "distributions/_cells.py",
+    "distributions/_draws.py",
+    "distributions/_lazy.py",
+    "distributions/_predictive.py",
+    "distributions/_rows.py",
+    "distributions/_tables.py",
+]
 
 
 def place(path):

@@ -471,3 +471,27 @@ def test_bad_options_of_a_token_loss(objective, error, message):
         DecodingRegressor(pretraining=objective).fit(X.numpy(), y.numpy())
     with pytest.raises(error, match=message):
         DecodingRegressor(fine_tuning=objective).fit(X.numpy(), y.numpy())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.full((3, 2), math.nan), "NTLWAS compares .* has none.*CRPS"),
+        (torch.zeros(2, 3), r"shape of allowed_tokens, \(3, 2\), got \(2, 3\)"),
+        (torch.tensor([[0.0, math.inf]] * 3), "finite, .* got inf for token 1 at"),
+    ],
+)
+def test_bad_digit_values(values, message):
+    class Own(NormalizedTokenizer):
+        digit_values = values
+
+    with pytest.raises(ValueError, match=message):
+        NTLWAS().check(Own(2, 3))
+
+
+def test_values_of_tokens_that_are_not_allowed():
+    class Own(IEEETokenizer):
+        digit_values = torch.zeros(6, 12)
+
+    with pytest.raises(ValueError, match=r"not allowed, got 0\.0 for token 2 at"):
+        DIST().check(Own(10, 1, 3))

@@ -1,25 +1,60 @@
 """Scores against closed forms and against the libraries that share them."""
 
+import itertools
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-from scipy.stats import spearmanr
-from sklearn.metrics import mean_absolute_error
+import scoringrules
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import cauchy, kstest, norm, spearmanr
+from sklearn.metrics import (
+    mean_absolute_error,
+    mean_pinball_loss,
+    root_mean_squared_error,
+)
 
-from sklearn_genre.distributions._predictive import PredictiveDistribution
+from sklearn_genre import metrics
+from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.metrics import (
+    best_at_k_score,
     coverage_score,
     crps_score,
+    interval_score,
     interval_width,
+    log_score,
+    mean_at_k_score,
+    median_at_k_score,
+    pit_values,
+    rmse_score,
     spearman_score,
+    wasserstein1_score,
 )
 
 SCORES = {
     "crps_score": crps_score,
+    "log_score": log_score,
+    "interval_score": interval_score,
     "coverage_score": coverage_score,
     "interval_width": lambda y, dist, sample_weight=None: interval_width(
         dist, sample_weight=sample_weight
     ),
+    "wasserstein1_score": wasserstein1_score,
+    "best_at_k_score": lambda y, dist, **weight: best_at_k_score(y, dist, 3, **weight),
+    "mean_at_k_score": lambda y, dist, **weight: mean_at_k_score(y, dist, 3, **weight),
+    "median_at_k_score": lambda y, dist, **weight: median_at_k_score(
+        y, dist, 4, **weight
+    ),
+    "rmse_score": lambda y, dist, **weight: rmse_score(y, dist.mean(), **weight),
+    "spearman_score": lambda y, dist, **weight: spearman_score(
+        y, dist.mean(), **weight
+    ),
+}
+AT_K = {
+    "best": (best_at_k_score, lambda error: np.min(error**2, axis=1)),
+    "mean": (mean_at_k_score, lambda error: np.mean(error, axis=1) ** 2),
+    "median": (median_at_k_score, lambda error: np.median(error, axis=1) ** 2),
 }
 
 
@@ -48,7 +83,182 @@ def test_crps_of_points_is_the_mean_absolute_error():
     assert_allclose(crps_score(y, points), mean_absolute_error(y, prediction))
 
 
-def test_crps_prefers_the_law_the_data_came_from():
+def test_every_score_is_tested_with_weights():
+    names = {name for name in metrics.__all__ if name.endswith(("score", "width"))}
+    assert names == set(SCORES)
+
+
+def normal(mean, std):
+    """The normal distribution in fine cells."""
+    edges = np.linspace(-8, 8, 2001)
+    mass = np.diff(norm.cdf(edges))
+    middle = (edges[1:] + edges[:-1]) / 2
+    shift, scale = np.asarray(mean)[:, None], np.asarray(std)[:, None]
+    return PredictiveDistribution(
+        shift + scale * middle,
+        np.tile(mass, (len(shift), 1)),
+        edges=shift + scale * edges,
+    )
+
+
+def test_scores_of_normals_are_those_of_scoringrules():
+    rng = np.random.default_rng(0)
+    mean, std, y = rng.normal(size=20), rng.uniform(0.5, 2, 20), rng.normal(size=20)
+    dist = normal(mean, std)
+    expected = scoringrules.crps_normal(y, mean, std).mean()
+    assert_allclose(crps_score(y, dist), expected, rtol=1e-4)
+    expected = scoringrules.logs_normal(y, mean, std).mean()
+    assert_allclose(log_score(y, dist, tail=0.0), expected, rtol=1e-3)
+    expected = scoringrules.interval_score(y, *dist.interval(0.8).T, 0.2).mean()
+    assert_allclose(interval_score(y, dist, 0.8), expected)
+
+
+def test_crps_of_points_with_masses_is_that_of_the_ensemble():
+    rng = np.random.default_rng(0)
+    ensemble, y = np.sort(rng.normal(size=(10, 5)), axis=1), rng.normal(size=10)
+    shifts = 1e-9 * np.array([-1, 1])
+    edges = (ensemble[:, :, None] + shifts).reshape(10, -1)  # a tiny cell around each
+    middle, mass = (edges[:, 1:] + edges[:, :-1]) / 2, np.tile([1.0, 0.0], 5)[:9]
+    dist = PredictiveDistribution(middle, np.tile(mass, (10, 1)), edges=edges)
+    expected = scoringrules.crps_ensemble(y, ensemble).mean()
+    assert_allclose(crps_score(y, dist), expected, rtol=1e-6)
+
+
+def test_interval_score_is_two_pinball_losses():
+    y, dist, weight = data()
+    lower, upper = dist.interval(0.8).T
+    losses = [
+        mean_pinball_loss(y, end, alpha=level, sample_weight=weight)
+        for end, level in ((lower, 0.1), (upper, 0.9))
+    ]
+    expected = sum(losses) / 0.1
+    assert_allclose(interval_score(y, dist, 0.8, sample_weight=weight), expected)
+
+
+def test_wasserstein1_is_the_mean_absolute_error_of_draws():
+    y, dist, _ = data()
+    absolute = np.abs(dist.support - y[:, None])
+    assert_allclose(wasserstein1_score(y, dist), (dist.pmf() * absolute).sum(1).mean())
+
+
+def test_rmse_is_that_of_sklearn_over_the_training_spread():
+    y, dist, weight = data()
+    expected = root_mean_squared_error(y, dist.mean(), sample_weight=weight)
+    assert_allclose(rmse_score(y, dist.mean(), weight), expected)
+    y_train = 7 + 3 * y
+    assert_allclose(
+        rmse_score(y_train, 7 + 3 * dist.mean(), weight, y_train=y_train),
+        expected / y.std(),
+    )
+
+
+# -- the tail of the log score ----------------------------------------------
+
+HALF = (0.5, 0.5)  # centre and scale
+UNIT = PredictiveDistribution([0.5], [[1.0]], edges=[0.0, 1.0])
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_log_score_shifts_with_the_unit_of_y(scale):
+    y, dist, _ = data()
+    y[:3] = [-50, 90, 1e6]  # outside all cells
+    scaled = PredictiveDistribution(dist.support * scale, dist.pmf())
+    assert_allclose(log_score(y * scale, scaled), log_score(y, dist) + np.log(scale))
+
+
+def test_log_score_is_finite_everywhere_and_grows_outside():
+    scores = [log_score([y], UNIT) for y in (0.5, 1.5, 10.0, 1e10, 1e300)]
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) > 0).all()
+    assert_allclose(scores[0], 0, atol=1e-3)
+    assert_allclose(scores[-1] - scores[-2], 2 * np.log(1e290))
+    gap = PredictiveDistribution([0.0, 1.0, 2.0], [[1, 0, 1]])
+    assert np.isfinite(log_score([1.0], gap))
+
+
+def test_log_score_without_tail_is_infinite_outside():
+    assert log_score([2.0], UNIT, tail=0.0) == np.inf
+    assert_allclose(log_score([0.2], UNIT, tail=0.0), 0)
+
+
+def test_scored_density_has_mass_one():
+    level = (np.arange(400) + 0.5) / 400  # of the Cauchy distribution that is mixed in
+    density = np.exp(
+        [-log_score([y], UNIT, tail=0.1) for y in cauchy.ppf(level, *HALF)]
+    )
+    ratio = density / cauchy.pdf(cauchy.ppf(level, *HALF), *HALF)
+    assert_allclose(ratio.mean(), 1, rtol=1e-4)
+    assert_allclose(ratio[[0, -1]], 0.1)
+
+
+# -- draws -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", AT_K)
+@pytest.mark.parametrize(
+    ("m", "k"), [(1, 1), (2, 2), (5, 1), (5, 2), (5, 3), (6, 4), (7, 7)]
+)
+def test_score_of_draws_is_the_mean_over_all_subsets(name, m, k):
+    score, squared_error = AT_K[name]
+    rng = np.random.default_rng(0)
+    draws, y = rng.normal(size=(3, m)), rng.normal(size=3)
+    subsets = itertools.combinations(range(m), k)
+    expected = [
+        squared_error(draws[:, list(subset)] - y[:, None]) for subset in subsets
+    ]
+    assert_allclose(score(y, draws, k), np.mean(expected))
+
+
+@pytest.mark.parametrize("name", AT_K)
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_score_of_draws_is_unbiased(name, k):
+    score, _ = AT_K[name]
+    rng = np.random.default_rng(0)
+    values, pmf, n_rows = np.array([-1.0, 0.2, 2.0]), [0.3, 0.5, 0.2], 20_000
+    draws = rng.choice(values, (n_rows, 6), p=pmf)
+    exact = score([0.7], PredictiveDistribution(values, [pmf]), k)
+    assert_allclose(score(np.full(n_rows, 0.7), draws, k), exact, rtol=0.03)
+
+
+@pytest.mark.parametrize("k", [63, 64])
+def test_many_draws_of_very_many(k):
+    draws = np.random.default_rng(0).normal(size=(1, 1000))
+    dist = PredictiveDistribution(np.sort(draws), np.ones((1, 1000)))
+    for score, _ in AT_K.values():
+        assert_allclose(score([0.1], draws, k), score([0.1], dist, k), rtol=0.2)
+
+
+# -- calibration -------------------------------------------------------------
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 2**31), st.floats(-1e6, 1e6))
+def test_own_data_is_calibrated(n_values, seed, shift):
+    rng = np.random.default_rng(seed)
+    values = shift + np.cumsum(rng.uniform(0.1, 1, n_values))
+    pmf = rng.dirichlet(np.ones(n_values))
+    dist = PredictiveDistribution(values, np.tile(pmf, (10_000, 1)))
+    y = dist.sample(random_state=seed)[:, 0]
+    assert kstest(pit_values(y, dist), "uniform").pvalue > 1e-6
+    assert_allclose(coverage_score(y, dist, 0.9), 0.9, atol=0.018)  # 6 deviations
+
+
+def test_pit_is_uniform_and_intervals_cover_at_a_fixed_seed():
+    _, dist, _ = data()
+    rows = dist[np.repeat(np.arange(len(dist)), 500)]
+    y = rows.sample(random_state=0)[:, 0]
+    assert kstest(pit_values(y, rows), "uniform").pvalue > 0.05
+    assert_allclose(coverage_score(y, rows, 0.9), 0.9, atol=0.01)
+    narrow = PredictiveDistribution(rows.support, rows.pmf() ** 4)
+    assert kstest(pit_values(y, narrow), "uniform").pvalue < 1e-6
+
+
+def test_pit_beyond_the_cells():
+    assert_array_equal(pit_values([-1.0], UNIT), [0.0])
+    assert_array_equal(pit_values([2.0], UNIT), [1.0])
+
+
+def test_crps_prefers_the_distribution_the_data_came_from():
     y, dist, _ = data()
     sharper = PredictiveDistribution(dist.support, dist.pmf() ** 4)
     wider = PredictiveDistribution(dist.support, dist.pmf() ** 0.1)
@@ -66,7 +276,7 @@ def test_coverage_of_own_samples_is_nominal(coverage):
     assert_allclose(coverage_score(draws, dist[rows], coverage), coverage, atol=0.01)
 
 
-def test_width_of_the_uniform_law():
+def test_width_of_the_uniform_distribution():
     dist = PredictiveDistribution([0.5], [[1.0], [1.0]], edges=[[0, 1], [0, 3]])
     assert_allclose(interval_width(dist, coverage=0.6), 0.6 * 2)
 
@@ -82,6 +292,11 @@ def test_spearman_agrees_with_scipy_with_and_without_ties():
 )
 def test_spearman_of_a_constant_is_zero(a, b):
     assert spearman_score(a, b) == 0.0
+
+
+def test_spearman_of_a_constant_among_the_rows_that_count_is_zero():
+    weight = [0.1, 0.3, 0.7, 0.0]
+    assert spearman_score([0.1, 0.1, 0.1, 5.0], [1, 2, 3, 4], weight) == 0.0
 
 
 @pytest.mark.parametrize(("b", "expected"), [([2, 4, 9], 1.0), ([9, 4, 2], -1.0)])
@@ -104,10 +319,22 @@ DIST = PredictiveDistribution([0.0, 1.0], np.ones((2, 2)))
         (lambda: crps_score(np.zeros((2, 1)), DIST), r"got shape \(2, 1\)"),
         (lambda: coverage_score([0, 0], DIST, 1.5), "coverage == 1.5"),
         (lambda: interval_width(DIST, 0.0), "coverage == 0.0"),
+        (lambda: log_score([0.0, np.nan], DIST), "y_true contains NaN"),
+        (lambda: log_score([0, 0], DIST, tail=1.0), "tail == 1.0"),
+        (lambda: interval_score([0, 0], DIST, 1.0), "coverage == 1.0"),
+        (lambda: pit_values([0.0], DIST), "inconsistent numbers of samples"),
+        (lambda: wasserstein1_score([np.inf, 0], DIST), "y_true contains infinity"),
+        (lambda: best_at_k_score([0, 0], DIST, 0), "k == 0"),
+        (lambda: mean_at_k_score([0, 0], [[1, 2], [3, 4]], 3), "k == 3, must be <= 2"),
+        (lambda: median_at_k_score([0.0], [[1.0, np.nan]], 1), "draws contains NaN"),
+        (lambda: best_at_k_score([0, 0], [[1.0]], 1), "inconsistent numbers"),
+        (lambda: best_at_k_score([0, 0], [1, 2], 1), "Expected 2D array"),
+        (lambda: rmse_score([0, 1], [0, 1, 2]), "inconsistent numbers of samples"),
+        (lambda: rmse_score([0, 1], [0, 1], y_train=[0.1] * 3), "all of it is 0.1"),
         (lambda: interval_width(DIST[:0]), "no row"),
         (lambda: interval_width(DIST, sample_weight=[1, -1]), "minimum -1.0"),
         (lambda: interval_width(DIST, sample_weight=[0, 0]), "sum 0.0"),
-        (lambda: interval_width(DIST, sample_weight=[1]), "inconsistent numbers"),
+        (lambda: interval_width(DIST, sample_weight=[1]), r"got shape \(1,\)"),
     ],
 )
 def test_bad_input(call, message):

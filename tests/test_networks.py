@@ -8,10 +8,13 @@ import torch
 from sklearn.base import clone
 from torch.utils.flop_counter import FlopCounterMode
 
+from sklearn_genre.distributions import PointDistribution, TokenDistribution
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.networks import (
     DECODERS,
+    HEADS,
     DigitDecoder,
+    HeadNetwork,
     MLPDecoder,
     TransformerDecoder,
     decoding_network,
@@ -37,6 +40,10 @@ MASKS = {  # name: allowed tokens (length, vocab_size)
 }
 every_decoder = pytest.mark.parametrize("name", DECODERS)
 every_mask = pytest.mark.parametrize("allowed", MASKS.values(), ids=MASKS)
+every_head = pytest.mark.parametrize("head", HEADS)
+every_format = pytest.mark.parametrize(
+    "tokenizer", [NormalizedTokenizer(3, 3), IEEETokenizer(3, 1, 2)], ids=["3", "ieee"]
+)
 
 
 def make_decoder(name, allowed, dtype=torch.float64, **options):
@@ -266,6 +273,38 @@ def test_a_faster_way_to_the_leaves_computes_no_more(name, allowed):
     assert 0 < own.get_total_flops() <= expanded.get_total_flops()
 
 
+# States
+
+
+@every_mask
+@every_decoder
+def test_logits_are_read_from_states(name, allowed):
+    decoder, context = make_decoder(name, allowed), make_context()
+    tokens = random_tokens(allowed, 4, len(context))
+    states = decoder.states(context, tokens)
+    assert states.shape == (*tokens.shape, decoder.hidden_size)
+    torch.testing.assert_close(
+        decoder.mask(decoder.out(states)),
+        decoder(context, tokens),
+        rtol=1e-10,
+        atol=1e-10,
+    )
+
+
+@every_decoder
+@pytest.mark.parametrize("n_positions", [1, 2, 4])
+def test_states_of_the_first_tokens_of_a_string(name, n_positions):
+    allowed = MASKS["no choice"]
+    decoder, context = make_decoder(name, allowed), make_context()
+    tokens = random_tokens(allowed, 2, len(context))
+    torch.testing.assert_close(
+        decoder.states(context, tokens[..., :n_positions]),
+        decoder.states(context, tokens)[..., :n_positions, :],
+        rtol=1e-10,
+        atol=1e-10,
+    )
+
+
 # Masks
 
 
@@ -479,3 +518,97 @@ def test_modules_are_no_factories():
     tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
     with pytest.raises(TypeError, match="encoder must be a factory"):
         decoding_network(torch.nn.Linear(3, 4), MLPDecoder, tokenizer, n_numeric=3)
+
+
+# Heads that read a decoder
+
+
+def make_head_network(name, head, tokenizer):
+    """Return a network with random weights, and rows for it."""
+    tokenizer = clone(tokenizer).fit(torch.linspace(-2, 2, 50))
+    torch.manual_seed(0)
+    encoder = partial(MLPEncoder, hidden_layer_sizes=(8, WIDTH))
+    digits = decoding_network(encoder, DECODERS[name], tokenizer, 3)
+    network = HeadNetwork(digits, HEADS[head]).double()
+    return network, torch.randn(6, 3, dtype=torch.float64)
+
+
+def number_by_hand(network, head, context):
+    """Return what a head should read, from its weights and the table of heads."""
+    tokenizer, decoder = network.digits.tokenizer, network.digits.decoder
+    string = tokenizer.encode(torch.zeros(len(context)).double())[None]
+    states = decoder.states(context, string)[0]  # (batch, length, hidden_size)
+    logits = decoder(context, string)[0]  # (batch, length, vocab_size)
+    allowed = tokenizer.allowed_tokens
+    read = {
+        "linear": context,
+        "special_token": states[:, 0],
+        "mlp": logits[:, allowed],
+        "pooled_mean": states.sum(1) / decoder.length,
+        "pooled_min": states.min(1).values,
+        "pooled_max": states.max(1).values,
+        "projection": logits.softmax(-1)[:, allowed],
+    }[head]
+    weights = list(network.head.parameters())
+    if head == "mlp":
+        hidden, bias, *weights = weights
+        read = 1 / (1 + (-(read @ hidden.T + bias)).exp())
+    weight, bias = weights
+    return read @ weight[0] + bias
+
+
+@every_format
+@every_head
+@every_decoder
+def test_heads_are_their_formulas(name, head, tokenizer):
+    network, X = make_head_network(name, head, tokenizer)
+    dist = network(X)
+    assert isinstance(dist, PointDistribution)
+    context = network.digits(X).context
+    expected = number_by_hand(network, head, context)
+    torch.testing.assert_close(dist.mean, expected, rtol=1e-10, atol=1e-10)
+    assert len(dist.mean.unique()) == len(X)
+
+
+@every_head
+@every_decoder
+def test_network_turns_from_digits_to_a_number(name, head):
+    network, X = make_head_network(name, head, NormalizedTokenizer(3, 3))
+    network.writes_digits.fill_(True)
+    assert isinstance(network(X), TokenDistribution)
+    assert torch.equal(network(X).atoms().probs, network.digits(X).atoms().probs)
+    other = copy.deepcopy(network)
+    other.writes_digits.fill_(False)
+    assert isinstance(other(X), PointDistribution)
+    other.load_state_dict(network.state_dict())  # which of the two is part of the state
+    assert isinstance(other(X), TokenDistribution)
+
+
+@every_format
+@every_head
+@every_decoder
+def test_gradient_of_a_head_reaches_decoder_and_encoder(name, head, tokenizer):
+    network, X = make_head_network(name, head, tokenizer)
+    network(X).expectation().square().sum().backward()
+    digits = network.digits
+    used = [*network.head.parameters(), *digits.encoder.parameters()]
+    assert all(parameter.grad.abs().max() > 1e-9 for parameter in used)
+    reached = [
+        p.grad.abs().max() for p in digits.decoder.parameters() if p.grad is not None
+    ]
+    assert all(gradient.isfinite() for gradient in reached)
+    assert (sum(reached) > 0) == (head != "linear")
+
+
+@every_decoder
+def test_pooled_numbers_are_in_order(name):
+    numbers = []
+    for head in ("pooled_min", "pooled_mean", "pooled_max"):
+        network, X = make_head_network(name, head, NormalizedTokenizer(3, 3))
+        with torch.no_grad():
+            network.head.out.weight.fill_(1.0)
+            network.head.out.bias.zero_()
+        numbers.append(network(X).mean)
+    low, middle, high = numbers
+    assert (low < middle).all()
+    assert (middle < high).all()

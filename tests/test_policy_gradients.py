@@ -2,10 +2,13 @@
 
 import math
 from functools import partial
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.preprocessing import QuantileTransformer
 
 from sklearn_genre import DecodingRegressor
 from sklearn_genre._objective import Objective
@@ -20,7 +23,17 @@ from sklearn_genre.policy_gradients import (
     ReMax,
 )
 from sklearn_genre.policy_gradients._base import Rollouts
-from sklearn_genre.tokenizers import TOKENIZERS, NormalizedTokenizer
+from sklearn_genre.policy_gradients._normal_scores import (
+    normal_scores,
+    quantile_levels,
+)
+from sklearn_genre.tokenizers import (
+    TOKENIZERS,
+    IEEETokenizer,
+    NormalizedTokenizer,
+    P10Tokenizer,
+    Tokenizer,
+)
 
 WIDTH = 4
 ROWS = 3
@@ -138,7 +151,9 @@ def regularizer(objective, dist, reference=None):
             reference = reference.at_temperature(objective.temperature)
             reference_log_probs = reference.log_probs(tokens).detach()
         nothing = torch.zeros(1, len(dist.context), dtype=torch.float64)
-        rollouts = Rollouts(tokens, log_probs, nothing, nothing, reference_log_probs)
+        rollouts = Rollouts(
+            tokens, log_probs, nothing, nothing, reference_log_probs, None
+        )
         losses.append(objective.loss(dist, rollouts))
     masses = leaf_masses(dist, objective.temperature).detach()
     return (masses * torch.stack(losses, -1)).sum(-1)
@@ -280,13 +295,14 @@ def test_training_lowers_the_entropy(member):
 @pytest.mark.parametrize("tokenizer", TOKENIZERS.values())
 @every_member
 def test_shapes_and_finite_gradients_with_every_format(member, tokenizer):
-    objective = member(n_rollouts=5, entropy_weight=0.1, kl_weight=0.1)
+    weights = {"entropy_weight": 0.1, "kl_weight": 0.1, "expert_weight": 0.1}
+    objective = member(n_rollouts=5, **weights)
     dist = make_dist(tokenizer=tokenizer())
     reference = make_dist(tokenizer=tokenizer(), seed=1)
     rollouts = prepare(objective, dist, TARGETS, reference)
     length, vocab_size = dist.tokenizer.allowed_tokens.shape
     assert rollouts.tokens.shape == (5, ROWS, length)
-    assert rollouts.log_probs.shape == (5, ROWS, length)
+    assert rollouts.log_probs.shape == rollouts.expert_tokens.shape == (5, ROWS, length)
     assert rollouts.rewards.shape == rollouts.advantages.shape == (5, ROWS)
     assert rollouts.reference_log_probs.shape == (5, ROWS, length, vocab_size)
     loss = objective.loss(dist, rollouts)
@@ -319,12 +335,13 @@ def test_members_are_objectives_that_clone(member):
 
 @every_member
 def test_the_loss_of_a_row_is_its_own(member):
-    objective = member(n_rollouts=4, entropy_weight=0.3)
+    objective = member(n_rollouts=4, entropy_weight=0.3, expert_weight=0.2)
     dist = make_dist()
     rollouts = prepare(objective, dist)
     together = objective.loss(dist, rollouts)
     for row in range(ROWS):
-        part = Rollouts(*(x[:, row : row + 1] for x in rollouts[:-1]), None)
+        part = [x if x is None else x[:, row : row + 1] for x in rollouts]
+        part = Rollouts(*part)
         assert_near(objective.loss(row_of(dist, row), part), together[row : row + 1])
 
 
@@ -355,7 +372,7 @@ def test_identical_rewards_teach_nothing(member):
 
 @every_member
 def test_single_precision_is_enough(member):
-    objective = member(entropy_weight=0.1, kl_weight=0.1)
+    objective = member(entropy_weight=0.1, kl_weight=0.1, expert_weight=0.1)
     dist, reference = make_dist(), make_dist(seed=1)
     rollouts = prepare(objective, dist, TARGETS, reference)
     expected = gradient_of(objective.loss(dist, rollouts).sum(), dist)
@@ -528,6 +545,19 @@ def test_more_updates_learn_more_from_the_same_rollouts():
     assert rewards[0] < rewards[1]
 
 
+def tiny(tokenizer, fine_tuning, **options):
+    """Return an estimator that is fitted in a moment."""
+    return DecodingRegressor(
+        tokenizer,
+        decoder=partial(MLPDecoder, hidden_size=8),
+        fine_tuning=fine_tuning,
+        pretraining_epochs=1,
+        fine_tuning_epochs=2,
+        random_state=0,
+        **options,
+    )
+
+
 @pytest.mark.parametrize(
     "fine_tuning",
     [
@@ -539,18 +569,29 @@ def test_more_updates_learn_more_from_the_same_rollouts():
 )
 def test_estimator_fine_tunes(fine_tuning):
     X = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)).numpy()
-    model = DecodingRegressor(
-        NormalizedTokenizer(2, 4),
-        decoder=partial(MLPDecoder, hidden_size=8),
-        fine_tuning=fine_tuning,
-        pretraining_epochs=1,
-        fine_tuning_epochs=2,
-        random_state=0,
-    ).fit(X, X[:, 0])
+    model = tiny(NormalizedTokenizer(2, 4), fine_tuning).fit(X, X[:, 0])
     rows = [row for row in model.history_ if row["stage"] == "fine_tuning"]
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert all(math.isfinite(row["train_loss"]) for row in rows[1:])
     assert math.isfinite(model.predict(X).sum())
+
+
+@pytest.mark.parametrize(
+    "options", [{"expert_weight": 0.1}, {"reward_scale": "quantile"}]
+)
+@pytest.mark.parametrize(
+    "tokenizer",
+    [NormalizedTokenizer(3, 2), IEEETokenizer(2, 2, 2), P10Tokenizer(1, 3)],
+    ids=repr,
+)
+@every_member
+def test_new_options_fit_every_format(member, tokenizer, options):
+    X = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).numpy()
+    model = tiny(tokenizer, member(n_rollouts=3, **options)).fit(X, X[:, 0] ** 3)
+    last = model.history_[-1]
+    assert (last["stage"], last["epoch"]) == ("fine_tuning", 2)
+    assert math.isfinite(last["train_loss"])
+    assert np.isfinite(model.predict(X)).all()
 
 
 # Entropy bonus and divergence
@@ -626,6 +667,229 @@ def test_the_reference_is_asked_for_only_with_a_weight(member):
     assert prepare(member(), make_dist()).reference_log_probs is None
 
 
+# The expert
+
+
+class Playing:
+    """Next-token logits of a wish, moved by a parameter."""
+
+    def __init__(self, tokenizer, wish, confidence):
+        allowed = tokenizer.allowed_tokens
+        wished = torch.nn.functional.one_hot(wish, tokenizer.vocab_size)
+        self.move = torch.zeros(allowed.shape, dtype=torch.float64, requires_grad=True)
+        self.logits = torch.where(allowed, confidence * wished.double(), -torch.inf)
+
+    def at_temperature(self, temperature):
+        return self
+
+    def log_probs(self, tokens):
+        return (self.logits + self.move).log_softmax(-1)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS.values())
+@pytest.mark.parametrize("plays", ["expert", "nothing"])
+def test_who_plays_like_the_expert_learns_nothing_from_it(tokenizer, plays):
+    objective = ReMax(expert_weight=0.5)
+    rollouts = prepare(objective, make_dist(tokenizer=tokenizer()))
+    rollouts = rollouts._replace(advantages=torch.zeros_like(rollouts.advantages))
+    confidence = 1e3 if plays == "expert" else 0.0
+    player = Playing(tokenizer(), rollouts.expert_tokens, confidence)
+    loss = objective.loss(player, rollouts).sum()
+    (gradient,) = torch.autograd.grad(loss, player.move)
+    assert (loss < 1e-9) == (gradient.abs().max() < 1e-9) == (plays == "expert")
+
+
+@every_temperature
+@every_decoder
+@every_member
+def test_imitation_is_the_cross_entropy_to_the_expert(member, name, temperature):
+    free = member(temperature=temperature)
+    dist = make_dist(name)
+    rollouts = prepare(clone(free).set_params(expert_weight=1.0), dist)
+    expected = 0
+    for i, string in enumerate(rollouts.tokens):
+        for position in range(3):
+            chosen = string.clone()
+            chosen[:, position] = rollouts.expert_tokens[i, :, position]
+            scores = dist.at_temperature(temperature).token_log_probs(chosen[None])
+            expected = expected - scores[0, :, position] / (3 * free.n_rollouts)
+    plain = free.loss(dist, rollouts._replace(expert_tokens=None))
+    for weight in (0.05, 2.0):
+        objective = clone(free).set_params(expert_weight=weight)
+        assert_near(objective.loss(dist, rollouts), plain + weight * expected)
+
+
+def test_the_expert_brings_each_prefix_nearest_to_the_target():
+    dist = make_dist()
+    rollouts = prepare(ReMax(expert_weight=1.0), dist)
+    strings = dist.tokenizer.grid()
+    errors = (dist.tokenizer.decode(strings)[:, None] - TARGETS).abs()
+    for string, expert in zip(rollouts.tokens, rollouts.expert_tokens, strict=True):
+        for row in range(ROWS):
+            for position in range(3):
+                kept = (strings[:, :position] == string[row, :position]).all(-1)
+                best = errors[kept, row].argmin()
+                assert expert[row, position] == strings[kept][best, position]
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS.values())
+def test_imitation_alone_leads_to_the_nearest_number(tokenizer):
+    # rewards are clipped to nothing: only the expert teaches
+    objective = ReMax(n_rollouts=4, reward_clip=1e-12, expert_weight=10.0)
+    dist = make_dist(tokenizer=tokenizer())
+    torch.manual_seed(0)
+    train(objective, dist, TARGETS, n_steps=60, learning_rate=0.05)
+    nearest = dist.tokenizer.decode(dist.tokenizer.encode(TARGETS))
+    assert_near(dist.tokenizer.decode(dist.greedy()), nearest, 1e-3)
+
+
+@every_member
+def test_the_expert_is_asked_only_with_a_weight(member, monkeypatch):
+    def fail(*_):
+        raise AssertionError("the expert was asked")
+
+    monkeypatch.setattr(NormalizedTokenizer, "nearest_tokens", fail)
+    assert prepare(member(), make_dist()).expert_tokens is None
+    with pytest.raises(AssertionError, match="the expert was asked"):
+        prepare(member(expert_weight=0.1), make_dist())
+
+
+class Listed(NormalizedTokenizer):
+    """A format of a user's own, which knows no faster way than to list."""
+
+    _nearest_tokens = Tokenizer._nearest_tokens
+
+
+@every_member
+def test_an_expert_that_would_list_too_much_is_refused(member):
+    objective = member(expert_weight=0.1)
+    objective.check(Listed(2, 12))
+    member().check(Listed(2, 13))
+    with pytest.raises(ValueError, match=r"Listed.* has 8192 strings.*at most 4096"):
+        objective.check(Listed(2, 13))
+
+
+# The quantile scale
+
+
+def normal_scores_of(y, numbers, weight=None):
+    """Return the scores of numbers among the targets y, as a reward sees them."""
+    weight = torch.ones(len(y)) if weight is None else weight
+    return normal_scores(numbers, *quantile_levels(y, weight))
+
+
+def draw(n, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).standard_t(2, size=n))
+
+
+@pytest.mark.parametrize("n", [2, 3, 20, 700])
+def test_scores_are_those_of_the_quantile_transformer(n):
+    y = draw(n)
+    numbers = torch.cat([y, draw(300, seed=1), torch.tensor([-1e9, 1e9]).double()])
+    transformer = QuantileTransformer(n_quantiles=n, output_distribution="normal")
+    expected = transformer.fit(y[:, None].numpy()).transform(numbers[:, None].numpy())
+    assert_near(normal_scores_of(y, numbers), torch.from_numpy(expected[:, 0]), 1e-6)
+
+
+def test_scores_rise_and_end_where_the_targets_end():
+    y = draw(200).round(decimals=1)  # with ties
+    numbers = torch.linspace(-20, 20, 4001, dtype=torch.float64)
+    scores = normal_scores_of(y, numbers)
+    assert (scores.diff() >= 0).all()
+    inside = (numbers[1:] > y.min()) & (numbers[:-1] < y.max())
+    assert (scores.diff()[inside] > 0).all()
+    assert scores[[0, -1]].tolist() == pytest.approx([-5.199, 5.199], abs=1e-3)
+
+
+def test_levels_are_met_exactly_at_the_targets():
+    y = draw(300).round(decimals=1)
+    knots, levels = quantile_levels(y, torch.ones(300))
+    assert len(knots) < 300
+    scores = normal_scores(knots, knots, levels)
+    assert torch.equal(scores, torch.special.ndtri(levels.clamp(1e-7, 1 - 1e-7)))
+
+
+def test_equal_targets_share_the_middle_of_their_levels():
+    y = torch.tensor([3, 1, 0, 1, 4, 1, 2, 3], dtype=torch.float64)
+    knots, levels = quantile_levels(y, torch.ones(8))
+    assert knots.tolist() == [0, 1, 2, 3, 4]
+    assert (7 * levels).tolist() == pytest.approx([0, 2, 4, 5.5, 7])
+
+
+def test_weights_of_targets_stand_for_their_copies():
+    y, weight = draw(30), torch.arange(30) % 3 + 1
+    numbers = draw(100, seed=2)
+    repeated = normal_scores_of(y.repeat_interleave(weight), numbers)
+    assert_near(normal_scores_of(y, numbers, weight.float() / 7), repeated, 1e-6)
+
+
+@pytest.mark.parametrize("y", [[1.5], [0.0, 0.0, 0.0], [2.0, 3.0]], ids=str)
+def test_few_targets_have_finite_scores(y):
+    y = torch.tensor(y, dtype=torch.float64)
+    numbers = torch.linspace(-9, 9, 19, dtype=torch.float64)
+    scores = normal_scores_of(y, numbers)
+    assert scores.isfinite().all()
+    assert (scores == 0).all() == (len(y.unique()) == 1)
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize("change", [torch.exp, lambda y: y**3, lambda y: 7 * y - 2])
+@every_member
+def test_quantile_rewards_depend_on_ranks_alone(member, change, reward):
+    y = draw(40)
+    numbers = y[torch.randint(40, (9, 40), generator=torch.Generator().manual_seed(0))]
+    rewards = []
+    for f in (lambda y: y, change):
+        objective = member(reward=reward, reward_scale="quantile", reward_clip=50.0)
+        objective.start(f(y), torch.ones(40))
+        rewards.append(objective.rewards(f(numbers), f(y)))
+    assert torch.equal(*rewards)
+    scores = [normal_scores_of(y, x) for x in (numbers, y)]
+    assert_near(rewards[0], REWARDS[reward](*scores).clamp(min=-50.0), 1e-12)
+
+
+@every_member
+def test_rollouts_are_rewarded_on_the_quantile_scale(member):
+    objective, dist = member(reward_scale="quantile"), make_dist()
+    y = draw(50)
+    objective.start(y, torch.ones(50))
+    rollouts = prepare(objective, dist)
+    numbers = dist.tokenizer.decode(rollouts.tokens)
+    expected = (normal_scores_of(y, numbers) - normal_scores_of(y, TARGETS)) ** 2
+    assert_near(rollouts.rewards, -expected, 1e-12)
+    assert rollouts.advantages.any()
+
+
+class Noting(ReMax):
+    """Keeps what it is told at the start of a stage, and when."""
+
+    seen: ClassVar = []
+
+    def start(self, y, weight):
+        self.seen.append((y, weight))
+
+    def prepare(self, dist, y, reference=None):
+        self.seen.append(None)
+        return super().prepare(dist, y, reference)
+
+
+def test_the_engine_shows_the_training_targets_once_before_the_first_step():
+    Noting.seen.clear()
+    model = tiny(
+        NormalizedTokenizer(2, 4), Noting(n_rollouts=2), validation_fraction=0.5
+    )
+    y = np.arange(60.0)
+    model.fit(y[:, None], y, sample_weight=np.r_[0.0, np.full(59, 3.0)])
+    (targets, weight), *later = Noting.seen
+    assert later
+    assert later == [None] * len(later)
+    assert len(targets) == 29
+    assert targets.dtype == torch.float64
+    spread = (y[1:] - y[1:].mean()) / y[1:].std()
+    assert np.isclose(targets.numpy()[:, None], spread).any(1).all()
+    assert_near(weight, torch.ones(29))
+
+
 # Parameters
 
 
@@ -638,6 +902,8 @@ NAN, INF = float("nan"), float("inf")
         ({"n_rollouts": 0}, ValueError, "n_rollouts == 0"),
         ({"n_rollouts": 2.5}, TypeError, "n_rollouts .* not .*float"),
         ({"reward": "r2"}, ValueError, "reward .*'neg_squared_error'.* got 'r2'"),
+        ({"reward_scale": "log"}, ValueError, "reward_scale .*'quantile'.* got 'log'"),
+        ({"reward_scale": None}, ValueError, "reward_scale .*'standard'.* got None"),
         ({"reward_clip": 0.0}, ValueError, r"reward_clip == 0\.0"),
         ({"reward_clip": -3}, ValueError, "reward_clip == -3"),
         ({"reward_clip": "50"}, TypeError, "reward_clip .* not .*str"),
@@ -646,6 +912,8 @@ NAN, INF = float("nan"), float("inf")
         ({"temperature": None}, TypeError, "temperature .* not .*NoneType"),
         ({"entropy_weight": -0.1}, ValueError, r"entropy_weight == -0\.1"),
         ({"kl_weight": -0.2}, ValueError, r"kl_weight == -0\.2"),
+        ({"expert_weight": -0.1}, ValueError, r"expert_weight == -0\.1, must be >= 0"),
+        ({"expert_weight": "1"}, TypeError, "expert_weight .* not str: got '1'"),
     ],
 )
 @every_member
@@ -664,6 +932,8 @@ def test_members_reject_parameters_out_of_range(member, options, error, message)
         ("entropy_weight", INF),
         ("kl_weight", NAN),
         ("kl_weight", INF),
+        ("expert_weight", NAN),
+        ("expert_weight", INF),
     ],
 )
 @every_member
@@ -675,7 +945,7 @@ def test_members_reject_numbers_that_are_not_finite(member, name, value):
 @pytest.mark.parametrize("member", [GRPO, RLOO])
 def test_a_group_has_two_members(member):
     member(n_rollouts=2).check(NormalizedTokenizer())
-    with pytest.raises(ValueError, match="n_rollouts == 1"):
+    with pytest.raises(ValueError, match="n_rollouts == 1, must be >= 2"):
         member(n_rollouts=1).check(NormalizedTokenizer())
     ReMax(n_rollouts=1).check(NormalizedTokenizer())
 
@@ -683,11 +953,15 @@ def test_a_group_has_two_members(member):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"scale_rewards": 1}, TypeError, "GRPO.scale_rewards .* not .*int"),
+        (
+            {"scale_rewards": 1},
+            TypeError,
+            "GRPO.scale_rewards .* True .* not 1 of .*int",
+        ),
         ({"clip_range": 0}, ValueError, "GRPO.clip_range == 0"),
         ({"clip_range": NAN}, ValueError, "GRPO.clip_range.*nan"),
         ({"n_updates": 0}, ValueError, "GRPO.n_updates == 0"),
-        ({"n_updates": 1.5}, TypeError, "GRPO.n_updates .* not .*float"),
+        ({"n_updates": 1.5}, TypeError, r"GRPO.n_updates .* float: got 1\.5, .* >= 1"),
     ],
 )
 def test_grpo_rejects_parameters_out_of_range(options, error, message):

@@ -2,6 +2,8 @@
 
 import itertools
 import pickle
+import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 from scipy.stats import kstest
 
-from sklearn_genre.distributions._predictive import (
+from sklearn_genre.distributions import (
     PredictiveDistribution,
+    _lazy,
+    _rows,
     cell_edges,
 )
 
@@ -30,6 +34,10 @@ PER_ROW = {
     "entropy": lambda d, y: d.entropy(),
     "crps": lambda d, y: d.crps(y),
     "best_at_k": lambda d, y: d.best_at_k(y, 3),
+    "mean_at_k": lambda d, y: d.mean_at_k(y, 3),
+    "median_at_k": lambda d, y: d.median_at_k(y, 4),
+    "wasserstein1": lambda d, y: d.wasserstein1(y),
+    "bounds": lambda d, y: d.bounds,
     "pmf": lambda d, y: d.pmf(),
     "clipped": lambda d, y: d.clipped,
 }
@@ -42,8 +50,8 @@ def random_distribution(n_rows=6, n_values=8, seed=0):
     return PredictiveDistribution(values, pmf, clipped=rng.uniform(size=n_rows))
 
 
-def uniform_law(n_rows=1):
-    """The uniform law on (0, 1), in four cells."""
+def uniform_distribution(n_rows=1):
+    """The uniform distribution on (0, 1), in four cells."""
     return PredictiveDistribution(
         [0.125, 0.375, 0.625, 0.875], np.ones((n_rows, 4)), edges=np.linspace(0, 1, 5)
     )
@@ -139,8 +147,8 @@ def test_rounding_noise_in_the_order_is_forgiven():
 # -- closed forms ------------------------------------------------------------
 
 
-def test_uniform_law():
-    dist = uniform_law(5)
+def test_uniform():
+    dist = uniform_distribution(5)
     y = np.array([-1.0, 0.0, 0.3, 1.0, 2.5])
     assert_allclose(dist.cdf(y), np.clip(y, 0, 1))
     assert_allclose(dist.pdf(y), [0, 1, 1, 1, 0])
@@ -180,7 +188,7 @@ def test_a_mass_on_one_number_scores_zero_there():
     assert_allclose(dist.crps(9.0), 2.0)
 
 
-def test_two_point_law():
+def test_two_points():
     dist = PredictiveDistribution([0.0, 1.0], [[1.0, 3.0]])
     assert_allclose(dist.mean(), 0.75)
     assert_allclose(dist.var(), 0.1875)
@@ -231,18 +239,61 @@ def test_entropy_is_the_mean_of_minus_logpdf():
     assert_allclose(dist.entropy(), -dist.logpdf(draws).mean(axis=1), atol=0.02)
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_best_at_k_is_the_mean_over_all_draws(k):
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("name", "squared_error"),
+    [
+        ("best_at_k", lambda draws: np.min(draws**2)),
+        ("mean_at_k", lambda draws: np.mean(draws) ** 2),
+        ("median_at_k", lambda draws: np.median(draws) ** 2),
+    ],
+)
+def test_errors_of_k_draws_are_means_over_all_draws(name, squared_error, k):
     dist = random_distribution(n_rows=2, n_values=4)
     y = np.array([0.1, 3.0])
     expected = [
         sum(
-            mass[list(draw)].prod() * np.min((values[list(draw)] - truth) ** 2)
+            mass[list(draw)].prod() * squared_error(values[list(draw)] - truth)
             for draw in itertools.product(range(4), repeat=k)
         )
         for values, mass, truth in zip(dist.support, dist.pmf(), y, strict=True)
     ]
-    assert_allclose(dist.best_at_k(y, k), expected)
+    assert_allclose(getattr(dist, name)(y, k), expected)
+
+
+@pytest.mark.parametrize("k", [63, 64])
+def test_median_of_many_draws_is_that_of_samples(k):
+    dist = random_distribution(n_rows=1)
+    rng = np.random.default_rng(0)
+    draws = rng.choice(dist.support[0], (10_000, k), p=dist.pmf()[0])
+    errors = (np.median(draws, axis=1) - 0.3) ** 2
+    noise = errors.std() / len(errors) ** 0.5
+    assert_allclose(dist.median_at_k(0.3, k), errors.mean(), atol=4 * noise, rtol=0)
+
+
+@pytest.mark.parametrize("k", [10**4, 10**4 + 1])
+def test_median_of_very_many_draws_is_the_median(k):
+    dist = PredictiveDistribution([-5.0, 0.0, 7.0], [[0.4, 0.2, 0.4]])
+    assert_allclose(dist.median_at_k(1.0, k), 1.0)
+    tossed = PredictiveDistribution([-5.0, 7.0], [[0.5, 0.5]])
+    assert 36 * 0.97 < tossed.median_at_k(1.0, k)[0] <= 36  # ties of halves are rare
+
+
+@pytest.mark.parametrize("name", ["best_at_k", "mean_at_k", "median_at_k"])
+def test_numbers_of_draws_for_each_row(name):
+    dist, y = random_distribution(n_rows=4), np.linspace(-1, 1, 4)
+    method, k = getattr(dist, name), [1, 2, 5, 8]
+    expected = [getattr(dist[i], name)(y[i], k[i])[0] for i in range(4)]
+    assert_allclose(method(y, k), expected, rtol=1e-12)
+    assert_array_equal(method(y, 3), method(y, [3] * 4))
+
+
+def test_wasserstein1_is_the_mean_absolute_error_of_a_draw():
+    dist, y = random_distribution(n_rows=3), np.array([-9.0, 0.1, 9.0])
+    points = PredictiveDistribution([[1.0], [2.0]], np.ones((2, 1)))
+    assert_allclose(dist.wasserstein1(y)[[0, 2]], np.abs(y - dist.mean())[[0, 2]])
+    assert dist.wasserstein1(y)[1] > dist.crps(y)[1]
+    assert_allclose(points.wasserstein1([4.0, 0.0]), [3.0, 2.0])
 
 
 def test_best_at_k_runs_from_variance_and_bias_to_the_nearest_number():
@@ -299,7 +350,7 @@ def test_between_two_cells():
     assert_array_equal(dist.pdf(2.5)[1], 5 / 8)
 
 
-def test_samples_follow_the_law():
+def test_samples_follow_the_distribution():
     dist = random_distribution(n_rows=1)
     draws = dist.sample(5_000, random_state=0)
     assert kstest(dist.cdf(draws)[0], "uniform").pvalue > 0.01
@@ -436,6 +487,12 @@ def test_shapes_of_q():
     assert_array_equal(dist.ppf(levels)[1], dist[1].ppf([0.3, 0.4])[0])
 
 
+def test_coverage_for_each_row():
+    dist = random_distribution(n_rows=3)
+    expected = [dist[i].interval(c)[0] for i, c in enumerate([0.5, 0.8, 0.9])]
+    assert_array_equal(dist.interval([0.5, 0.8, 0.9]), expected)
+
+
 def test_infinite_y_is_beyond_all_cells():
     dist = random_distribution(n_rows=50, n_values=99)
     assert_array_equal(dist.cdf([[-np.inf, np.inf]] * 50), [[0, 1]] * 50)
@@ -455,6 +512,130 @@ def test_pickling_keeps_everything(name):
     dist, y = random_distribution(), np.zeros(6)
     loaded = pickle.loads(pickle.dumps(dist))
     assert_array_equal(PER_ROW[name](loaded, y), PER_ROW[name](dist, y))
+
+
+# -- rows that are read when needed ------------------------------------------
+
+
+class Source:
+    """Rows of a distribution, and which of them were read."""
+
+    def __init__(self, dist):
+        self.dist = dist
+        self.read = []
+
+    def __call__(self, index):
+        self.read.append(index)
+        return self.dist[index]
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts of four rows of eight numbers; nothing beyond a row is kept."""
+    monkeypatch.setattr(_rows, "PART", 32)
+    monkeypatch.setattr(_lazy, "FIRST", 1)
+    monkeypatch.setattr(_lazy, "MAX_KEPT", 30)
+
+
+def lazy_pair(shared, n_rows=10):
+    """Return a distribution, the same read lazily, and its source."""
+    dist = random_distribution(n_rows)
+    if shared:
+        dist = PredictiveDistribution(dist.support[0], dist.pmf(), clipped=dist.clipped)
+    source = Source(dist)
+    return dist, PredictiveDistribution.lazy(n_rows, source), source
+
+
+@pytest.mark.parametrize("name", PER_ROW)
+@pytest.mark.parametrize("shared", [True, False])
+def test_lazy_rows_answer_the_same(name, shared, small_parts):
+    dist, lazy, source = lazy_pair(shared)
+    y, method = np.linspace(-1, 1, 10), PER_ROW[name]
+    assert_array_equal(method(lazy, y), method(dist, y))
+    assert_array_equal(
+        method(lazy[[7, 0, 0]], y[[7, 0, 0]]), method(dist, y)[[7, 0, 0]]
+    )
+    assert max(len(index) for index in source.read) <= 4
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_lazy_rows_look_the_same(shared, small_parts):
+    dist, lazy, _ = lazy_pair(shared)
+    assert (len(lazy), repr(lazy)) == (len(dist), repr(dist))
+    assert lazy._repr_html_() == dist._repr_html_()
+    assert_array_equal(lazy.support, dist.support)
+    assert_array_equal(lazy.edges, dist.edges)
+    assert_array_equal(lazy.sample(2, random_state=0), dist.sample(2, random_state=0))
+    assert [row.mean()[0] for row in lazy] == list(dist.mean())
+    assert lazy[[]].interval().shape == (0, 2)
+
+
+def test_lazy_rows_are_read_by_each_method_and_kept_by_pickles(small_parts):
+    dist, lazy, source = lazy_pair(shared=True)
+    before = len(source.read)
+    lazy.mean()
+    lazy.mean()
+    assert len(source.read) == before + 6
+    loaded = pickle.loads(pickle.dumps(lazy))
+    before = len(source.read)
+    assert_array_equal(loaded.mean(), dist.mean())
+    assert len(source.read) == before
+
+
+def test_few_lazy_rows_are_read_once():
+    dist, lazy, source = lazy_pair(shared=True, n_rows=100)
+    before = len(source.read)
+    assert_array_equal(lazy.mean(), dist.mean())
+    assert len(source.read) == before
+
+
+def test_a_source_of_another_length_is_refused():
+    dist = random_distribution(n_rows=3)
+    with pytest.raises(ValueError, match=r"2 rows were asked for; got 3"):
+        PredictiveDistribution.lazy(2, lambda index: dist)
+    with pytest.raises(ValueError, match="n_rows == 0"):
+        PredictiveDistribution.lazy(0, lambda index: dist)
+
+
+def test_work_on_many_rows_is_done_in_parts(monkeypatch):
+    dist = random_distribution(n_rows=10)
+    y = np.linspace(-1, 1, 10)
+    whole = {name: method(dist, y) for name, method in PER_ROW.items()}
+    monkeypatch.setattr(_rows, "PART", 32)
+    for name, method in PER_ROW.items():
+        assert_array_equal(method(dist, y), whole[name])
+
+
+# -- tables ------------------------------------------------------------------
+
+
+def test_frame():
+    dist = random_distribution(n_rows=3)
+    frame = dist.to_frame(quantiles=[0.975, 0.07])
+    assert list(frame.columns) == ["mean", "std", "median", "97.5%", "7%"]
+    assert_array_equal(frame["std"], dist.std())
+    assert_array_equal(frame[["97.5%", "7%"]], dist.ppf([0.975, 0.07]))
+    assert dist.to_frame(quantiles=[]).shape == (3, 3)
+    assert dist[[]].to_frame().shape == (0, 5)
+
+
+def test_frame_without_pandas_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"pandas is not installed.*ppf"):
+        random_distribution().to_frame()
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 5, 40])
+def test_html_is_one_well_formed_table_of_the_first_rows(n_rows):
+    dist = random_distribution(40)[:n_rows]
+    page = ElementTree.fromstring(dist._repr_html_())
+    body = page.findall("./table/tbody/tr")
+    assert len(body) == min(n_rows, 5)
+    for row, mean, q05 in zip(body, dist.mean(), dist.ppf(0.05), strict=False):
+        cells = [float(cell.text) for cell in row.findall("td")]
+        assert_allclose(np.take(cells, [0, 2]), [mean, q05], rtol=1e-5)
+    assert page.find(".//script") is None
+    assert "color:inherit" in page.find("./table").get("style")  # dark or light
 
 
 # -- errors ------------------------------------------------------------------
@@ -511,7 +692,15 @@ def test_bad_construction(arguments, message):
         (lambda d: d.best_at_k(1e308, 2), r"got 1e\+308"),
         (lambda d: d.crps(np.zeros((2, 2))), r"got shape \(2, 2\)"),
         (lambda d: d.best_at_k(0.0, 0), "k == 0"),
+        (lambda d: d.median_at_k(0.0, -1), "k == -1"),
+        (lambda d: d.mean_at_k(0.0, [1, 0]), "got 0"),
+        (lambda d: d.mean_at_k(0.0, [1, 2, 3]), r"got shape \(3,\)"),
+        (lambda d: d.wasserstein1([np.nan, 0.0]), "y contains NaN"),
+        (lambda d: d.interval([0.5, 1.5]), "got 1.5"),
+        (lambda d: d.interval([0.5, 0.6, 0.7]), r"got shape \(3,\)"),
         (lambda d: d.sample(0), "n_samples == 0"),
+        (lambda d: d.to_frame([0.5, 2.0]), "got 2.0"),
+        (lambda d: d.to_frame([[0.5], [0.6]]), r"got shape \(2, 1\)"),
     ],
 )
 def test_bad_arguments(call, message):
@@ -527,9 +716,22 @@ def test_bad_types(call):
         call(PredictiveDistribution(NUMBERS, ONES))
 
 
+def test_fractions_of_draws_are_refused():
+    with pytest.raises(TypeError, match="k must be integers; got float64"):
+        PredictiveDistribution(NUMBERS, ONES).best_at_k(0.0, [1.5, 2.0])
+
+
 @pytest.mark.parametrize(
     "index", [2, -3, [0, 5], [True, False, True], (0, 1), [[0, 1]], None, 0.5]
 )
 def test_rows_that_do_not_exist(index):
     with pytest.raises(IndexError):
         PredictiveDistribution(NUMBERS, ONES)[index]
+
+
+def test_the_row_that_does_not_exist_is_named():
+    dist = PredictiveDistribution(NUMBERS, ONES)
+    for index, value in [(7, "7"), (slice(5, 9), "5"), ([0, -3], "-3")]:
+        with pytest.raises(IndexError, match=value):
+            dist[index]
+    assert len(dist[:9]) == 2

@@ -12,12 +12,14 @@ from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_genre import DecodingRegressor, PredictiveDistribution, RAFTRegressor
-from sklearn_genre.distributions import TokenDistribution, leaves_of
+from sklearn_genre._training import train
+from sklearn_genre.distributions import MAX_LEAVES, TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.losses import ExpectedError, LogLoss, SquaredError
 from sklearn_genre.losses._expected_number import scaled_log_loss
 from sklearn_genre.networks import DECODERS, Grid, MLPDecoder, expected_number
 from sklearn_genre.tokenizers import (
+    TOKENIZERS,
     IEEETokenizer,
     NormalizedTokenizer,
     P10Tokenizer,
@@ -230,6 +232,22 @@ def test_squared_error_on_the_tree_is_the_expected_error_without_variance():
         assert (ours is None) == (theirs is None)
         if ours is not None:
             assert_allclose(ours, theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "message"),
+    [
+        ((0.0, 6.0), ValueError, r"go from 0\.0 to 7\.0\. Use LogLoss\(0\.0, 7\.0\)"),
+        ((8.0, 1.0), ValueError, "does not hold the scaled training targets"),
+        ((-np.inf, 7.0), ValueError, r"LogLoss\.low == -inf, must be finite"),
+        ((0.0, None), TypeError, r"LogLoss\.high must be an instance of"),
+    ],
+)
+def test_log_loss_must_hold_the_targets(ends, error, message):
+    tokenizer = clone(SMALL).fit([0.0, 7.0])
+    LogLoss(0.0, 7.0).check(tokenizer)
+    with pytest.raises(error, match=message):
+        LogLoss(*ends).check(tokenizer)
 
 
 def test_log_loss_is_finite_and_leads_back():
@@ -535,6 +553,30 @@ def test_predictions_do_not_depend_on_their_neighbours():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         small(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize("grid", ["tree", "quantiles", [LOW, HIGH]], ids=str)
+@pytest.mark.parametrize(
+    "tokenizer",
+    [*(member() for member in TOKENIZERS.values()), SMALL, IEEETokenizer(10, 2, 6)],
+    ids=str,
+)
+def test_every_grid_trains_or_is_refused_before_training(tokenizer, grid, monkeypatch):
+    stages = []
+
+    def watched(network, stage, *args, **kwargs):
+        stages.append(stage.name)
+        return train(network, stage, *args, **kwargs)
+
+    monkeypatch.setattr("sklearn_genre._base.train", watched)
+    model = small(tokenizer=tokenizer, grid=grid, pretraining_epochs=1)
+    if grid == "tree" and clone(tokenizer).fit(Y).n_strings > MAX_LEAVES:
+        with pytest.raises(ValueError, match=r"at most 4096; .* Use grid='quantiles'"):
+            model.fit(X, Y)
+        assert not stages
+    else:
+        model.fit(X, Y)
+        assert stages == ["pretraining", "fine_tuning"]
 
 
 @pytest.mark.parametrize(

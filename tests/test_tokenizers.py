@@ -2,6 +2,7 @@
 
 import pickle
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn_genre.tokenizers import (
     IEEETokenizer,
     NormalizedTokenizer,
     P10Tokenizer,
+    Tokenizer,
 )
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
@@ -42,6 +44,7 @@ LARGE = [
     P10Tokenizer(15, 290),
 ]
 EVERY = [member() for member in TOKENIZERS.values()] + SMALL + LARGE
+scientific_members = pytest.mark.parametrize("member", [IEEETokenizer, P10Tokenizer])
 every_member = pytest.mark.parametrize("member", TOKENIZERS.values())
 every_tokenizer = pytest.mark.parametrize("tokenizer", EVERY, ids=repr)
 TARGETS = np.random.default_rng(0).normal(size=200)
@@ -315,6 +318,169 @@ def test_parameters_may_be_numpy_integers(member):
 def test_fit_checks_parameters(tokenizer, error, message):
     with pytest.raises(error, match=message):
         tokenizer.fit([0.0, 1.0])
+
+
+# The nearest completion of a prefix
+
+SMALL_ENOUGH = [  # to compare every completion of every prefix
+    *[NormalizedTokenizer(2, 5, rounding) for rounding in ROUNDINGS],
+    *[NormalizedTokenizer(3, 3, rounding) for rounding in ROUNDINGS],
+    *[NormalizedTokenizer(10, 2, rounding) for rounding in ROUNDINGS],
+    NormalizedTokenizer(36, 1),
+    IEEETokenizer(2, 1, 1),
+    IEEETokenizer(2, 1, 4),
+    IEEETokenizer(2, 2, 3),
+    IEEETokenizer(2, 3, 3),
+    IEEETokenizer(3, 1, 3),
+    IEEETokenizer(3, 2, 2),
+    IEEETokenizer(10, 1, 1),
+    IEEETokenizer(16, 1, 1),
+    P10Tokenizer(1, 0),
+    P10Tokenizer(1, 4),
+    P10Tokenizer(2, 1),
+    P10Tokenizer(2, 3),
+    P10Tokenizer(1, 40),
+]
+
+
+def targets_for(tokenizer, n=30, seed=0):
+    """Targets of all kinds: numbers of the format, between, around and beyond them."""
+    rng = np.random.default_rng(seed)
+    written = np.sort(tokenizer.decode(random_strings(tokenizer, n)).numpy())
+    scale = np.abs(written).max()
+    kinds = [
+        written,
+        (written[1:] + written[:-1]) / 2,
+        rng.uniform(-1.5, 1.5, n) * scale,
+        rng.choice([-1, 1], n) * 10 ** rng.uniform(-8, 6, n),
+        [0.0, -0.0, 1e-300, -1e-300, 0.5, -0.5],
+    ]
+    return torch.from_numpy(np.concatenate(kinds))
+
+
+@pytest.mark.parametrize("listing", [False, True], ids=["own", "listing"])
+@pytest.mark.parametrize("tokenizer", SMALL_ENOUGH, ids=repr)
+def test_nearest_tokens_start_the_nearest_completion(tokenizer, listing):
+    tokenizer = clone(tokenizer).fit(TARGETS)
+    grid, y = tokenizer.grid(), targets_for(tokenizer)
+    find = partial(Tokenizer._nearest_tokens, tokenizer) if listing else None
+    find = find or tokenizer.nearest_tokens
+    nearest = find(grid[:, None].expand(-1, len(y), -1), y)  # (n_strings, n, length)
+    errors = (tokenizer.decode(grid)[:, None] - y).abs()  # (n_strings, n)
+    slack = 1e-13 * (1 + y.abs())
+    n_prefixes, place = 1, torch.arange(len(grid))
+    for position, allowed in enumerate(tokenizer.allowed_tokens):
+        choices = allowed.nonzero().flatten()
+        tree = errors.unflatten(0, (n_prefixes, len(choices), -1)).amin(2)
+        best = tree.amin(1)  # (n_prefixes, n)
+        prefix = place // (len(grid) // n_prefixes)
+        chosen = nearest[..., position]
+        assert allowed[chosen].all()
+        branch = (chosen[..., None] == choices).long().argmax(-1)  # (n_strings, n)
+        reached = tree[prefix[:, None], branch, torch.arange(len(y))]
+        assert (reached <= best[prefix] + slack).all()
+        n_prefixes *= len(choices)
+
+
+@every_tokenizer
+def test_nearest_tokens_of_a_written_number_are_its_own(tokenizer):
+    tokenizer = clone(tokenizer).fit(TARGETS)
+    tokens = tokenizer.encode(numbers())
+    assert torch.equal(
+        tokenizer.nearest_tokens(tokens, tokenizer.decode(tokens)), tokens
+    )
+
+
+def follow(tokenizer, tokens, values, n_kept):
+    """Complete the first tokens of strings by nearest tokens."""
+    tokens = tokens.clone()
+    for position in range(n_kept, tokenizer.length):
+        nearest = tokenizer.nearest_tokens(tokens, values)
+        tokens[..., position] = nearest[..., position]
+    return tokens
+
+
+@pytest.mark.parametrize("tokenizer", LARGE, ids=repr)
+def test_no_completion_is_nearer_than_that_of_the_nearest_tokens(tokenizer):
+    tokenizer = clone(tokenizer).fit(TARGETS)
+    strings = random_strings(tokenizer, 60)
+    values = torch.from_numpy(np.random.default_rng(1).uniform(-4, 4, 60))
+    for n_kept in range(0, tokenizer.length, 1 + tokenizer.length // 8):
+        own = tokenizer.decode(follow(tokenizer, strings, values, n_kept))
+        others = random_strings(tokenizer, 60 * 40, seed=n_kept).view(40, 60, -1)
+        others[..., :n_kept] = strings[:, :n_kept]
+        errors = (tokenizer.decode(others) - values).abs()
+        assert ((own - values).abs() <= errors * (1 + 1e-12) + 1e-12).all()
+
+
+@every_tokenizer
+def test_nearest_tokens_do_not_see_what_follows(tokenizer):
+    tokenizer = clone(tokenizer).fit(TARGETS)
+    strings, others = random_strings(tokenizer), random_strings(tokenizer, seed=1)
+    values = numbers()[: len(strings)]
+    nearest = tokenizer.nearest_tokens(strings, values)
+    for position in range(tokenizer.length):
+        changed = torch.cat([strings[:, :position], others[:, position:]], -1)
+        again = tokenizer.nearest_tokens(changed, values)
+        assert torch.equal(nearest[:, position], again[:, position])
+
+
+@every_tokenizer
+def test_nearest_tokens_for_targets_far_beyond_lead_to_the_ends(tokenizer):
+    tokenizer = clone(tokenizer).fit(TARGETS)
+    values = torch.tensor([1e300, 1e25, -1e25, -1e300], dtype=torch.float64)
+    string = follow(tokenizer, random_strings(tokenizer, 4), values, 0)
+    nearest = tokenizer.decode(tokenizer.encode(values))
+    torch.testing.assert_close(tokenizer.decode(string), nearest, rtol=1e-9, atol=0)
+
+
+@scientific_members
+def test_after_the_wrong_sign_zero_is_the_nearest(member):
+    tokenizer = member().fit(TARGETS)
+    values = torch.tensor([-2.5, 0.03, 7e5], dtype=torch.float64)
+    wrong = tokenizer.encode(-values)
+    assert (tokenizer.decode(follow(tokenizer, wrong, values, 1)) == 0).all()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@every_member
+def test_nearest_tokens_of_any_shape(member, device):
+    tokenizer = member().fit(TARGETS)
+    tokens = random_strings(tokenizer, 12).view(3, 4, -1).to(device)
+    values = torch.tensor([-1.0, 0.2, 5.0, 0.0], dtype=torch.float64, device=device)
+    nearest = tokenizer.nearest_tokens(tokens, values)
+    assert nearest.device == tokens.device
+    assert nearest.dtype == torch.int64
+    for i in range(3):
+        for j in range(4):
+            alone = tokenizer.nearest_tokens(tokens[i, j], values[j])
+            assert torch.equal(nearest[i, j], alone)
+    listed = Listed(3, 4).fit(TARGETS)
+    tokens = random_strings(listed, 12).view(3, 4, -1).to(device)
+    expected = NormalizedTokenizer(3, 4).fit(TARGETS).nearest_tokens(tokens, values)
+    assert torch.equal(listed.nearest_tokens(tokens, values), expected)
+
+
+class Listed(NormalizedTokenizer):
+    """A format that knows no faster way than to list its strings."""
+
+    _nearest_tokens = Tokenizer._nearest_tokens
+
+
+def test_nearest_tokens_refuse_what_they_cannot_compare():
+    tokenizer = NormalizedTokenizer(2, 3).fit(TARGETS)
+    tokens = tokenizer.encode([0.0])
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"finite, got {value}"):
+            tokenizer.nearest_tokens(tokens, [value])
+    with pytest.raises(ValueError, match="token 2 is not allowed at position 0"):
+        tokenizer.nearest_tokens(torch.tensor([2, 0, 0]), 0.0)
+    with pytest.raises(NotFittedError):
+        NormalizedTokenizer(2, 3).nearest_tokens(tokens, [0.0])
+    large = Listed(2, 13).fit(TARGETS)
+    message = r"8192 strings.* at most 4096 strings.*Listed\._nearest_tokens"
+    with pytest.raises(ValueError, match=message):
+        large.nearest_tokens(large.encode([0.0]), [0.0])
 
 
 # Normalized digits

@@ -1,6 +1,7 @@
 """What the networks return and what users receive."""
 
 from sklearn_genre.distributions._cells import cell_edges
+from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
 from sklearn_genre.distributions._histogram import (
     Bins,
     HistogramDistribution,
@@ -13,6 +14,7 @@ from sklearn_genre.distributions._token import (
     Atoms,
     Leaves,
     TokenDistribution,
+    atoms_of,
     concatenate_atoms,
     leaves_of,
 )
@@ -26,8 +28,11 @@ __all__ = [
     "PointDistribution",
     "PredictiveDistribution",
     "TokenDistribution",
+    "atoms_of",
+    "best_of_draws",
     "bins_around",
     "cell_edges",
     "concatenate_atoms",
     "leaves_of",
+    "median_of_draws",
 ]

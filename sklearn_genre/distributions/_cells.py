@@ -1,4 +1,4 @@
-"""Cells around sorted numbers, and the mathematics of one law per row."""
+"""Cells around sorted numbers, and the mathematics of one distribution per row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -129,21 +129,3 @@ def piecewise_crps(edges: Array, cumulative: Array, y: Array) -> Array:
 def mean_square(a: Array, b: Array) -> Array:
     """Return the mean of the square of a number that runs linearly from a to b."""
     return (a * a + a * b + b * b) / 3
-
-
-def smallest_of(distance: Array, mass: Array, k: int) -> Array:
-    """Return the root of the mean squared smallest among k independent distances."""
-    order = np.argsort(distance, axis=1, kind="stable")
-    tail = np.cumsum(take(mass, order)[:, ::-1], axis=1)[:, ::-1]  # P(at least this)
-    survival = (tail / tail[:, :1]) ** k
-    weight = survival.copy()
-    weight[:, :-1] -= survival[:, 1:]
-    return root_mean_square(take(distance, order), weight)
-
-
-def root_mean_square(deviation: Array, weight: Array) -> Array:
-    """Return the root of the weighted mean square, where squares may overflow."""
-    terms = np.abs(deviation) * np.sqrt(weight)
-    largest = terms.max(axis=1)
-    terms /= np.where(largest > 0, largest, 1.0)[:, None]
-    return largest * np.sqrt((terms**2).sum(axis=1))

@@ -95,6 +95,12 @@ class HistogramDistribution:
         self.bins = bins
         self.log_masses = logits.double().log_softmax(-1)  # (batch, n_bins)
 
+    def at_temperature(self, temperature: float) -> "HistogramDistribution":
+        """Return the same rows with their logits divided by a temperature."""
+        if temperature == 1.0:
+            return self
+        return HistogramDistribution(self.log_masses / temperature, self.bins)
+
     @property
     def cell_masses(self) -> Tensor:
         """Mass of each cell, shape (batch, n_cells)."""
@@ -115,7 +121,7 @@ class HistogramDistribution:
         """Return the numbers and masses of the cells; exact, without levels."""
         clipped = self.log_masses.new_zeros(len(self.log_masses))
         entropy = -(self.log_masses.exp() * self.log_masses).sum(-1)  # of the bins
-        return Atoms(self.bins.values, self.cell_masses, clipped, entropy)
+        return Atoms(self.bins.values, self.cell_masses, clipped, entropy, entropy)
 
     def expectation(self) -> Tensor:
         """Return the differentiable mean of each row, shape (batch,)."""

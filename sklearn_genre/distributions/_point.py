@@ -35,11 +35,13 @@ class PointDistribution:
         """Return the normal law on 257 cells, symmetric around the mean."""
         numbers, masses = (part.to(self.mean.device) for part in normal_cells())
         entropy = self.scale.log() + math.log(2 * math.pi * math.e) / 2
+        entropy = entropy.expand_as(self.mean)
         return Atoms(
             self.mean[:, None] + self.scale * numbers,
             masses.expand(len(self.mean), -1),
             torch.zeros_like(self.mean),
-            entropy.expand_as(self.mean),
+            entropy,
+            entropy,
         )
 
 

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import entr
 from sklearn.utils import check_random_state, check_scalar
 
-from sklearn_genre.distributions._cells import (
-    LARGEST,
-    Array,
-    cell_edges,
-    count,
-    piecewise_crps,
-    root_mean_square,
-    smallest_of,
-    sorted_rows,
-    strictly_increasing,
-    take,
+from sklearn_genre.distributions._arguments import (
+    central_levels,
+    checked_rows,
+    counts,
+    levels,
+    queries,
+    truth,
 )
+from sklearn_genre.distributions._cells import Array
+from sklearn_genre.distributions._lazy import RowSource, lazy_rows
+from sklearn_genre.distributions._rows import Rows
+from sklearn_genre.distributions._tables import frame_of, html_of
 
 
 class PredictiveDistribution:
-    """Rows of predictions, each a law over numbers in the units of y.
+    """Rows of predictions, each a distribution over numbers in the units of y.
 
     A row is a list of numbers with a mass each, and a cell around each number.
     There are two readings, and every method says which one it takes. The *numbers*
-    carry the mass in `mean`, `var`, `std`, `mode` and `best_at_k`. The mass is
-    spread uniformly over its *cell* in `cdf`, `ppf`, `pdf`, `logpdf`, `interval`,
-    `median`, `sample`, `entropy` and `crps`, so that the law is continuous and
-    invertible.
+    carry the mass in `mean`, `var`, `std`, `mode`, `wasserstein1` and the errors of
+    k draws: `best_at_k`, `mean_at_k` and `median_at_k`. The mass is spread uniformly
+    over its *cell* in `cdf`, `ppf`, `pdf`, `logpdf`, `interval`, `median`, `sample`,
+    `entropy` and `crps`, so that the distribution is continuous and invertible.
 
     Parameters
     ----------
@@ -51,11 +50,6 @@ class PredictiveDistribution:
     clipped : array-like of shape (n,), default=None
         Fraction of each row's mass that an unbounded number format had outside the
         range it was clipped to. None means zero.
-
-    Attributes
-    ----------
-    clipped : ndarray of shape (n,)
-        As given.
 
     Raises
     ------
@@ -86,28 +80,75 @@ class PredictiveDistribution:
         edges: ArrayLike | None = None,
         clipped: ArrayLike | None = None,
     ) -> None:
-        self._pmf = _normalised(pmf)
-        n_rows, n_values = self._pmf.shape
-        self._values = sorted_rows(values, "values")
-        _check_shape(self._values, n_rows, n_values, "values")
-        if edges is None:
-            self._edges = cell_edges(self._values)
-        else:
-            self._edges = strictly_increasing(sorted_rows(edges, "edges"))
-            _check_shape(self._edges, n_rows, n_values + 1, "edges")
-        self.clipped = _fractions(clipped, n_rows)
+        self._rows: RowSource = checked_rows(values, pmf, edges, clipped)
+
+    @classmethod
+    def lazy(
+        cls, n_rows: int, read: Callable[[NDArray[np.intp]], PredictiveDistribution]
+    ) -> Self:
+        """Return a distribution of rows that are read when a method needs them.
+
+        Every method reads all rows, some at a time, and forgets them again, so that
+        a million rows of hundreds of masses never exist at once. Rows that together
+        hold at most 16,777,216 numbers (128 MB) are read right away and kept, and so
+        are the rows of a selection of that size. :meth:`pmf`, and :attr:`support` and
+        :attr:`edges` of rows that do not share them, return everything; pickling
+        keeps the arrays and not `read`.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows, at least 1.
+
+        read : callable
+            Maps indices, an int array of shape (k,), to the distribution of these k
+            rows. It must give the same answer each time, and all rows as many
+            numbers.
+
+        Returns
+        -------
+        dist : PredictiveDistribution
+
+        Raises
+        ------
+        ValueError
+            If `n_rows` is below 1, or `read` returns another number of rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> def read(index):
+        ...     return PredictiveDistribution([0.0, 1.0], np.outer(index + 1, [1, 3]))
+        >>> PredictiveDistribution.lazy(1_000_000, read).mean()[-1]
+        np.float64(0.75)
+        """
+        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        return cls._of(lazy_rows(lambda index: read(index)._rows.all(), n_rows))
 
     # -- what it holds ------------------------------------------------------
 
     @property
     def support(self) -> Array:
         """The numbers, of shape (K,) when shared by all rows, otherwise (n, K)."""
-        return self._values
+        shared = self._rows.head().values
+        return shared if shared.ndim == 1 else self._rows.all().values
 
     @property
     def edges(self) -> Array:
         """The edges of the cells, of shape (K + 1,) or (n, K + 1)."""
-        return self._edges
+        shared = self._rows.head().edges
+        return shared if shared.ndim == 1 else self._rows.all().edges
+
+    @property
+    def bounds(self) -> Array:
+        """The outermost edges, beyond which there is no mass, of shape (n, 2)."""
+        return self._map(Rows.bounds)
+
+    @property
+    def clipped(self) -> Array:
+        """Fraction of the mass that was outside the clip range, of shape (n,)."""
+        return self._map(lambda rows: rows.clipped)
 
     def pmf(self) -> Array:
         """Return the mass of each number, which is that of its cell.
@@ -117,13 +158,13 @@ class PredictiveDistribution:
         pmf : ndarray of shape (n, K)
             Rows sum to one. A read-only view.
         """
-        view = self._pmf.view()
+        view = self._rows.all().pmf.view()
         view.flags.writeable = False
         return view
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return self._pmf.shape[0]
+        return len(self._rows)
 
     def __getitem__(self, index: Any) -> PredictiveDistribution:
         """Return the chosen rows as a distribution.
@@ -140,7 +181,8 @@ class PredictiveDistribution:
         Raises
         ------
         IndexError
-            If a row does not exist, or `index` selects along another axis.
+            If a row does not exist, a slice begins beyond the last row, or `index`
+            selects along another axis.
         """
         rows = np.atleast_1d(np.arange(len(self))[index])
         if rows.ndim > 1:
@@ -148,19 +190,57 @@ class PredictiveDistribution:
                 f"Rows are chosen by an integer, a slice, indices or a mask in one "
                 f"dimension; got {index!r}."
             )
-        chosen = copy.copy(self)
-        chosen._pmf = self._pmf[rows]
-        chosen.clipped = self.clipped[rows]
-        if self._values.ndim > 1:
-            chosen._values = self._values[rows]
-        if self._edges.ndim > 1:
-            chosen._edges = self._edges[rows]
-        return chosen
+        if isinstance(index, slice) and not rows.size:
+            self._check_start(index.start)
+        return self._of(self._rows.take(rows))
+
+    def __iter__(self) -> Iterator[PredictiveDistribution]:
+        """Yield each row as a distribution of one row."""
+        for _, rows in self._rows.parts():
+            for row in range(len(rows)):
+                yield self._of(rows.take(slice(row, row + 1)))
 
     def __repr__(self) -> str:
         """Return the number of rows and of numbers in each."""
-        n_rows, n_values = self._pmf.shape
-        return f"PredictiveDistribution(n_rows={n_rows}, n_values={n_values})"
+        n_values = self._rows.head().pmf.shape[1]
+        return f"PredictiveDistribution(n_rows={len(self)}, n_values={n_values})"
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as a table for notebooks."""
+        return html_of(self)
+
+    def to_frame(self, quantiles: ArrayLike = (0.05, 0.95)) -> Any:
+        """Return a pandas data frame: mean, std, median and quantiles of each row.
+
+        Parameters
+        ----------
+        quantiles : array-like of shape (k,), default=(0.05, 0.95)
+            Levels inside (0, 1); empty for none.
+
+        Returns
+        -------
+        frame : pandas.DataFrame of shape (n, 3 + k)
+            Columns "mean", "std", "median" and one such as "5%" for each level, in
+            the order asked. `mean` and `std` are those of the numbers; the median and
+            the quantiles have mass uniform inside each cell.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        ValueError
+            If a level is not inside (0, 1), or `quantiles` has another shape.
+
+        Examples
+        --------
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> dist = PredictiveDistribution([0.0, 1.0, 2.0], [[1, 2, 1], [0, 1, 0]])
+        >>> dist.to_frame(quantiles=[0.25, 0.75]).round(3)
+           mean    std  median   25%   75%
+        0   1.0  0.707     1.0  0.50  1.50
+        1   1.0  0.000     1.0  0.75  1.25
+        """
+        return frame_of(self, quantiles)
 
     # -- the numbers carry the mass -----------------------------------------
 
@@ -171,8 +251,7 @@ class PredictiveDistribution:
         -------
         mean : ndarray of shape (n,)
         """
-        centre, deviation = self._centred()
-        return centre + (self._pmf * deviation).sum(axis=1)
+        return self._map(Rows.mean)
 
     def var(self) -> Array:
         """Return the variance of the numbers; the width of the cells adds nothing.
@@ -190,9 +269,7 @@ class PredictiveDistribution:
         -------
         std : ndarray of shape (n,)
         """
-        _, deviation = self._centred()
-        deviation -= (self._pmf * deviation).sum(axis=1, keepdims=True)
-        return root_mean_square(deviation, self._pmf)
+        return self._map(Rows.std)
 
     def mode(self) -> Array:
         """Return the number with the largest mass.
@@ -204,11 +281,9 @@ class PredictiveDistribution:
         -------
         mode : ndarray of shape (n,)
         """
-        largest = self._pmf.max(axis=1, keepdims=True)
-        width = np.where(self._pmf == largest, np.diff(self._edges, axis=-1), np.inf)
-        return self._column(self._values, width.argmin(axis=1))
+        return self._map(Rows.mode)
 
-    def best_at_k(self, y: ArrayLike, k: int) -> Array:
+    def best_at_k(self, y: ArrayLike, k: ArrayLike) -> Array:
         """Return the expected smallest squared error among k independent draws.
 
         The draws are of the numbers, not from their cells, and the expectation is
@@ -219,7 +294,7 @@ class PredictiveDistribution:
         y : float or array-like of shape (n,)
             The truth.
 
-        k : int
+        k : int or array-like of shape (n,)
             Number of draws, at least 1.
 
         Returns
@@ -231,14 +306,86 @@ class PredictiveDistribution:
         ValueError
             If `y` is not finite or has another shape, or `k` is below 1.
         """
-        check_scalar(k, "k", Integral, min_val=1)
-        distance = np.abs(self._values - self._truth(y)[:, None])
-        return smallest_of(distance, self._pmf, k) ** 2
+        return self._map(Rows.best_at_k, self._truth(y), counts(k, len(self)))
+
+    def mean_at_k(self, y: ArrayLike, k: ArrayLike) -> Array:
+        """Return the expected squared error of the mean of k independent draws.
+
+        The draws are of the numbers, not from their cells, and the expectation is
+        exact: the squared error of the mean plus the variance over k.
+
+        Parameters
+        ----------
+        y : float or array-like of shape (n,)
+            The truth.
+
+        k : int or array-like of shape (n,)
+            Number of draws, at least 1.
+
+        Returns
+        -------
+        error : ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If `y` is not finite or has another shape, or `k` is below 1.
+        """
+        return self._map(Rows.mean_at_k, self._truth(y), counts(k, len(self)))
+
+    def median_at_k(self, y: ArrayLike, k: ArrayLike) -> Array:
+        """Return the expected squared error of the median of k independent draws.
+
+        The draws are of the numbers, not from their cells, and the expectation is
+        exact. The median of an even number of draws is the middle of the two middle
+        ones, as in `numpy.median`.
+
+        Parameters
+        ----------
+        y : float or array-like of shape (n,)
+            The truth.
+
+        k : int or array-like of shape (n,)
+            Number of draws, at least 1.
+
+        Returns
+        -------
+        error : ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If `y` is not finite or has another shape, or `k` is below 1.
+        """
+        return self._map(Rows.median_at_k, self._truth(y), counts(k, len(self)))
+
+    def wasserstein1(self, y: ArrayLike) -> Array:
+        """Return the Wasserstein distance of order 1 between the numbers and y.
+
+        All mass has to move to y, so that it is the expected absolute error of one
+        draw of the numbers.
+
+        Parameters
+        ----------
+        y : float or array-like of shape (n,)
+            The truth.
+
+        Returns
+        -------
+        distance : ndarray of shape (n,)
+            In the units of y.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not finite or has another shape.
+        """
+        return self._map(Rows.wasserstein1, self._truth(y))
 
     # -- the mass is uniform inside each cell -------------------------------
 
     def median(self) -> Array:
-        """Return the median of the law with mass uniform inside each cell.
+        """Return the median of the distribution with mass uniform inside each cell.
 
         Returns
         -------
@@ -263,11 +410,8 @@ class PredictiveDistribution:
         ValueError
             If `y` has NaN or another shape.
         """
-        queries, shape = self._queries(y)
-        cell, share = self._locate(queries)
-        cumulative = self._cumulative()
-        start, stop = take(cumulative, cell), take(cumulative, cell + 1)
-        return (start + (stop - start) * share).reshape(shape)
+        asked, shape = queries(y, len(self))
+        return self._map(Rows.cdf, asked).reshape(shape)
 
     def pdf(self, y: ArrayLike) -> Array:
         """Return the density at y, with mass uniform inside each cell.
@@ -307,17 +451,11 @@ class PredictiveDistribution:
         ValueError
             If `y` has NaN or another shape.
         """
-        queries, shape = self._queries(y)
-        cell, _ = self._locate(queries)
-        edges = self._rows(self._edges)
-        width = take(edges, cell + 1) - take(edges, cell)
-        outside = (queries < edges[:, :1]) | (queries > edges[:, -1:])
-        mass = np.where(outside, 0.0, take(self._pmf, cell))
-        with np.errstate(divide="ignore"):
-            return (np.log(mass) - np.log(width)).reshape(shape)
+        asked, shape = queries(y, len(self))
+        return self._map(Rows.logpdf, asked).reshape(shape)
 
     def ppf(self, q: ArrayLike) -> Array:
-        """Return quantiles of the law with mass uniform inside each cell.
+        """Return quantiles of the distribution with mass uniform inside each cell.
 
         Parameters
         ----------
@@ -334,15 +472,15 @@ class PredictiveDistribution:
         ValueError
             If a level is not inside (0, 1), or `q` has another shape.
         """
-        levels, shape = self._levels(q)
-        return self._quantiles(levels).reshape(shape)
+        asked, shape = levels(q, len(self))
+        return self._map(Rows.ppf, asked).reshape(shape)
 
-    def interval(self, coverage: float = 0.9) -> Array:
+    def interval(self, coverage: ArrayLike = 0.9) -> Array:
         """Return the central interval, with mass uniform inside each cell.
 
         Parameters
         ----------
-        coverage : float, default=0.9
+        coverage : float or array-like of shape (n,), default=0.9
             Probability of the interval, inside (0, 1); equal tails on both sides.
 
         Returns
@@ -353,25 +491,16 @@ class PredictiveDistribution:
         Raises
         ------
         ValueError
-            If `coverage` is not inside (0, 1).
+            If `coverage` is not inside (0, 1), or has another shape.
         """
-        check_scalar(
-            coverage,
-            "coverage",
-            Real,
-            min_val=0,
-            max_val=1,
-            include_boundaries="neither",
-        )
-        tail = (1 - coverage) / 2
-        return self.ppf([tail, 1 - tail])
+        return self._map(Rows.ppf, central_levels(coverage, len(self)))
 
     def sample(
         self,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> Array:
-        """Draw from the law with mass uniform inside each cell.
+        """Draw from the distribution with mass uniform inside each cell.
 
         Parameters
         ----------
@@ -393,7 +522,8 @@ class PredictiveDistribution:
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         generator = check_random_state(random_state)
         tiny = np.finfo(np.float64).tiny  # keeps the level 0 out
-        return self._quantiles(generator.uniform(tiny, 1.0, (len(self), n_samples)))
+        uniform = generator.uniform(tiny, 1.0, (len(self), n_samples))
+        return self._map(Rows.ppf, uniform)
 
     def entropy(self) -> Array:
         """Return the differential entropy, with mass uniform inside each cell.
@@ -403,14 +533,14 @@ class PredictiveDistribution:
         entropy : ndarray of shape (n,)
             In nats: minus the expected `logpdf`.
         """
-        log_width = np.log(np.diff(self._edges, axis=-1))
-        return (entr(self._pmf) + self._pmf * log_width).sum(axis=1)
+        return self._map(Rows.entropy)
 
     def crps(self, y: ArrayLike) -> Array:
         """Return the continuous ranked probability score; smaller is better.
 
-        The integral of `(cdf(t) - (t >= y)) ** 2` over t is exact for the law with
-        mass uniform inside each cell, whether y is inside the cells or not.
+        The integral of `(cdf(t) - (t >= y)) ** 2` over t is exact for the
+        distribution with mass uniform inside each cell, whether y is inside the cells
+        or not.
 
         Parameters
         ----------
@@ -432,141 +562,33 @@ class PredictiveDistribution:
         Gneiting and Raftery (2007). Strictly proper scoring rules, prediction, and
         estimation. Journal of the American Statistical Association 102(477).
         """
-        return piecewise_crps(
-            self._rows(self._edges), self._cumulative(), self._truth(y)
-        )
+        return self._map(Rows.crps, self._truth(y))
 
     # -- shared steps -------------------------------------------------------
 
-    def _rows(self, array: Array) -> Array:
-        """Return a shared or per-row array with one row for each prediction."""
-        return np.broadcast_to(array, (len(self), array.shape[-1]))
+    @classmethod
+    def _of(cls, rows: RowSource) -> Self:
+        """Return a distribution of checked rows."""
+        dist = cls.__new__(cls)
+        dist._rows = rows
+        return dist
 
-    def _column(self, array: Array, index: NDArray[np.intp]) -> Array:
-        """Return one entry of each row."""
-        return take(self._rows(array), index[:, None])[:, 0]
-
-    def _centred(self) -> tuple[Array, Array]:
-        """Return the heaviest number of each row and all numbers less that one."""
-        centre = self._column(self._values, self._pmf.argmax(axis=1))
-        return centre, self._values - centre[:, None]
-
-    def _cumulative(self) -> Array:
-        """Return the cumulative probability at the edges, from 0 to 1."""
-        cumulative = np.zeros((len(self), self._pmf.shape[1] + 1))  # (n, K + 1)
-        np.cumsum(self._pmf, axis=1, out=cumulative[:, 1:])
-        cumulative /= cumulative[:, -1:]
-        return cumulative
-
-    def _locate(self, queries: Array) -> tuple[NDArray[np.intp], Array]:
-        """Return the cell of each query and the share of that cell below it."""
-        edges = self._rows(self._edges)
-        cell = count(edges[:, 1:-1], queries, np.less_equal)
-        left, right = take(edges, cell), take(edges, cell + 1)
-        return cell, (np.clip(queries, left, right) - left) / (right - left)
-
-    def _quantiles(self, levels: Array) -> Array:
-        """Invert the cumulative probability at levels (n, k)."""
-        cumulative, edges = self._cumulative(), self._rows(self._edges)
-        cell = count(cumulative[:, 1:-1], levels, np.less)
-        start, stop = take(cumulative, cell), take(cumulative, cell + 1)
-        left, right = take(edges, cell), take(edges, cell + 1)
-        share = (levels - start) / (stop - start)
-        return np.minimum(left + (right - left) * share, right)
-
-    def _queries(self, y: ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        """Return y as (n, k) and the shape of the answer."""
-        queries = np.asarray(y, dtype=np.float64)
-        if np.isnan(queries).any():
-            raise ValueError("y contains NaN; drop or impute those rows first.")
-        n_rows = len(self)
-        if queries.ndim == 0:
-            queries = np.full(n_rows, queries)
-        if queries.ndim > 2 or queries.shape[0] != n_rows:
-            raise ValueError(
-                f"y must be a number or have shape ({n_rows},) or ({n_rows}, k), "
-                f"one row for each prediction; got shape {queries.shape}."
-            )
-        return queries.reshape(n_rows, *(queries.shape[1:] or (1,))), queries.shape
+    def _map(self, function: Callable[..., Array], *arguments: NDArray[Any]) -> Array:
+        """Apply a function to the rows and their arguments, some at a time."""
+        return np.concatenate(
+            [
+                function(rows, *(argument[part] for argument in arguments))
+                for part, rows in self._rows.parts()
+            ]
+        )
 
     def _truth(self, y: ArrayLike) -> Array:
         """Return finite y of shape (n,)."""
-        queries, shape = self._queries(y)
-        if len(shape) != 1:
-            raise ValueError(
-                f"y must be a number or have shape ({len(self)},); got shape {shape}."
+        return truth(y, len(self))
+
+    def _check_start(self, start: int | None) -> None:
+        """Refuse a slice that begins beyond the last row."""
+        if start is not None and start >= len(self) > 0:
+            raise IndexError(
+                f"There are {len(self)} rows; a slice from row {start} has none."
             )
-        valid = np.abs(queries) <= LARGEST
-        if not valid.all():
-            raise ValueError(
-                f"y must be finite and at most {LARGEST:.3g} in size; "
-                f"got {queries[~valid][0]}."
-            )
-        return queries[:, 0]
-
-    def _levels(self, q: ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        """Return q as (n, k) and the shape of the answer."""
-        levels = np.asarray(q, dtype=np.float64)
-        inside = (levels > 0) & (levels < 1)
-        if not inside.all():
-            raise ValueError(
-                f"Quantile levels must lie strictly between 0 and 1; "
-                f"got {levels[~inside][0]}."
-            )
-        n_rows = len(self)
-        if levels.ndim > 2 or (levels.ndim == 2 and levels.shape[0] != n_rows):
-            raise ValueError(
-                f"q must be a number or have shape (k,) or ({n_rows}, k); "
-                f"got shape {levels.shape}."
-            )
-        shape = (n_rows, *levels.shape[-1:])
-        return np.broadcast_to(levels, (n_rows, *(shape[1:] or (1,)))), shape
-
-
-def _normalised(pmf: ArrayLike) -> Array:
-    """Return masses (n, K) whose rows sum to one."""
-    mass = np.array(pmf, dtype=np.float64, order="C")
-    if mass.ndim != 2 or mass.shape[1] == 0:
-        raise ValueError(
-            f"pmf must have shape (n, K) with K at least 1; got shape {mass.shape}."
-        )
-    valid = (mass >= 0) & (mass < np.inf)
-    if not valid.all():
-        raise ValueError(
-            f"pmf must be finite and non-negative; got {mass[~valid][0]} in row "
-            f"{np.argwhere(~valid)[0][0]}."
-        )
-    largest = mass.max(axis=1, keepdims=True)
-    if (largest == 0).any():
-        raise ValueError(
-            f"Each row of pmf needs some mass; row {largest.argmin()} is all zero."
-        )
-    mass /= largest
-    mass /= mass.sum(axis=1, keepdims=True)
-    return mass
-
-
-def _check_shape(array: Array, n_rows: int, n_columns: int, name: str) -> None:
-    """Refuse an array that is neither shared by the rows nor given for each."""
-    if array.shape not in {(n_columns,), (n_rows, n_columns)}:
-        raise ValueError(
-            f"{name} must have shape ({n_columns},) or ({n_rows}, {n_columns}) to "
-            f"agree with pmf; got shape {array.shape}."
-        )
-
-
-def _fractions(clipped: ArrayLike | None, n_rows: int) -> Array:
-    """Return the clipped fraction of each row, zero by default."""
-    if clipped is None:
-        return np.zeros(n_rows)
-    fractions = np.asarray(clipped, dtype=np.float64)
-    if fractions.shape != (n_rows,):
-        raise ValueError(
-            f"clipped must have shape ({n_rows},); got shape {fractions.shape}."
-        )
-    valid = (fractions >= 0) & (fractions <= 1)
-    if not valid.all():
-        raise ValueError(
-            f"clipped must lie between 0 and 1; got {fractions[~valid][0]}."
-        )
-    return fractions

@@ -1,6 +1,6 @@
 """Distributions over numbers written as token strings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -29,6 +29,7 @@ class Atoms(NamedTuple):
     probs: Tensor  # (batch, n_values)
     clipped: Tensor  # (batch,) mass that lay outside the clip range
     entropy: Tensor  # (batch,) of the string, bin or law, in nats
+    digit_entropy: Tensor  # (batch,) per digit; a bin or a law counts as one
 
     @property
     def mean(self) -> Tensor:
@@ -43,7 +44,7 @@ class Atoms(NamedTuple):
     def rows(self, n: int) -> "Atoms":
         """Return the first rows."""
         values = self.values if self.values.ndim == 1 else self.values[:n]
-        return Atoms(values, self.probs[:n], self.clipped[:n], self.entropy[:n])
+        return Atoms(values, *(column[:n] for column in self[1:]))
 
     def cpu(self) -> "Atoms":
         """Return the same on the CPU."""
@@ -58,6 +59,11 @@ def concatenate_atoms(parts: Sequence[Atoms]) -> Atoms:
         values[0] if shared else torch.cat(values),
         *(torch.cat(column) for column in columns),
     )
+
+
+def atoms_of(blocks: Iterable[tuple[Any, int]], n_levels: int | None = None) -> Atoms:
+    """Return the atoms of the first rows of each distribution, on the CPU."""
+    return concatenate_atoms([dist.atoms(n_levels).rows(n).cpu() for dist, n in blocks])
 
 
 def leaves_of(tokenizer: Tokenizer, device: torch.device) -> Leaves | None:
@@ -198,8 +204,8 @@ class TokenDistribution:
 
         Parameters
         ----------
-        levels : float64 Tensor of shape (n,)
-            In [0, 1).
+        levels : float64 Tensor of shape (n,) or (batch, n)
+            In [0, 1): the same for all rows, or of each row.
 
         Returns
         -------
@@ -217,7 +223,7 @@ class TokenDistribution:
                 logits, cache = self.decoder.step(cache, tokens[-1])
             probs = self._log_softmax(logits).double().exp()  # (batch, 1 or n, vocab)
             upper = probs.cumsum(-1)
-            upper = (upper / upper[..., -1:]).expand(-1, len(levels), -1).contiguous()
+            upper = (upper / upper[..., -1:]).expand(-1, rest.shape[1], -1).contiguous()
             token = torch.searchsorted(upper, rest[..., None].contiguous(), right=True)
             lower = torch.cat([torch.zeros_like(upper[..., :1]), upper], -1)
             start = lower.gather(-1, token)
@@ -278,7 +284,8 @@ class TokenDistribution:
         if self.leaves.column is not None:
             merged = probs.new_zeros(len(probs), len(self.leaves.values))
             probs = merged.index_add(1, self.leaves.column, probs)
-        return Atoms(self.leaves.values, probs, clipped, entropy)
+        per_digit = entropy / self.decoder.length
+        return Atoms(self.leaves.values, probs, clipped, entropy, per_digit)
 
     def _atoms_at_levels(self, n_levels: int | None = None) -> Atoms:
         """Return the law on the numbers at fixed levels, each of the same mass."""
@@ -290,4 +297,6 @@ class TokenDistribution:
         clipped = ((numbers < low) | (numbers > high)).double().mean(-1)
         values = numbers.clamp(low, high).sort(-1).values
         probs = torch.full_like(values, 1 / n_levels)
-        return Atoms(values, probs, clipped, -log_probs.mean(0))
+        entropy = -log_probs.mean(0)
+        per_digit = entropy / self.decoder.length
+        return Atoms(values, probs, clipped, entropy, per_digit)

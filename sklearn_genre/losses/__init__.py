@@ -6,8 +6,12 @@ from sklearn_genre.losses._crps import CRPS
 from sklearn_genre.losses._digits import DigitLoss
 from sklearn_genre.losses._dist import DIST
 from sklearn_genre.losses._expected_error import ExpectedError
-from sklearn_genre.losses._expected_number import LogLoss, SquaredError
-from sklearn_genre.losses._histogram import HistogramCRPS, HLGauss
+from sklearn_genre.losses._expected_number import (
+    ExpectedNumberLoss,
+    LogLoss,
+    SquaredError,
+)
+from sklearn_genre.losses._histogram import HistogramCRPS, HistogramLoss, HLGauss
 from sklearn_genre.losses._ntl_mse import NTLMSE
 from sklearn_genre.losses._ntl_was import NTLWAS
 from sklearn_genre.losses._number_loss import NumberLoss
@@ -38,8 +42,10 @@ __all__ = [
     "CrossEntropy",
     "DigitLoss",
     "ExpectedError",
+    "ExpectedNumberLoss",
     "HLGauss",
     "HistogramCRPS",
+    "HistogramLoss",
     "LogLoss",
     "NumberLoss",
     "SquaredError",

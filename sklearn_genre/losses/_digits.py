@@ -34,8 +34,9 @@ class DigitLoss(Objective):
         self.weight = weight
 
     def check(self, tokenizer: Any) -> None:
-        """Raise ``ValueError`` or ``TypeError`` if a parameter is out of its range."""
+        """Raise if a parameter is out of its range or the digits have no values."""
         check_real(self.weight, f"{type(self).__name__}.weight", 0)
+        check_digit_values(tokenizer, type(self).__name__)
 
     @abstractmethod
     def term(self, log_probs: Tensor, offsets: Tensor, is_number: Tensor) -> Tensor:
@@ -67,6 +68,29 @@ class DigitLoss(Objective):
             log_softmax_over(log_probs, is_number), offsets.nan_to_num(), is_number
         )
         return (nll + self.weight * term).sum(-1)
+
+
+def check_digit_values(tokenizer: Any, name: str) -> None:
+    """Raise ``ValueError`` unless some tokens are numbers, all finite and allowed."""
+    values, allowed = tokenizer.digit_values, tokenizer.allowed_tokens
+    if values.shape != allowed.shape:
+        raise ValueError(
+            f"digit_values of {tokenizer} must have the shape of allowed_tokens, "
+            f"{tuple(allowed.shape)}, got {tuple(values.shape)}."
+        )
+    if values.isnan().all():
+        raise ValueError(
+            f"{name} compares the numbers that tokens stand for, and {tokenizer} has "
+            "none: its digit_values are NaN throughout. Give them, or use "
+            "CrossEntropy() or CRPS(), which do not need them."
+        )
+    if (wrong := values.isinf() | ~(allowed | values.isnan())).any():
+        position, token = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"digit_values of {tokenizer} must be finite, or NaN where a token is no "
+            f"number or not allowed, got {values[position, token].item()} for token "
+            f"{token} at position {position}."
+        )
 
 
 def digit_offsets(values: Tensor, tokens: Tensor) -> Tensor:

@@ -1,7 +1,11 @@
 """Losses of the expected number alone."""
 
+import math
+from abc import abstractmethod
+from numbers import Real
 from typing import Any
 
+from sklearn.utils import check_scalar
 from torch import Tensor
 
 from sklearn_genre._objective import Objective
@@ -10,7 +14,26 @@ from sklearn_genre._objective import Objective
 MARGIN = 1e-6
 
 
-class SquaredError(Objective):
+class ExpectedNumberLoss(Objective):
+    """Base of the losses that read the expected number and nothing else.
+
+    The expectation is that of the grid where the network has one and else of all
+    strings, at most 4,096: ``DecodingRegressor`` refuses larger formats before
+    training. The law around the mean is left free.
+
+    A new one is a file with one class that writes :meth:`of_mean`.
+    """
+
+    @abstractmethod
+    def of_mean(self, mean: Tensor, y: Tensor) -> Tensor:
+        """Return the loss of expected numbers, all of shape (batch,)."""
+
+    def loss(self, dist: Any, target: Tensor) -> Tensor:
+        """Return the loss of each row, shape (batch,)."""
+        return self.of_mean(dist.expectation(), target)
+
+
+class SquaredError(ExpectedNumberLoss):
     r"""Squared error of the expected number, :math:`(y - E[\hat y])^2`.
 
     The loss of regression-aware fine-tuning. The expectation is that of the grid where
@@ -29,12 +52,12 @@ class SquaredError(Objective):
     SquaredError()
     """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the squared error of each row, shape (batch,)."""
-        return (target - dist.expectation()) ** 2
+    def of_mean(self, mean: Tensor, y: Tensor) -> Tensor:
+        """Return the squared error of expected numbers, shape (batch,)."""
+        return (y - mean) ** 2
 
 
-class LogLoss(Objective):
+class LogLoss(ExpectedNumberLoss):
     r"""Cross-entropy of the expected number, scaled to the unit interval.
 
     .. math:: \ell = -u \log \hat u - (1 - u) \log(1 - \hat u), \qquad
@@ -48,7 +71,8 @@ class LogLoss(Objective):
     Parameters
     ----------
     low, high : float, default=0.0 and 1.0
-        The ends of the range: a and b.
+        The ends of the range on the scale of the network: a and b. They must hold the
+        scaled training targets; ``RAFTRegressor(loss="log")`` sets them.
 
     References
     ----------
@@ -66,11 +90,26 @@ class LogLoss(Objective):
         self.low = low
         self.high = high
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the cross-entropy of each row, shape (batch,)."""
+    def check(self, tokenizer: Any) -> None:
+        """Raise unless the ends are numbers that hold the training targets."""
+        for name in ("low", "high"):
+            end = getattr(self, name)
+            check_scalar(end, f"LogLoss.{name}", Real)
+            if not math.isfinite(end):
+                raise ValueError(f"LogLoss.{name} == {end}, must be finite.")
+        low, high = tokenizer.low_, tokenizer.high_
+        if not (self.low <= low and high <= self.high):
+            raise ValueError(
+                f"{self} does not hold the scaled training targets, which go from "
+                f"{low} to {high}. Use LogLoss({low}, {high}), or "
+                'RAFTRegressor(loss="log"), which sets the ends.'
+            )
+
+    def of_mean(self, mean: Tensor, y: Tensor) -> Tensor:
+        """Return the cross-entropy of expected numbers, shape (batch,)."""
         width = self.high - self.low or 1.0
-        u = ((target - self.low) / width).clamp(0, 1)
-        return scaled_log_loss((dist.expectation() - self.low) / width, u)
+        u = ((y - self.low) / width).clamp(0, 1)
+        return scaled_log_loss((mean - self.low) / width, u)
 
 
 def scaled_log_loss(mean: Tensor, u: Tensor) -> Tensor:

@@ -12,7 +12,19 @@ from sklearn_genre._objective import Objective
 SIGMA = 0.75
 
 
-class HLGauss(Objective):
+class HistogramLoss(Objective):
+    """Base of the losses that read the bins of a histogram."""
+
+    def check(self, tokenizer: Any) -> None:
+        """Raise ``ValueError``: a tokenizer writes digits, which are no bins."""
+        raise ValueError(
+            f"{self} reads the bins of a histogram, and {tokenizer} writes digits. Use "
+            "CRPS() or CrossEntropy(), or RiemannRegressor, which takes this loss by "
+            "its name."
+        )
+
+
+class HLGauss(HistogramLoss):
     r"""Cross-entropy to a normal law around the target, summed over the bins.
 
     .. math:: \ell = -\sum_k \bigl[\Phi\bigl(\tfrac{b_{k+1} - y}{\sigma}\bigr)
@@ -41,7 +53,7 @@ class HLGauss(Objective):
         return -(soft * dist.log_masses).sum(-1)
 
 
-class HistogramCRPS(Objective):
+class HistogramCRPS(HistogramLoss):
     r"""Continuous ranked probability score of a histogram, exact.
 
     .. math:: \ell = \int \bigl(F(z) - 1\{z \ge y\}\bigr)^2 dz

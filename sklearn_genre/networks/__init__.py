@@ -1,8 +1,18 @@
 """Modules whose forward returns a predictive distribution."""
 
 from sklearn_genre.networks._decoder import DigitDecoder
+from sklearn_genre.networks._digit_heads import (
+    DigitHead,
+    LinearHead,
+    LogitMLPHead,
+    PooledMaxHead,
+    PooledMeanHead,
+    PooledMinHead,
+    ProjectionHead,
+    SpecialTokenHead,
+)
 from sklearn_genre.networks._grid import Grid, expected_number
-from sklearn_genre.networks._heads import HistogramNetwork, PointNetwork
+from sklearn_genre.networks._heads import HeadNetwork, HistogramNetwork, PointNetwork
 from sklearn_genre.networks._mlp_decoder import MLPDecoder
 from sklearn_genre.networks._network import (
     DecodingNetwork,
@@ -17,11 +27,24 @@ DECODERS: dict[str, type[DigitDecoder]] = {
     "transformer": TransformerDecoder,
 }
 
+HEADS: dict[str, type[DigitHead]] = {
+    "linear": LinearHead,
+    "special_token": SpecialTokenHead,
+    "mlp": LogitMLPHead,
+    "pooled_mean": PooledMeanHead,
+    "pooled_min": PooledMinHead,
+    "pooled_max": PooledMaxHead,
+    "projection": ProjectionHead,
+}
+
 __all__ = [
     "DECODERS",
+    "HEADS",
     "DecodingNetwork",
     "DigitDecoder",
+    "DigitHead",
     "Grid",
+    "HeadNetwork",
     "HistogramNetwork",
     "MLPDecoder",
     "OneHot",

@@ -18,9 +18,10 @@ class DigitDecoder(nn.Module, ABC):
     training), one token after the other with a cache (:meth:`start`, :meth:`step`, for
     sampling and greedy decoding), and all strings at once
     (:meth:`leaf_log_probs`, the exact distribution). A new decoder is a file with one
-    class that writes the first three, and a line in ``DECODERS``; it may override
-    :meth:`leaf_log_probs` when it knows a faster way. Logits of tokens that are not
-    allowed must be masked by :meth:`mask`, in all of them.
+    class that writes :meth:`states`, :meth:`start` and :meth:`step`, and a line in
+    ``DECODERS``; it may override :meth:`forward` and :meth:`leaf_log_probs` when it
+    knows a faster way. Logits of tokens that are not allowed must be masked by
+    :meth:`mask`, in all of them.
 
     The cache of :meth:`start` works in *lanes*: prefixes of one row, kept in order.
     Each step may branch: ``lanes`` is a multiple of the lanes of the step before, and
@@ -33,9 +34,18 @@ class DigitDecoder(nn.Module, ABC):
         Size of the context vector.
     allowed_tokens : bool Tensor of shape (length, vocab_size)
         Tokens that may stand at each position.
+
+    Attributes
+    ----------
+    hidden_size : int
+        Size of a state.
+    out : nn.Module
+        Maps states to logits.
     """
 
     penalty: Tensor | None
+    hidden_size: int
+    out: nn.Module
 
     def __init__(self, width: int, allowed_tokens: Tensor) -> None:
         super().__init__()
@@ -52,6 +62,20 @@ class DigitDecoder(nn.Module, ABC):
         return logits if self.penalty is None else logits + self.penalty[position]
 
     @abstractmethod
+    def states(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return what the logits of each token are read from.
+
+        Parameters
+        ----------
+        context : Tensor of shape (batch, width)
+        tokens : int64 Tensor of shape (n, batch, n_positions)
+            Strings or their first tokens. The last token is not read.
+
+        Returns
+        -------
+        states : Tensor of shape (n, batch, n_positions, hidden_size)
+        """
+
     def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the logits of each token given the true tokens before it.
 
@@ -64,6 +88,7 @@ class DigitDecoder(nn.Module, ABC):
         -------
         logits : Tensor of shape (n, batch, length, vocab_size)
         """
+        return self.mask(self.out(self.states(context, tokens)))
 
     @abstractmethod
     def start(self, context: Tensor) -> tuple[Tensor, Any]:

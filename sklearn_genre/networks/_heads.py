@@ -1,4 +1,6 @@
-"""Encoders with one linear layer on top, for comparison with digits."""
+"""Networks that predict bins or one number, for comparison with digits."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +9,11 @@ from sklearn_genre.distributions import (
     Bins,
     HistogramDistribution,
     PointDistribution,
+    TokenDistribution,
 )
-from sklearn_genre.networks._network import OneHot
+from sklearn_genre.networks._decoder import DigitDecoder
+from sklearn_genre.networks._digit_heads import DigitHead
+from sklearn_genre.networks._network import DecodingNetwork, OneHot
 
 
 class HistogramNetwork(nn.Module):
@@ -68,6 +73,43 @@ class PointNetwork(nn.Module):
         """Return the predictive distributions of a batch of rows."""
         number = self.head(self.encoder(self.inputs(X)))[:, 0]  # (batch,)
         return PointDistribution(number, self.residual_scale)
+
+
+class HeadNetwork(nn.Module):
+    """Features to digits, and then to one number read from their decoder.
+
+    Parameters
+    ----------
+    digits : DecodingNetwork
+    head : callable
+        ``head(decoder)`` returns a digit head.
+
+    Attributes
+    ----------
+    writes_digits : bool Tensor of shape ()
+        Whether the digits are what is returned, as while they are pretrained.
+    residual_scale : Tensor of shape ()
+        Standard deviation of the distribution around the number; measured, not trained.
+    """
+
+    writes_digits: Tensor
+    residual_scale: Tensor
+
+    def __init__(
+        self, digits: DecodingNetwork, head: Callable[[DigitDecoder], DigitHead]
+    ) -> None:
+        super().__init__()
+        self.digits = digits
+        self.head = head(digits.decoder)
+        self.register_buffer("writes_digits", torch.tensor(False))
+        self.register_buffer("residual_scale", torch.ones(()))
+
+    def forward(self, X: Tensor) -> TokenDistribution | PointDistribution:
+        """Return the predictive distributions of a batch of rows."""
+        dist = self.digits(X)
+        if self.writes_digits:
+            return dist
+        return PointDistribution(self.head(dist), self.residual_scale)
 
 
 def _width(encoder: nn.Module) -> int:

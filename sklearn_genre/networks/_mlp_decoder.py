@@ -80,9 +80,12 @@ class MLPDecoder(DigitDecoder):
         if VISIT_COST * len(tokens) * self.length >= self.n_prefixes:
             rows = torch.arange(len(context), device=context.device)[:, None]
             logits = self._tree_logits(context)[rows, self._prefix_index(tokens)]
-        else:
-            logits = self._logits(self.context(context)[:, None], self._prefix(tokens))
-        return self.mask(logits)
+            return self.mask(logits)
+        return super().forward(context, tokens)
+
+    def states(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the hidden units, (n, batch, n_positions, hidden_size)."""
+        return _hidden(self.context(context)[:, None], self._prefix(tokens))
 
     def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
         """Return the logits of the first token and the cache."""
@@ -117,16 +120,17 @@ class MLPDecoder(DigitDecoder):
 
     def _logits(self, projected: Tensor, prefix: Tensor) -> Tensor:
         """Return logits from a projected context and the prefix embeddings."""
-        scale, shift = prefix.chunk(2, -1)
-        return self.out(torch.addcmul(shift, projected, scale).relu_())
+        return self.out(_hidden(projected, prefix))
 
     def _prefix(self, tokens: Tensor) -> Tensor:
         """Return the embeddings of the prefixes of strings, (..., 2 * hidden_size)."""
-        offsets = torch.arange(self.length - 1, device=tokens.device) * self.vocab_size
+        n_positions = tokens.shape[-1]
+        offsets = torch.arange(n_positions - 1, device=tokens.device) * self.vocab_size
         digits = functional.embedding(
             tokens[..., :-1] + offsets, self.digits.flatten(0, 1)
-        )  # (..., length - 1, 2 * hidden_size)
-        return functional.pad(digits.cumsum(-2), (0, 0, 1, 0)) + self.positions
+        )  # (..., n_positions - 1, 2 * hidden_size)
+        prefix = functional.pad(digits.cumsum(-2), (0, 0, 1, 0))
+        return prefix + self.positions[:n_positions]
 
     def _tree_logits(self, context: Tensor) -> Tensor:
         """Return the logits after every prefix, (batch, n_prefixes, vocab_size)."""
@@ -153,3 +157,9 @@ class MLPDecoder(DigitDecoder):
             above += math.prod(map(len, self.choices[:position]))
             index[..., position + 1] = above + code
         return index
+
+
+def _hidden(projected: Tensor, prefix: Tensor) -> Tensor:
+    """Return the hidden units of a projected context after each prefix."""
+    scale, shift = prefix.chunk(2, -1)
+    return torch.addcmul(shift, projected, scale).relu_()

@@ -137,21 +137,21 @@ class TransformerDecoder(DigitDecoder):
         self.blocks = nn.ModuleList(
             _Block(hidden_size, n_heads, dropout) for _ in range(n_layers)
         )
-        self.out = nn.Sequential(
-            nn.LayerNorm(hidden_size), nn.Linear(hidden_size, self.vocab_size)
-        )
+        self.hidden_size = hidden_size
+        self.norm = nn.LayerNorm(hidden_size)
+        self.out = nn.Linear(hidden_size, self.vocab_size)
         nn.init.normal_(self.positions, std=0.3)
         nn.init.normal_(self.tokens.weight, std=0.3)
 
-    def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
-        """Return the teacher-forced logits, (n, batch, length, vocab_size)."""
+    def states(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the normalised outputs, (n, batch, n_positions, hidden_size)."""
         start = torch.full_like(tokens[..., :1], self.vocab_size)
-        inputs = torch.cat([start, tokens[..., :-1]], -1)  # (n, batch, length)
-        x = (self.tokens(inputs) + self.positions).flatten(0, 1)
+        inputs = torch.cat([start, tokens[..., :-1]], -1)  # (n, batch, n_positions)
+        x = (self.tokens(inputs) + self.positions[: tokens.shape[-1]]).flatten(0, 1)
         contexts = self._contexts(context).repeat(len(tokens), 1, 1, 1)
         for layer, block in enumerate(self.blocks):
             x = block(x, contexts[:, :, layer])
-        return self.mask(self.out(x).view(*tokens.shape, self.vocab_size))
+        return self.norm(x).view(*tokens.shape, self.hidden_size)
 
     def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
         """Return the logits of the first token and the cache."""
@@ -168,7 +168,8 @@ class TransformerDecoder(DigitDecoder):
             assert isinstance(block, _Block)
             x, keys = block.step(x, cache.contexts[:, :, layer], cache.past[layer])
             past.append(keys)
-        return self.mask(self.out(x), position), _Cache(cache.contexts, past)
+        logits = self.mask(self.out(self.norm(x)), position)
+        return logits, _Cache(cache.contexts, past)
 
     def _contexts(self, context: Tensor) -> Tensor:
         """Return the vector each layer adds, (batch, 1, n_layers, hidden_size)."""

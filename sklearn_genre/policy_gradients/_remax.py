@@ -22,15 +22,24 @@ class ReMax(PolicyGradient):
         Sampled numbers per row and batch. More cost time in proportion and lower the
         noise of the gradient.
     reward : {"neg_squared_error", "neg_absolute_error"}, default="neg_squared_error"
-        Reward of a sampled number, in units of the standardised target.
+        Reward of a sampled number, on the `reward_scale`. The first moves the mean, the
+        second the median.
+    reward_scale : {"standard", "quantile"}, default="standard"
+        Units of the standardised target, or normal scores of the ranks among the
+        training targets: for heavy tails, where the order of rows matters most.
     reward_clip : float or None, default=None
-        If given, rewards are at least ``-reward_clip``.
+        If given, rewards are at least ``-reward_clip``: wise for heavy-tailed targets.
     temperature : float, default=1.0
-        Temperature of the distribution that is sampled and scored.
+        Temperature of the distribution that is sampled and scored. Above 1 explores.
     entropy_weight : float, default=0.0
-        Weight of the entropy bonus, in loss per nat.
+        Weight of the entropy bonus, in loss per nat. Small positive values (1e-3 to
+        1e-2) slow down the sharpening.
     kl_weight : float, default=0.0
-        Weight of the divergence from the distribution at the start of the stage.
+        Weight of the divergence from the distribution at the start of the stage, near
+        which positive values keep the model.
+    expert_weight : float, default=0.0
+        Weight of the cross-entropy to the tokens that would bring each rollout nearest
+        to the target. Positive values (0.05 to 0.1) help where few rollouts are good.
 
     References
     ----------
@@ -42,6 +51,8 @@ class ReMax(PolicyGradient):
     >>> from sklearn_genre.policy_gradients import ReMax
     >>> ReMax(n_rollouts=32)
     ReMax(n_rollouts=32)
+    >>> ReMax(expert_weight=0.05)
+    ReMax(expert_weight=0.05)
     """
 
     def advantages(

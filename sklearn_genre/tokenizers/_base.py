@@ -11,6 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+# Formats with at most this many strings are listed where nothing faster is known.
+MAX_STRINGS = 4096
+
 
 class Tokenizer(BaseEstimator, ABC):
     """Write numbers as token strings of one fixed length, and read them back.
@@ -23,7 +26,7 @@ class Tokenizer(BaseEstimator, ABC):
     A new tokenizer is one file and one line in ``TOKENIZERS``. It stores its
     parameters in ``__init__`` and writes:
 
-    ======================  ========================================================
+    ======================= ========================================================
     ``length``              tokens per number, int
     ``vocab_size``          number of token ids, int
     ``allowed_tokens``      bool ``(length, vocab_size)``: may this token stand here?
@@ -33,9 +36,10 @@ class Tokenizer(BaseEstimator, ABC):
                             may be infinite, never NaN
     ``_decode(tokens)``     int64 ``(..., length)`` -> float64 ``(...)``; every token
                             is allowed at its position
-    ======================  ========================================================
+    ======================= ========================================================
 
-    and, if its numbers may lie far outside the training range, ``clip_range``.
+    and, if its numbers may lie far outside the training range, ``clip_range``; and,
+    if it has more than 4,096 strings and is to follow an expert, ``_nearest_tokens``.
     Every allowed string decodes to a finite number, and ``encode`` rounds to the
     nearest one that the format can write: infinities and everything else beyond its
     range go to the nearest end.
@@ -139,7 +143,66 @@ class Tokenizer(BaseEstimator, ABC):
         check_is_fitted(self, "low_")
         return self._decode(self._checked_tokens(tokens))
 
-    def grid(self, max_size: int = 4096) -> Tensor:
+    def nearest_tokens(self, tokens: Tensor, values: ArrayLike | Tensor) -> Tensor:
+        """Say how each prefix of the strings goes on to the number nearest to a target.
+
+        At every position, the string is kept up to there, and all its completions are
+        compared by their decoded numbers. What stands at and after the position does
+        not matter. Of completions that are equally near it follows any one.
+
+        Parameters
+        ----------
+        tokens : integer tensor of shape (..., length)
+            Token ids, each allowed at its position.
+        values : tensor or array-like, broadcast to shape (...)
+            Targets, finite.
+
+        Returns
+        -------
+        nearest : int64 tensor of shape (..., length)
+            At each position the token that the nearest completion has there.
+
+        Raises
+        ------
+        TypeError
+            If `tokens` is no tensor of integers.
+        ValueError
+            If a token is not allowed at its position, a target is not finite, or there
+            are too many strings (see `check_nearest_tokens`).
+
+        Examples
+        --------
+        >>> from sklearn_genre.tokenizers import NormalizedTokenizer
+        >>> tokenizer = NormalizedTokenizer(base=10, length=3).fit([0, 999])
+        >>> tokenizer.nearest_tokens(torch.tensor([1, 3, 0]), 245.0).tolist()
+        [2, 9, 9]
+        >>> tokenizer.nearest_tokens(torch.tensor([2, 5, 0]), 245.0).tolist()
+        [2, 4, 0]
+        """
+        check_is_fitted(self, "low_")
+        self.check_nearest_tokens()
+        values = _as_float64(values)
+        if not (finite := values.isfinite()).all():
+            raise ValueError(
+                f"values must be finite, got {values[~finite][0].item()}; remove or "
+                f"clip such targets first."
+            )
+        return self._nearest_tokens(self._checked_tokens(tokens), values)
+
+    def check_nearest_tokens(self) -> None:
+        """Raise ``ValueError`` if `nearest_tokens` would have to list too many strings.
+
+        That is, if there are more than 4,096 and the class has no way of its own.
+        """
+        lists = type(self)._nearest_tokens is Tokenizer._nearest_tokens
+        if lists and self.n_strings > MAX_STRINGS:
+            raise ValueError(
+                f"{self!r} has {self.n_strings} strings and compares them one by one; "
+                f"use fewer or shorter digits, at most {MAX_STRINGS} strings, or write "
+                f"{type(self).__name__}._nearest_tokens."
+            )
+
+    def grid(self, max_size: int = MAX_STRINGS) -> Tensor:
         """List every allowed string, in lexicographic order of the token ids.
 
         Parameters
@@ -213,6 +276,26 @@ class Tokenizer(BaseEstimator, ABC):
     @abstractmethod
     def _decode(self, tokens: Tensor) -> Tensor:
         """Float64 values (...) of allowed int64 tokens (..., length)."""
+
+    def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        """Nearest next tokens (..., length) of int64 tokens for float64 targets.
+
+        By listing all strings, in an order where those of one prefix are neighbours.
+        """
+        numbers = self._decode(self.grid().to(tokens.device))  # (n_strings,)
+        targets = values.clamp(numbers.min(), numbers.max()).unsqueeze(-1)
+        errors = (numbers - targets).abs()  # (*values.shape, n_strings)
+        prefix = torch.zeros_like(tokens[..., 0])  # (...), its place among prefixes
+        n_prefixes, nearest = 1, []
+        for position, allowed in enumerate(self.allowed_tokens.to(tokens.device)):
+            choices = allowed.nonzero().squeeze(1)
+            tree = errors.unflatten(-1, (n_prefixes, len(choices), -1))
+            best = tree.amin(-1).argmin(-1).expand(*prefix.shape, n_prefixes)
+            nearest.append(choices[best.gather(-1, prefix.unsqueeze(-1))])  # (..., 1)
+            chosen = torch.searchsorted(choices, tokens[..., position].contiguous())
+            prefix = prefix * len(choices) + chosen
+            n_prefixes *= len(choices)
+        return torch.cat(nearest, dim=-1)
 
     def _checked_tokens(self, tokens: Tensor) -> Tensor:
         """Int64 tokens, or the error that says which token is wrong where."""

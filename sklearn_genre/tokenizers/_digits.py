@@ -5,6 +5,7 @@ from numbers import Integral
 import torch
 from sklearn.utils import check_scalar
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 def to_digits(integers: Tensor, base: int, n_digits: int) -> Tensor:
@@ -15,6 +16,24 @@ def to_digits(integers: Tensor, base: int, n_digits: int) -> Tensor:
 def from_digits(digits: Tensor, base: int) -> Tensor:
     """Integers (...) written by digits (..., n_digits)."""
     return (digits * _place_values(digits, base, digits.shape[-1])).sum(dim=-1)
+
+
+def prefix_bounds(digits: Tensor, base: int) -> tuple[Tensor, Tensor]:
+    """Smallest and largest integers that start with the first 0, 1, ... all digits.
+
+    Of digits (..., n_digits) they have shape (..., n_digits + 1).
+    """
+    sizes = _place_values(digits, base, digits.shape[-1] + 1)
+    low = pad((digits * sizes[1:]).cumsum(dim=-1), (1, 0))  # (..., n_digits + 1)
+    return low, low + sizes - 1
+
+
+def digit_of_each(integers: Tensor, base: int) -> Tensor:
+    """First digit of the first, second of the second ... of integers (..., n_digits).
+
+    Each is written with n_digits digits.
+    """
+    return integers // _place_values(integers, base, integers.shape[-1]) % base
 
 
 def check_base(base: int) -> None:

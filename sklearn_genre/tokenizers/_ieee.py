@@ -5,12 +5,15 @@ from numbers import Integral
 import torch
 from sklearn.utils import check_scalar
 from torch import Tensor
+from torch.nn.functional import pad
 
 from sklearn_genre.tokenizers._base import Tokenizer
 from sklearn_genre.tokenizers._digits import (
     check_base,
     check_n_digits,
+    digit_of_each,
     from_digits,
+    prefix_bounds,
     to_digits,
 )
 from sklearn_genre.tokenizers._scientific import (
@@ -161,3 +164,48 @@ class IEEETokenizer(Tokenizer):
         unit_exponent = signs[..., 1] * exponent - self.mantissa_digits + 1
         signed = (signs[..., 0] * mantissa).double()
         return scale(signed, int(self.base), unit_exponent)
+
+    def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        signs = 2 * tokens[..., :2] - 1  # (..., 2)
+        digits = tokens[..., 2:] - FIRST_DIGIT
+        values = values.expand(tokens.shape[:-1]).unsqueeze(-1)  # (..., 1)
+        # of numbers with the wrong sign, zero is the nearest
+        sizes = (signs[..., :1] * values).clamp(min=0)
+        wanted = torch.where(values == 0, 0, self._exponent(sizes))
+        exponent = wanted.clamp(*self._exponent_bounds(signs[..., 1:], digits))
+        unit_exponent = exponent[..., -1:] - self.mantissa_digits + 1
+        low, high = prefix_bounds(digits[..., self.exponent_digits :], self.base)
+        mantissa = scale(sizes, int(self.base), -unit_exponent).round()
+        mantissa = mantissa.clamp(low[..., :-1], high[..., :-1]).long()
+        nearest_digits = [
+            digit_of_each(exponent[..., 1:-1].abs(), self.base),
+            digit_of_each(mantissa, self.base),
+        ]
+        nearest_signs = torch.cat([values >= 0, exponent[..., :1] >= 0], dim=-1).long()
+        return torch.cat(
+            [nearest_signs, *(FIRST_DIGIT + x for x in nearest_digits)], -1
+        )
+
+    def _exponent(self, sizes: Tensor) -> Tensor:
+        """Exponents (...) of the finest numbers nearest to positive sizes (...)."""
+        largest = self._largest_exponent
+        exponents = torch.arange(-largest, largest + 1, device=sizes.device)
+        half_above = int(self.base) ** int(self.mantissa_digits) - 0.5
+        ends = scale(
+            torch.full_like(exponents, half_above, dtype=torch.float64),
+            int(self.base),
+            exponents - self.mantissa_digits + 1,
+        )  # (2 * largest + 1,): beyond them the next exponent is nearer
+        return torch.searchsorted(ends, sizes.contiguous()) - largest
+
+    def _exponent_bounds(self, sign: Tensor, digits: Tensor) -> tuple[Tensor, Tensor]:
+        """Least and greatest exponents (..., exponent_digits + 2) still in reach.
+
+        Before the sign (..., 1) of the exponent, before each of its digits, and after
+        them.
+        """
+        ends = prefix_bounds(digits[..., : self.exponent_digits], self.base)
+        low = torch.minimum(sign * ends[0], sign * ends[1])
+        high = torch.maximum(sign * ends[0], sign * ends[1])
+        largest = self._largest_exponent
+        return pad(low, (1, 0), value=-largest), pad(high, (1, 0), value=largest)

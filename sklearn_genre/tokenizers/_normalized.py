@@ -9,7 +9,9 @@ from sklearn_genre.tokenizers._base import Tokenizer
 from sklearn_genre.tokenizers._digits import (
     check_base,
     check_n_digits,
+    digit_of_each,
     from_digits,
+    prefix_bounds,
     to_digits,
 )
 
@@ -101,21 +103,33 @@ class NormalizedTokenizer(Tokenizer):
             )
 
     def _encode(self, values: Tensor) -> Tensor:
+        return to_digits(self._index(values, self.rounding), self.base, self.length)
+
+    def _index(self, values: Tensor, rounding: str) -> Tensor:
+        """Int64 indices (...) of values (...) by one of the roundings."""
         size = self._size
         if self.low_ == self.high_:
             index = torch.zeros_like(values)
-        elif self.rounding in ("endpoint", "round"):
+        elif rounding in ("endpoint", "round"):
             steps = to_unit(values, self.low_, self.high_) * self._n_steps
             index = steps.round().clamp(max=size - 1)
         else:
             index = cell_index(values, self.low_, self.high_, size)
-        return to_digits(index.long(), self.base, self.length)
+        return index.long()
 
     def _decode(self, tokens: Tensor) -> Tensor:
         index = from_digits(tokens, self.base).to(torch.float64)  # (...)
         if self.rounding == "midpoint":
             index = index + 0.5
         return from_unit(index / self._n_steps, self.low_, self.high_)
+
+    def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        # numbers rise with their index: of those in reach, the nearest to the nearest
+        rounding = "round" if self.rounding == "floor" else self.rounding
+        nearest = self._index(values, rounding).unsqueeze(-1)
+        low, high = prefix_bounds(tokens, self.base)
+        within = nearest.clamp(low[..., :-1], high[..., :-1])  # (..., length)
+        return digit_of_each(within, self.base)
 
     @property
     def _size(self) -> int:

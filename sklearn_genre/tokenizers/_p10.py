@@ -7,9 +7,16 @@ from sklearn.utils import check_scalar
 from torch import Tensor
 
 from sklearn_genre.tokenizers._base import Tokenizer
-from sklearn_genre.tokenizers._digits import check_n_digits, from_digits, to_digits
+from sklearn_genre.tokenizers._digits import (
+    check_n_digits,
+    digit_of_each,
+    from_digits,
+    prefix_bounds,
+    to_digits,
+)
 from sklearn_genre.tokenizers._scientific import (
     is_finite_number,
+    nearest_scientific,
     scale,
     to_scientific,
     widened,
@@ -140,3 +147,19 @@ class P10Tokenizer(Tokenizer):
         mantissa = from_digits(tokens[..., 1:-1] - FIRST_DIGIT, BASE)
         exponent = tokens[..., -1] - FIRST_EXPONENT - self.exponent_range
         return scale((sign * mantissa).double(), BASE, exponent)
+
+    def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        sign = 2 * tokens[..., :1] - 1  # (..., 1)
+        values = values.expand(tokens.shape[:-1]).unsqueeze(-1)  # (..., 1)
+        # of numbers with the wrong sign, the smallest is the nearest
+        mantissa, exponent = nearest_scientific(
+            (sign * values).clamp(min=0),
+            BASE,
+            prefix_bounds(tokens[..., 1:-1] - FIRST_DIGIT, BASE),
+            (-int(self.exponent_range), int(self.exponent_range)),
+        )  # (..., mantissa_digits + 1): before each digit and after them
+        digits = FIRST_DIGIT + digit_of_each(mantissa[..., :-1], BASE)
+        is_zero = mantissa[..., -1:] == 0
+        last = torch.where(is_zero, 0, exponent[..., -1:]) + self.exponent_range
+        first = (values >= 0).long()
+        return torch.cat([first, digits, FIRST_EXPONENT + last], dim=-1)

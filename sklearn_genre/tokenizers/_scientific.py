@@ -44,6 +44,46 @@ def to_scientific(
     return mantissa.long(), exponent.clamp(max=high)
 
 
+def nearest_scientific(
+    values: Tensor,
+    base: int,
+    mantissas: tuple[Tensor, Tensor],
+    exponents: tuple[int, int],
+) -> tuple[Tensor, Tensor]:
+    """Mantissa and exponent, each within bounds, of the number nearest to values.
+
+    Parameters
+    ----------
+    values : float64 tensor of shape (...)
+        Numbers, not negative, finite.
+    base : int
+    mantissas : tuple of int64 tensors of shape (...)
+        Smallest and largest mantissa: all that start with the same digits.
+    exponents : tuple of int
+        Smallest and largest exponent.
+
+    Returns
+    -------
+    mantissa, exponent : int64 tensors of shape (...)
+
+    Notes
+    -----
+    The mantissas of two exponents span ranges that are either apart, or both start at
+    zero, the finer numbers being among the coarser. So the nearest number has the
+    smallest exponent whose range ends at or beyond the value, or the one below it.
+    """
+    low, high = exponents
+    steps = _tensor_of_powers(base, low, high, values.device)
+    ratios = (values / mantissas[1].clamp(min=1)).contiguous()  # (...)
+    upper = (low + torch.searchsorted(steps, ratios)).clamp(max=high)
+    exponent = torch.stack([upper, (upper - 1).clamp(min=low)])  # (2, ...)
+    mantissa = scale(values, base, -exponent).round().clamp(*mantissas)
+    errors = (scale(mantissa, base, exponent) - values).abs()
+    is_upper = errors[0] <= errors[1]  # far beyond all ranges float64 sees a tie
+    mantissa = torch.where(is_upper, mantissa[0], mantissa[1]).long()
+    return mantissa, torch.where(is_upper, exponent[0], exponent[1])
+
+
 def scale(values: Tensor, base: int, exponents: Tensor) -> Tensor:
     """Values times base**exponents, rounded once while base**|exponent| is exact.
 

@@ -1,0 +1,167 @@
+"""Whether predicted quantiles hold the share of truths that they promise."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.inspection._common import (
+    LEVELS,
+    PredictionDisplay,
+    axes_or_new,
+    check_levels,
+    check_truth,
+    draw_calibrated,
+    next_style,
+    wrapped,
+)
+
+
+class CalibrationDisplay(PredictionDisplay):
+    """Observed against nominal levels of predicted quantiles.
+
+    Calibrated predictions lie on the diagonal: a share q of the truths is at or below
+    the predicted quantile of level q. A curve flatter than the diagonal in the middle
+    means too wide distributions, a steeper one too narrow ones. Several models may
+    share axes.
+
+    Create it by `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_levels,)
+        Nominal levels, ascending.
+    observed : ndarray of shape (n_levels,)
+        Share of the truths at or below the quantile of each level.
+    n_samples : int
+        Number of truths, which decides the width of the band.
+    target_name : str, default="y"
+        Name of the target in the labels.
+
+    Attributes
+    ----------
+    line_ : Line2D
+        Observed against nominal levels.
+    band_ : PolyCollection
+        Where one observed level of a calibrated prediction stays by chance.
+    ax_ : Axes
+        The axes drawn on.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn_genre import PredictiveDistribution
+    >>> from sklearn_genre.inspection import CalibrationDisplay
+    >>> dist = PredictiveDistribution([0.5], [[1], [1]], edges=[0, 1])
+    >>> display = CalibrationDisplay.from_predictions(
+    ...     [0.2, 0.6], dist, levels=[0.1, 0.5, 0.9]
+    ... )
+    >>> display.observed
+    array([0. , 0.5, 1. ])
+    """
+
+    def __init__(
+        self,
+        *,
+        levels: ArrayLike,
+        observed: ArrayLike,
+        n_samples: int,
+        target_name: str = "y",
+    ) -> None:
+        self.levels = levels
+        self.observed = observed
+        self.n_samples = n_samples
+        self.target_name = target_name
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        dist: PredictiveDistribution,
+        *,
+        levels: ArrayLike = LEVELS,
+        target_name: str = "y",
+        name: str | None = None,
+        confidence: float = 0.9,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw from the truth and its predictive distributions.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            The truth.
+        dist : PredictiveDistribution
+            Predictions of the same n rows.
+        levels : array-like of shape (n_levels,), default=0.05, 0.1, ..., 0.95
+            Nominal levels in (0, 1).
+        target_name : str, default="y"
+            Name of the target in the labels.
+        name, confidence, ax, **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        display : CalibrationDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the truth is not finite or does not agree with the predictions, or a
+            level is outside (0, 1).
+        """
+        y = check_truth(y_true, dist)
+        nominal = check_levels(levels, "levels")
+        display = cls(
+            levels=nominal,
+            observed=(dist.cdf(y)[:, None] <= nominal).mean(axis=0),
+            n_samples=len(y),
+            target_name=target_name,
+        )
+        return display.plot(ax=ax, name=name, confidence=confidence, **kwargs)
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        name: str | None = None,
+        confidence: float = 0.9,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a new figure. Axes with another model's curve are
+            fine.
+        name : str or None, default=None
+            Name of the model in the legend; None leaves it out.
+        confidence : float, default=0.9
+            Probability that one observed level of a calibrated prediction stays inside
+            the band, in (0, 1), if the rows are independent.
+        **kwargs : dict
+            Passed to ``ax.plot`` for the curve.
+
+        Returns
+        -------
+        display : CalibrationDisplay
+        """
+        ax = axes_or_new(ax)
+        nominal = np.asarray(self.levels)
+        self.band_ = draw_calibrated(ax, nominal, self.n_samples, confidence)
+        style = {**next_style(ax), "label": name, **kwargs}
+        (self.line_,) = ax.plot(nominal, self.observed, **style)
+        ax.set(
+            aspect="equal",
+            xlabel="Nominal level of the quantile",
+            ylabel=wrapped("Share at or below it", f"({self.target_name})"),
+        )
+        ax.legend(loc="upper left")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

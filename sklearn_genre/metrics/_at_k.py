@@ -1,0 +1,195 @@
+"""Errors of the best, the mean and the median of k draws."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_array, check_scalar
+
+from sklearn_genre.distributions import (
+    PredictiveDistribution,
+    best_of_draws,
+    median_of_draws,
+)
+from sklearn_genre.metrics._checks import Array, average, truth_of
+
+
+def best_at_k_score(
+    y_true: ArrayLike,
+    dist: PredictiveDistribution | ArrayLike,
+    k: int,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Return the mean squared error of the best of k draws; smaller is better.
+
+    The best is the draw that is nearest to the truth: what a user gets who can tell a
+    good answer among k when seeing it.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        The truth.
+
+    dist : PredictiveDistribution or array-like of shape (n, m)
+        Predictions for the same n rows: distributions, whose draws are of the numbers
+        and whose score is exact, or m draws of each row, whose score is the mean over
+        all their subsets of k draws, an unbiased estimate.
+
+    k : int
+        Number of draws, at least 1 and at most m.
+
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows; None weighs them alike.
+
+    Returns
+    -------
+    score : float
+        A mean of squares; its root is in the units of y.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a number is not finite, `k` is out of range, or the
+        weights are unusable.
+
+    Examples
+    --------
+    >>> from sklearn_genre import PredictiveDistribution
+    >>> from sklearn_genre.metrics import best_at_k_score
+    >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
+    >>> round(best_at_k_score([1.0], dist, k=2), 6)
+    0.25
+    >>> round(best_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
+    0.166667
+    """
+    y = truth_of(y_true, dist)
+    if isinstance(dist, PredictiveDistribution):
+        return average(dist.best_at_k(y, k), sample_weight)
+    deviation = _deviations(y, dist, k)
+    return average(best_of_draws(np.abs(deviation), k), sample_weight)
+
+
+def mean_at_k_score(
+    y_true: ArrayLike,
+    dist: PredictiveDistribution | ArrayLike,
+    k: int,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Return the mean squared error of the mean of k draws; smaller is better.
+
+    With many draws it tends to the squared error of the mean.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        The truth.
+
+    dist : PredictiveDistribution or array-like of shape (n, m)
+        Predictions for the same n rows: distributions, whose draws are of the numbers
+        and whose score is exact, or m draws of each row, whose score is the mean over
+        all their subsets of k draws, an unbiased estimate.
+
+    k : int
+        Number of draws, at least 1 and at most m.
+
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows; None weighs them alike.
+
+    Returns
+    -------
+    score : float
+        A mean of squares; its root is in the units of y.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a number is not finite, `k` is out of range, or the
+        weights are unusable.
+
+    Examples
+    --------
+    >>> from sklearn_genre import PredictiveDistribution
+    >>> from sklearn_genre.metrics import mean_at_k_score
+    >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
+    >>> round(mean_at_k_score([1.0], dist, k=2), 6)
+    0.375
+    >>> round(mean_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
+    0.333333
+    """
+    y = truth_of(y_true, dist)
+    if isinstance(dist, PredictiveDistribution):
+        return average(dist.mean_at_k(y, k), sample_weight)
+    deviation = _deviations(y, dist, k)
+    return average(_mean_of_draws(deviation, k), sample_weight)
+
+
+def median_at_k_score(
+    y_true: ArrayLike,
+    dist: PredictiveDistribution | ArrayLike,
+    k: int,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Return the mean squared error of the median of k draws; smaller is better.
+
+    The median of an even number of draws is the middle of the two middle ones, as in
+    `numpy.median`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        The truth.
+
+    dist : PredictiveDistribution or array-like of shape (n, m)
+        Predictions for the same n rows: distributions, whose draws are of the numbers
+        and whose score is exact, or m draws of each row, whose score is the mean over
+        all their subsets of k draws, an unbiased estimate.
+
+    k : int
+        Number of draws, at least 1 and at most m.
+
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows; None weighs them alike.
+
+    Returns
+    -------
+    score : float
+        A mean of squares; its root is in the units of y.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a number is not finite, `k` is out of range, or the
+        weights are unusable.
+
+    Examples
+    --------
+    >>> from sklearn_genre import PredictiveDistribution
+    >>> from sklearn_genre.metrics import median_at_k_score
+    >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
+    >>> round(median_at_k_score([1.0], dist, k=2), 6)
+    0.375
+    >>> round(median_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
+    0.333333
+    """
+    y = truth_of(y_true, dist)
+    if isinstance(dist, PredictiveDistribution):
+        return average(dist.median_at_k(y, k), sample_weight)
+    deviation = _deviations(y, dist, k)
+    return average(median_of_draws(deviation, k), sample_weight)
+
+
+def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
+    """Return draws (n, m) less the truth, m at least k."""
+    checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
+    check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])
+    return checked - y[:, None]
+
+
+def _mean_of_draws(deviation: Array, k: int) -> Array:
+    """Return the mean square of the mean among all k-subsets of m deviations."""
+    m = deviation.shape[1]
+    error = deviation.mean(axis=1)
+    spread = ((deviation - error[:, None]) ** 2).sum(axis=1) / max(m - 1, 1)
+    return error**2 + spread * (1 / k - 1 / m)

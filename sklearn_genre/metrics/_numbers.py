@@ -1,0 +1,115 @@
+"""Scores of predicted numbers that scikit-learn lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
+
+from sklearn_genre.metrics._checks import Array, average, column, weights_of
+
+
+def spearman_score(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """Return Spearman's rank correlation, 0.0 when either side is constant.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        The truth.
+
+    y_pred : array-like of shape (n,)
+        Predicted numbers.
+
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows, which count as so many rows; None weighs them alike.
+
+    Returns
+    -------
+    score : float
+        Between -1 and 1; larger is better.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a number is not finite, or the weights are unusable.
+
+    Examples
+    --------
+    >>> from sklearn_genre.metrics import spearman_score
+    >>> spearman_score([1, 2, 3], [10, 20, 400])
+    1.0
+    """
+    truth, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    check_consistent_length(truth, prediction)
+    weight = weights_of(len(truth), sample_weight)
+    counts = weight > 0
+    if min(np.ptp(truth[counts]), np.ptp(prediction[counts])) == 0:
+        return 0.0
+    a, b = _centred_ranks(truth, weight), _centred_ranks(prediction, weight)
+    scale = np.sqrt((weight @ a**2) * (weight @ b**2))
+    return float(np.clip((weight * a) @ b / scale, -1.0, 1.0))
+
+
+def rmse_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    y_train: ArrayLike | None = None,
+) -> float:
+    """Return the root mean squared error; smaller is better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        The truth.
+
+    y_pred : array-like of shape (n,)
+        Predicted numbers.
+
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows; None weighs them alike.
+
+    y_train : array-like of shape (n_train,), default=None
+        Training targets. Give them to divide by their standard deviation, for scores
+        that can be compared between data sets: 1 is about as good as their mean.
+
+    Returns
+    -------
+    score : float
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a number is not finite, the weights are unusable, or
+        `y_train` is constant.
+
+    Examples
+    --------
+    >>> from sklearn_genre.metrics import rmse_score
+    >>> rmse_score([1.0, 5.0], [4.0, 8.0])
+    3.0
+    >>> rmse_score([1.0, 5.0], [4.0, 8.0], y_train=[0.0, 4.0])
+    1.5
+    """
+    truth, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    check_consistent_length(truth, prediction)
+    rmse = average((truth - prediction) ** 2, sample_weight) ** 0.5
+    if y_train is None:
+        return rmse
+    train = column(y_train, "y_train")
+    if np.ptp(train) == 0:
+        raise ValueError(
+            f"y_train must have a spread to divide by; all of it is {train[0]}."
+        )
+    return rmse / float(train.std())
+
+
+def _centred_ranks(numbers: Array, weight: Array) -> Array:
+    """Return ranks in which a row counts as `weight` rows, less their mean."""
+    _, group = np.unique(numbers, return_inverse=True)
+    mass = np.bincount(group, weight)
+    ranks = (np.cumsum(mass) - mass / 2)[group]  # ties share the middle
+    return ranks - np.average(ranks, weights=weight)

@@ -1,0 +1,163 @@
+"""Scorers: what scikit-learn's searches and cross-validation call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.metrics._distribution import (
+    coverage_score,
+    crps_score,
+    interval_score,
+    log_score,
+    wasserstein1_score,
+)
+
+
+class DistributionScorer:
+    """A score of the distribution that an estimator predicts.
+
+    Made by :func:`make_distribution_scorer`.
+
+    Parameters
+    ----------
+    score_func : callable
+        ``score_func(y_true, dist, sample_weight=None, **kwargs)``.
+
+    greater_is_better : bool
+        Whether the score is as it is or negative.
+
+    kwargs : dict
+        Further arguments of `score_func`.
+    """
+
+    def __init__(
+        self,
+        score_func: Callable[..., float],
+        greater_is_better: bool,
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.score_func = score_func
+        self.greater_is_better = greater_is_better
+        self.kwargs = kwargs
+
+    def __call__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Return the score of a fitted estimator; larger is better.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Whose ``predict(X, output_type="distribution")`` returns a
+            `PredictiveDistribution`: those of this package, pipelines that end in one,
+            and fitted searches over either.
+
+        X : array-like or data frame of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None weighs them alike.
+
+        Returns
+        -------
+        score : float
+
+        Raises
+        ------
+        TypeError
+            If the estimator does not predict distributions.
+        """
+        dist = predicted_distribution(estimator, X)
+        score = self.score_func(y, dist, sample_weight=sample_weight, **self.kwargs)
+        return score if self.greater_is_better else -score
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        extra = "".join(f", {name}={value!r}" for name, value in self.kwargs.items())
+        name = getattr(self.score_func, "__name__", self.score_func)
+        return (
+            f"make_distribution_scorer({name}, "
+            f"greater_is_better={self.greater_is_better}{extra})"
+        )
+
+
+def make_distribution_scorer(
+    score_func: Callable[..., float],
+    *,
+    greater_is_better: bool = True,
+    **kwargs: Any,
+) -> DistributionScorer:
+    """Make a scorer from a score of predictive distributions.
+
+    Scorers are given as ``scoring=`` to `cross_val_score`, `cross_validate`,
+    `GridSearchCV`, `HalvingGridSearchCV` and `permutation_importance`. They ask for
+    ``predict(X, output_type="distribution")``, and so work through a `Pipeline`.
+
+    Parameters
+    ----------
+    score_func : callable
+        ``score_func(y_true, dist, sample_weight=None, **kwargs)``, such as
+        :func:`interval_score`.
+
+    greater_is_better : bool, default=True
+        Set False for a loss; the scorer then returns the negative of it.
+
+    **kwargs : dict
+        Further arguments of `score_func`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y, sample_weight=None)``. It can be pickled if
+        `score_func` can.
+
+    Examples
+    --------
+    >>> from sklearn_genre.metrics import interval_score, make_distribution_scorer
+    >>> make_distribution_scorer(interval_score, greater_is_better=False, coverage=0.5)
+    make_distribution_scorer(interval_score, greater_is_better=False, coverage=0.5)
+    """
+    return DistributionScorer(score_func, greater_is_better, kwargs)
+
+
+def predicted_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
+    """Return what an estimator predicts for rows; refuse one without distributions."""
+    model = getattr(estimator, "best_estimator_", estimator)  # of a search
+    advice = (
+        f"{type(model).__name__} does not predict distributions: "
+        "predict(X, output_type='distribution') must return a PredictiveDistribution. "
+        "Score an estimator of sklearn_genre or a Pipeline that ends in one; scale "
+        "targets by its target_transform."
+    )
+    try:
+        dist = model.predict(X, output_type="distribution")
+    except (TypeError, AttributeError) as error:
+        if any(word in str(error) for word in ("output_type", "PredictiveDistr")):
+            raise TypeError(advice) from error
+        raise
+    if not isinstance(dist, PredictiveDistribution):
+        raise TypeError(f"{advice} Got {type(dist).__name__}.")
+    return dist
+
+
+neg_crps_scorer = make_distribution_scorer(crps_score, greater_is_better=False)
+neg_log_score_scorer = make_distribution_scorer(log_score, greater_is_better=False)
+neg_interval_score_scorer = make_distribution_scorer(
+    interval_score, greater_is_better=False
+)
+neg_wasserstein1_scorer = make_distribution_scorer(
+    wasserstein1_score, greater_is_better=False
+)
+# To report beside the others: the best coverage is the nominal one, not the largest.
+coverage_scorer = make_distribution_scorer(coverage_score)

@@ -55,7 +55,6 @@ from sklearn_genre.distributions import (
     PredictiveDistribution,
     atoms_of,
     cell_edges,
-    concatenate_atoms,
 )
 from sklearn_genre.encoders import ENCODERS
 
@@ -305,8 +304,9 @@ class BaseDistributionRegressor(
         """Return the whole predictive distribution of each row.
 
         Exact for number formats of at most 4,096 strings and for histograms; for larger
-        formats made of the numbers at 256 fixed levels. The memory it needs is the
-        number of rows times that of numbers, in float64.
+        formats made of the numbers at 256 fixed levels. Rows that together hold more
+        than 16,777,216 numbers are not kept: every method computes them again, some at
+        a time.
 
         Parameters
         ----------
@@ -317,7 +317,15 @@ class BaseDistributionRegressor(
         distribution : PredictiveDistribution
             In the units of the target.
         """
-        return self._distribution(concatenate_atoms(self._map(X, self._atoms)))
+        check_is_fitted(self)
+        X = copy.deepcopy(self._check_X(X, reset=False))
+        frozen = copy.copy(self)  # with a network of its own: a later fit is not seen
+
+        def read(index: NDArray[np.intp]) -> PredictiveDistribution:
+            encoded = frozen._encode(_safe_indexing(X, index))
+            return frozen._distribution(frozen._atoms(encoded))
+
+        return PredictiveDistribution.lazy(X.shape[0], read)
 
     def predict_quantiles(
         self, X: Any, quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -506,6 +514,7 @@ class BaseDistributionRegressor(
         )
         with monitor.fit():
             for stage in stages:
+                self._begin_stage(stage)
                 selection = Selection(
                     self._network,
                     stage,
@@ -530,6 +539,9 @@ class BaseDistributionRegressor(
                     break
             self._network.eval()
             self._after_training(rows, validation)
+
+    def _begin_stage(self, stage: Stage) -> None:
+        """Make the network ready for a stage."""
 
     def _after_training(self, rows: Rows, validation: Rows | None) -> None:
         """Fit what the weights must be known for."""

@@ -1,7 +1,7 @@
 """Comparison methods: a scalar and a histogram on the same features and engine."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -336,9 +336,14 @@ class PointwiseRegressor(BaseDistributionRegressor):
         )
         return HeadNetwork(digits, HEADS[built["head"]])
 
-    def _train(self, stages: list[Stage], rows: Rows, validation: Rows | None) -> None:
-        """Run the stages; without a validation part, measure the training residuals."""
-        super()._train(_Turning(stages, self._network), rows, validation)
+    def _begin_stage(self, stage: Stage) -> None:
+        """Turn a network with a decoder to digits or to a number."""
+        if isinstance(self._network, HeadNetwork):
+            self._network.writes_digits.fill_(stage.name == "pretraining")
+
+    def _after_training(self, rows: Rows, validation: Rows | None) -> None:
+        """Without a validation part, measure the residuals of the training part."""
+        super()._after_training(rows, validation)
         if validation is None and not self._writes_digits:
             z = self.target_scaler_.transform(rows.y)
             self._measure_residuals(self._encode(rows.X), z, rows.weight)
@@ -429,9 +434,9 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         distribution, both in units of the target.
     temperature : float or "validation", default=1.0
         Divides the logits of the trained network in predictions: above 1 they get
-        wider, below 1 narrower. ``"validation"`` is the value between 1/8 and 8 of the
-        lowest CRPS on the validation part, for intervals to trust after a stage that
-        narrowed them. Training and `history_` are at 1.
+        wider, below 1 narrower. ``"validation"`` searches 1/8 to 8 for the lowest CRPS
+        on the validation part: take it if intervals matter after a stage that narrowed
+        them. Training and `history_` are at 1.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales.
     device : str, default="auto"
@@ -571,21 +576,6 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         """Return the edges of the bins and of the cells of the tails."""
         edges: Array = self._network.bins.edges.numpy()
         return edges
-
-
-class _Turning(list[Stage]):
-    """Stages that turn a network to digits or to a number when their turn comes."""
-
-    def __init__(self, stages: list[Stage], network: nn.Module) -> None:
-        super().__init__(stages)
-        self.network = network
-
-    def __iter__(self) -> Iterator[Stage]:
-        """Yield the stages, each with the network turned to what it trains."""
-        for stage in super().__iter__():
-            if isinstance(self.network, HeadNetwork):
-                self.network.writes_digits.fill_(stage.name == "pretraining")
-            yield stage
 
 
 def _has_decoder(head: str, pretraining_epochs: int) -> bool:

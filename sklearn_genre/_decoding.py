@@ -101,9 +101,9 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         distribution, both exact and in units of the target.
     temperature : float or "validation", default=1.0
         Divides the logits of the trained network in predictions: above 1 they get
-        wider, below 1 narrower. ``"validation"`` is the value between 1/8 and 8 of the
-        lowest CRPS on the validation part, for intervals to trust after a stage that
-        narrowed them. Training and `history_` are at 1.
+        wider, below 1 narrower. ``"validation"`` searches 1/8 to 8 for the lowest CRPS
+        on the validation part: take it if intervals matter after a stage that narrowed
+        them. Training and `history_` are at 1.
     warm_start : bool, default=False
         Whether ``fit`` continues from the last fit's weights, on its scales.
     device : str, default="auto"

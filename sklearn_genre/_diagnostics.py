@@ -1,4 +1,4 @@
-"""What a fitted or a training model does, in numbers that no scorer asks for."""
+"""Diagnostics of predictive distributions, in training and afterwards."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -167,8 +167,10 @@ class DiagnosticsMixin:
 
         The same numbers as the columns that the parameter `diagnostics` adds to
         `history_`, on any rows, from the distributions as they are predicted. They are
-        exact for number formats of at most 4,096 strings, for histograms and for normal
-        laws; larger formats are read at 256 fixed levels, in `history_` at 64.
+        exact for the formats and histograms of which `predict_distribution` is exact;
+        larger formats are read at 256 fixed levels, in `history_` at 64. Of a
+        ``RAFTRegressor`` they are those of the digits, whose mean need not be
+        ``predict(X)``. `history_` is at temperature 1.
 
         Parameters
         ----------
@@ -194,9 +196,10 @@ class DiagnosticsMixin:
         ``"digit_entropy"``
             Mean entropy of the next digit along strings drawn from the model, in nats.
             It is the entropy of the string over its length. A bin counts as one digit,
-            and so does a normal law, whose entropy is differential and standardised.
+            and so does a normal distribution, whose entropy is differential, on the
+            scale of the network.
         ``"string_entropy"``
-            Entropy of the whole string, bin or law.
+            Entropy of the whole string, the bin or the normal distribution.
         ``"wasserstein1"``
             Expected absolute error of a sampled number: the Wasserstein-1 distance from
             the distribution to the target, in units of y.

@@ -119,7 +119,7 @@ def best_temperature(score: Callable[[float], float]) -> float:
     scores: dict[float, float] = {}
 
     def tried(exponent: float) -> float:
-        temperature = 2.0**exponent
+        temperature = float(2.0**exponent)
         if temperature not in scores:
             scores[temperature] = score(temperature)
         return scores[temperature]

@@ -1,16 +1,26 @@
-"""The README: its Python runs, its commands are the ones that work."""
+"""README and documentation: their Python runs, and no public name is left out."""
 
+import ast
 import doctest
+import importlib
+import pkgutil
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+import sklearn_genre
 from sklearn_genre.__main__ import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+API = (DOCS / "api.rst").read_text(encoding="utf-8")
+BUILD = (
+    'python -m pip install -e ".[docs]" && '
+    "python -m sphinx -W --keep-going -b html docs docs/_build/html"
+)
 COMMANDS = (
     "python -m pip install -e . && python -m sklearn_genre",
     'python -m pip install -e ".[test]" && python -m pytest',
@@ -56,3 +66,95 @@ def test_gate_runs_the_test_command() -> None:
 def test_demo_options_exist(line: str) -> None:
     options = build_parser().parse_args(shlex.split(line)[3:])
     assert options.target == "price"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_says_how_to_build_the_documentation(name: str) -> None:
+    assert BUILD in (ROOT / name).read_text(encoding="utf-8").splitlines()
+
+
+# ------------------------------------------------------- the pages under docs/
+
+PAGES = [
+    path
+    for path in [*DOCS.glob("*.rst"), *DOCS.glob("user_guide/*.rst")]
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+SCRIPTS = sorted(DOCS.glob("gallery/plot_*.py"))
+PUBLIC = [
+    importlib.import_module(f"sklearn_genre.{module.name}")
+    for module in pkgutil.iter_modules(sklearn_genre.__path__)
+    if not module.name.startswith("_")
+]
+REGISTRIES = [
+    (module, name)
+    for module in PUBLIC
+    for name in module.__all__
+    if name.isupper() and isinstance(getattr(module, name), dict)
+]
+
+
+def _by_stem(paths: list[Path]) -> pytest.MarkDecorator:
+    """Parametrize a test by files."""
+    return pytest.mark.parametrize("path", paths, ids=[path.stem for path in paths])
+
+
+@_by_stem(PAGES)
+def test_pages_run(path: Path) -> None:
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.testfile(str(path), module_relative=False, optionflags=flags)
+    assert result.attempted
+    assert result.failed == 0
+
+
+def test_each_kind_of_page_has_python() -> None:
+    stems = {path.stem for path in PAGES}
+    assert {"index", "extending", "papers", "getting_started"} <= stems
+
+
+@_by_stem(SCRIPTS)
+def test_scripts_ask_one_question_and_draw(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    title, underline = (ast.get_docstring(ast.parse(source)) or "").splitlines()[:2]
+    assert title.endswith("?")
+    assert underline == "=" * len(title)
+    assert "plt.show()" in source
+
+
+@_by_stem(SCRIPTS)
+def test_scripts_import_what_exists(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and "sklearn_genre" in (node.module or ""):
+            module = importlib.import_module(node.module or "")
+            assert not [a.name for a in node.names if not hasattr(module, a.name)]
+
+
+def test_there_are_eight_scripts() -> None:
+    assert len(SCRIPTS) >= 8
+
+
+def _listed(text: str) -> set[str]:
+    """Return the names listed by a page, each on a line of its own."""
+    return set(re.findall(r"^   ([\w.]+)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", set(sklearn_genre.__all__) - {"__version__"})
+def test_reference_lists_the_package(name: str) -> None:
+    assert name in _listed(API)
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_reference_lists_the_modules(module: object) -> None:
+    """The page of a module lists all names of its ``__all__``; see the template."""
+    name = module.__name__.removeprefix("sklearn_genre.")
+    assert any(line.split(".")[0] == name for line in _listed(API))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), REGISTRIES, ids=[name for _, name in REGISTRIES]
+)
+def test_registries_are_in_the_guide(module: object, name: str) -> None:
+    guide = "".join(path.read_text() for path in DOCS.glob("user_guide/*.rst"))
+    assert f".. registry:: {module.__name__}.{name}\n" in guide
+    for member in getattr(module, name).values():
+        assert (getattr(member, "func", member).__doc__ or "").strip()

@@ -185,6 +185,7 @@ def test_extremes_are_finite(name, temperature):
 @every_model
 def test_it_is_the_best_on_the_validation_part(name):
     model = fitted(name, "validation")
+    assert type(model.temperature_) is float
     assert 1 / 8 <= model.temperature_ <= 8
     chosen = crps(model, model.temperature_)
     assert chosen == model.predict_distribution(X_VAL).crps(Y_VAL).mean()

@@ -29,7 +29,7 @@ class Atoms(NamedTuple):
     probs: Tensor  # (batch, n_values)
     clipped: Tensor  # (batch,) mass that lay outside the clip range
     entropy: Tensor  # (batch,) of the string, bin or law, in nats
-    digit_entropy: Tensor  # (batch,) per digit; a bin or a law counts as one
+    digit_entropy: Tensor  # (batch,) per digit; a bin or a number counts as one
 
     @property
     def mean(self) -> Tensor:

@@ -48,5 +48,6 @@ __all__ = [
     "HistogramLoss",
     "LogLoss",
     "NumberLoss",
+    "Objective",
     "SquaredError",
 ]

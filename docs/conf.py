@@ -1,0 +1,96 @@
+"""Settings of the documentation, which is built and read without a network."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the same figures, and neighbours' peace
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import sklearn_genre
+from sklearn_genre.networks import DECODERS, HEADS, DigitDecoder, DigitHead
+
+project = "sklearn_genre"
+author = copyright = "The sklearn_genre developers"
+version = release = sklearn_genre.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_copybutton",
+    "myst_parser",
+    "mathml",
+    "registry",
+]
+exclude_patterns = ["_build", "_templates", "gallery"]
+templates_path = ["_templates"]
+default_role = "literal"
+suppress_warnings = ["myst.xref_missing"]  # links that are right in the repository
+
+# The reference: a page for each public name, from the modules' own lists.
+autosummary_ignore_module_all = False
+heads = [getattr(head, "func", head) for head in HEADS.values()]
+networks = [DigitDecoder, *DECODERS.values(), DigitHead, *dict.fromkeys(heads)]
+autosummary_context = {
+    "shown": {"sklearn_genre.networks": [network.__name__ for network in networks]}
+}
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
+numpydoc_show_class_members = False
+
+# The gallery.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "gallery_order.Story",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sklearn_genre",),
+    "reference_url": {"sklearn_genre": None},
+    "capture_repr": (),
+    "inspect_global_variables": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "matplotlib_animations": False,
+    "reset_modules": ("matplotlib",),
+    "remove_config_comments": True,
+}
+
+# The pages.
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_genre"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "results": [], "changelog": [], "papers": []}
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def leave_out_others(
+    app: Any, what: str, name: str, member: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out of a class what it has from scikit-learn or torch."""
+    function = member.fget if isinstance(member, property) else member
+    module = getattr(function, "__module__", None) or project
+    return None if module.startswith(project) else True
+
+
+def setup(app: Any) -> None:
+    """Connect the filter of members."""
+    app.connect("autodoc-skip-member", leave_out_others)

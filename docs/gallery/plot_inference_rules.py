@@ -1,0 +1,50 @@
+"""
+Which number should be predicted?
+=================================
+
+A distribution has a mean, a median, a mode; a decoder also has its greedy string, and
+samples. For the squared error the mean is best (RAIL); fine-tuning can train that very
+number (RAFT).
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_friedman1
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import train_test_split
+
+from sklearn_genre import DecodingRegressor, RAFTRegressor
+
+X, y = make_friedman1(1600, noise=1.5, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=600, random_state=0
+)
+model = DecodingRegressor(fine_tuning=None, pretraining_epochs=40, random_state=0)
+model.fit(X_train, y_train)
+
+# %%
+# Exact readings of one fitted model, the mean of samples, the mean over a grid of
+# numbers that are scored one by one, and RAFT.
+numbers = {
+    name: model.predict(X_test, output_type=name)
+    for name in ["mode", "greedy", "median", "mean"]
+}
+for n in [1, 8, 64]:
+    name = f"mean of {n} sample{'s' * (n > 1)}"
+    numbers[name] = model.predict_from_samples(X_test, n, random_state=0)
+grid = np.linspace(y_train.min(), y_train.max(), 16)
+numbers["grid of 16 numbers"] = model.predict_from_grid(X_test, grid, normalize=True)
+raft = RAFTRegressor(pretraining_epochs=40, fine_tuning_epochs=15, random_state=0)
+numbers["RAFT"] = raft.fit(X_train, y_train).predict(X_test)
+
+# %%
+# Errors on held-out rows.
+errors = {
+    name: root_mean_squared_error(y_test, number) for name, number in numbers.items()
+}
+figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+bars = ax.barh(list(errors), list(errors.values()), color="0.75", edgecolor="black")
+ax.bar_label(bars, fmt="%.2f", padding=3)
+ax.invert_yaxis()
+ax.set(xlabel="RMSE (smaller is better)", xlim=(0, 1.15 * max(errors.values())))
+plt.show()

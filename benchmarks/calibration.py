@@ -29,9 +29,9 @@ from sklearn_genre.metrics import (
 COVERAGE = 0.9
 SETS = [
     "airfoil_self_noise",
-    "bank8FM",
     "concrete_compressive_strength",
     "debutanizer",
+    "energy_efficiency",
     "healthcare_insurance_expenses",
     "Moneyball",
     "qsar_fish_toxicity",

@@ -18,8 +18,8 @@ from sklearn_genre.networks import HEADS
 
 SIZES = [10_000, 1_000, 1_000]
 # From which weights the second stage starts; both have the same budget.
-STARTS = {"pretrained": 100, "random": 0}
-EPOCHS = 100
+STARTS = {"pretrained": 50, "random": 0}
+EPOCHS = 50
 RATE = 1.5e-3
 
 
@@ -56,7 +56,11 @@ def evaluate(method: str, start: str, rate: float, seed: int) -> Row:
     (X, y), (X_val, y_val), (X_test, y_test) = original1(seed)
     output_type = "mean"
     if method == "autoregressive":
-        estimator: Any = DecodingRegressor(fine_tuning=None, random_state=seed)
+        estimator: Any = DecodingRegressor(
+            fine_tuning=None,
+            pretraining_epochs=STARTS[start],
+            random_state=seed,
+        )
         output_type = "greedy"
     else:
         estimator = model(method, start, rate, random_state=seed)
@@ -104,8 +108,8 @@ def mean_of(rows: list[Row], name: str) -> float:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--seeds", type=int, default=3, help="how many, from --seed")
-    options.add_argument("--rates", type=float, nargs="+", default=[5e-4, RATE])
+    options.add_argument("--seeds", type=int, default=2, help="how many, from --seed")
+    options.add_argument("--rates", type=float, nargs="+", default=[RATE])
     args = options.parse_args()
     set_threads(args.threads)
     results = Results(args.out, args.threads)

@@ -39,6 +39,7 @@ from sklearn_genre._diagnostics import (
     diagnostic_columns,
     string_entropy,
 )
+from sklearn_genre._doc_link import DocLinkMixin
 from sklearn_genre._features import FeatureEncoder, categorical_columns
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import (
@@ -90,7 +91,12 @@ class Rows(NamedTuple):
 
 
 class BaseDistributionRegressor(
-    CallbackSupportMixin, DiagnosticsMixin, RegressorMixin, BaseEstimator, ABC
+    CallbackSupportMixin,
+    DiagnosticsMixin,
+    DocLinkMixin,
+    RegressorMixin,
+    BaseEstimator,
+    ABC,
 ):
     """A network, a short list of training stages, and what they predict.
 

@@ -13,7 +13,7 @@ from sklearn_genre.distributions import TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.losses import CRPS, CrossEntropy, ExpectedError, NumberLoss
 from sklearn_genre.networks import DECODERS, MLPDecoder, TransformerDecoder
-from sklearn_genre.policy_gradients import RLOO, ReMax
+from sklearn_genre.policy_gradients import REWARDS, RLOO, ReMax
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
     IEEETokenizer,
@@ -412,10 +412,23 @@ def test_the_mean_alone_is_learned_and_the_law_left_free():
 
 
 @pytest.mark.parametrize(("share", "nearest"), [(0.6, 4), (0.3, 2), (0.95, 7)])
-def test_expected_error_ends_in_the_grid_point_nearest_to_the_mean(share, nearest):
+def test_lemma_4_expected_error_ends_in_the_point_nearest_to_the_mean(share, nearest):
     _, values, probs = fit_two_points(ExpectedError(), share=share)
     assert values[probs.argmax()].item() == pytest.approx(nearest)
     assert probs.max() > 0.95
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize("reward_clip", [None, 10.0])
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_lemma_5_any_reward_ends_in_the_number_of_the_best_expectation(
+    reward, reward_clip, share
+):
+    objective = ReMax(64, reward=reward, reward_clip=reward_clip)
+    _, values, probs = fit_two_points(objective, share=share)
+    rewards = objective.rewards(values, torch.zeros(1)) * (1 - share)
+    rewards += objective.rewards(values, torch.full((1,), 7.0)) * share
+    assert probs[rewards.argmax()] > 0.9
 
 
 @pytest.mark.parametrize("objective", [CRPS(), CrossEntropy()], ids=repr)

@@ -14,7 +14,7 @@ OBJECTIVES = {"losses", "policy_gradients"}
 TOKENS = {"tokenizers"}
 NETWORKS = TOKENS | {"encoders", "distributions"}
 TRAINING = NETWORKS | {"networks", "_objective"}
-LEAVES = {"_callbacks", "_device", "_features", "_registry", "_targets"}
+LEAVES = {"_callbacks", "_device", "_doc_link", "_features", "_registry", "_targets"}
 BASE = TRAINING | {"_training", "_diagnostics"} | LEAVES
 ESTIMATOR = BASE | {"_base", "_temperature"} | OBJECTIVES
 DIGITS = ESTIMATOR | {"_digits"}
@@ -32,6 +32,7 @@ ALLOWED = {
     "_registry": set(),
     "_callbacks": set(),
     "_device": set(),
+    "_doc_link": set(),
     "_features": set(),
     "_targets": set(),
     "_table": set(),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from scipy.special import entr
 from sklearn.base import clone
+from talent.datasets import categorical_columns, read_part
 
 from sklearn_genre import (
     DecodingRegressor,
@@ -111,29 +112,6 @@ RULES: dict[str, Callable[[Any, Any, Array], Array]] = {
     ),
 }
 SCORES = ["rmse_mean", "rmse_median", "rmse_mode", "crps", "coverage_90", "width_90"]
-
-
-def read_part(folder: Path, part: str) -> tuple[NDArray[Any], Array]:
-    """Return the features, numeric columns first, and the target of a part."""
-    y = np.load(folder / f"y_{part}.npy", allow_pickle=False)
-    kinds = [kind for kind in "NC" if (folder / f"{kind}_{part}.npy").exists()]
-    blocks = [
-        np.load(folder / f"{kind}_{part}.npy", allow_pickle=False) for kind in kinds
-    ]
-    if kinds == ["N"]:
-        return blocks[0].astype(np.float64), y.astype(np.float64)
-    X = np.concatenate([block.astype(object) for block in blocks], axis=1)
-    return X, y.astype(np.float64)
-
-
-def categorical_columns(folder: Path) -> list[int]:
-    """Return the places of the category columns, which come last."""
-    numeric, categorical = folder / "N_train.npy", folder / "C_train.npy"
-    if not categorical.exists():
-        return []
-    start = np.load(numeric, mmap_mode="r").shape[1] if numeric.exists() else 0
-    n_columns = np.load(categorical, mmap_mode="r").shape[1]
-    return list(range(start, start + n_columns))
 
 
 def scores(

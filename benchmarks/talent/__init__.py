@@ -1,0 +1,1 @@
+"""A benchmark on tables in the folder layout of TALENT."""

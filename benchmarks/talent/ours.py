@@ -1,0 +1,127 @@
+"""Estimators of sklearn_genre as methods, imported only when a job makes one."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talent.datasets import Array, Part
+from talent.predictions import Prediction, rmse
+
+# Parameters that say what a job is and not what the method is.
+OF_THE_JOB = {"categorical_features", "random_state", "verbose", "device"}
+N_SAMPLES = 32
+# Of the epochs of pretraining, how many share one line of a kept history.
+EVERY = 10
+
+
+class Task(NamedTuple):
+    """What a method must know of a job."""
+
+    seed: int
+    threads: int
+    categories: list[int]
+
+
+class New:
+    """An object of sklearn_genre to be, by its name and its options.
+
+    Options that are callable are functions of the training target; those that are
+    `New` are objects themselves.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.name = name
+        self.options = options
+
+    def __call__(self, y: Array, **more: Any) -> Any:
+        """Return the object."""
+        module, _, name = f"sklearn_genre.{self.name}".rpartition(".")
+        options = {
+            key: value(y) if callable(value) else value
+            for key, value in self.options.items()
+        }
+        return getattr(importlib.import_module(module), name)(**options, **more)
+
+    def changed(self, **options: Any) -> New:
+        """Return the same with other options."""
+        return New(self.name, **{**self.options, **options})
+
+
+class Ours:
+    """An estimator of sklearn_genre in a job."""
+
+    def __init__(self, new: New, task: Task) -> None:
+        self.new = new
+        self.task = task
+        importlib.import_module("sklearn_genre")  # before the clock of a job starts
+
+    def fit(self, train: Part, val: Part) -> None:
+        """Train, and select by the validation part."""
+        self.estimator = self.new(
+            train.y,
+            categorical_features=self.task.categories,
+            random_state=self.task.seed,
+        )
+        self.estimator.fit(train.X, train.y, X_val=val.X, y_val=val.y)
+
+    def predict(self, X: NDArray[Any]) -> Prediction:
+        """Return the prediction and the distribution of each row."""
+        return Prediction(
+            self.estimator.predict(X), self.estimator.predict_distribution(X)
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the estimator and all its parameters, as JSON can say them."""
+        given = self.estimator.get_params(deep=False)
+        said = {name: sayable(given[name]) for name in given if name not in OF_THE_JOB}
+        return {"estimator": type(self.estimator).__name__, **said}
+
+    def extras(self, X: NDArray[Any], y: Array, unit: float) -> dict[str, Any]:
+        """Return other inference rules, entropies of the digits and the training."""
+        model = self.estimator
+        names = ["digit_entropy", "string_entropy", "outlier_rate"]
+        row = {
+            **model.diagnose(X, y, diagnostics=names),
+            "epochs": model.n_iter_,
+            "chosen_epoch": {
+                row["stage"]: row["epoch"] for row in model.history_ if row["selected"]
+            },
+        }
+        if hasattr(model, "predict_from_samples"):
+            points = {
+                "greedy": model.predict(X, output_type="greedy"),
+                "mean_of_32": model.predict_from_samples(X, N_SAMPLES),
+                "median_of_32": model.predict_from_samples(
+                    X, N_SAMPLES, aggregate="median"
+                ),
+            }
+            row |= {f"rmse_{name}": rmse(points[name], y, unit) for name in points}
+        if model.diagnostics:
+            row["history"] = kept_history(model.history_)
+        return row
+
+
+def sayable(value: Any) -> Any:
+    """Return a value as it is if JSON has it, and as text if not."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
+
+
+def kept_history(history: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the columns of a history, of pretraining each tenth epoch alone."""
+    rows = [
+        row
+        for row in history
+        if row["stage"] != "pretraining" or row["epoch"] % EVERY == 0 or row["selected"]
+    ]
+    return {name: [row.get(name) for row in rows] for name in rows[0]}

@@ -19,7 +19,7 @@ from rows import Results, Row, parser, print_table, set_threads
 N_COLUMNS = 20
 N_TRAIN = 2_000
 FORMATS = ((2, 8), (8, 4))  # base and length: 256 and 4,096 leaves
-OUTPUTS = ("mean", "quantiles")
+OUTPUTS = ("mean", "quantiles", "distribution")
 GOAL = 1000.0  # megabytes, at most
 MEGABYTE = 1e6
 
@@ -63,8 +63,12 @@ def save_model(path: str, base: int, length: int, seed: int) -> Row:
 def measure_predict(
     rows: int, base: int, length: int, output_type: str, seed: int
 ) -> Row:
-    """Return what predict adds to the peak, its output apart."""
+    """Return what predict adds to the peak, its output apart.
+
+    Of distributions, the output is their mean and two quantiles.
+    """
     import joblib
+    import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.joblib")
@@ -73,6 +77,8 @@ def measure_predict(
     X, _ = table_of(rows, seed)
     before = peak()
     prediction = model.predict(X, output_type=output_type)
+    if output_type == "distribution":
+        prediction = np.column_stack([prediction.mean(), prediction.ppf([0.05, 0.95])])
     added = peak() - before
     output = prediction.nbytes / MEGABYTE
     return {
@@ -149,6 +155,7 @@ def growth(fits: list[Row]) -> list[Row]:
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--only", choices=("predict", "fit"))
+    options.add_argument("--outputs", nargs="+", default=OUTPUTS, choices=OUTPUTS)
     options.add_argument("--rows", type=int, default=1_000_000, help="rows to predict")
     options.add_argument(
         "--fit-rows", type=int, nargs="+", default=[20_000, 40_000, 160_000]
@@ -158,7 +165,7 @@ def main() -> None:
     for base, length in FORMATS:
         setting = {"base": base, "length": length, "seed": args.seed}
         common = {"data": "synthetic", "leaves": base**length, **setting}
-        for output_type in OUTPUTS if args.only != "fit" else ():
+        for output_type in args.outputs if args.only != "fit" else ():
             arguments = {"rows": args.rows, "output_type": output_type, **setting}
             piece = {"benchmark": "predict", "method": output_type, "rows": args.rows}
             task = partial(in_new_process, args.threads, "predict", **arguments)

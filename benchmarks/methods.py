@@ -58,9 +58,7 @@ FROM_RANDOM = {
 # What RAFT reads its expectation from; each is a function of the training targets.
 GRIDS: dict[str, Callable[[Array], dict[str, Any]]] = {
     "raft_reversed": lambda y: {"token_values": np.linspace(y.max(), y.min(), 256)},
-    "raft_two_ends": lambda y: {"grid": [y.min(), y.max()]},
     "raft_max_only": lambda y: {"grid": [y.max()]},
-    "raft_coarse": lambda y: {"grid": np.linspace(y.min(), y.max(), 9)},
     "raft_coarse_normalized": lambda y: {
         "grid": np.linspace(y.min(), y.max(), 9),
         "normalize_grid": True,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
-from scipy.special import entr
 from sklearn.base import clone
 from talent.datasets import categorical_columns, read_part
 
@@ -59,6 +58,7 @@ FROM_RANDOM = {
 GRIDS: dict[str, Callable[[Array], dict[str, Any]]] = {
     "raft_reversed": lambda y: {"token_values": np.linspace(y.max(), y.min(), 256)},
     "raft_max_only": lambda y: {"grid": [y.max()]},
+    "raft_coarse": lambda y: {"grid": np.linspace(y.min(), y.max(), 9)},
     "raft_coarse_normalized": lambda y: {
         "grid": np.linspace(y.min(), y.max(), 9),
         "normalize_grid": True,
@@ -72,6 +72,7 @@ METHODS: dict[str, Any] = {
         name: DecodingRegressor(fine_tuning=objective)
         for name, objective in FINE_TUNING.items()
     },
+    "crps_pretraining": DecodingRegressor(pretraining="crps", fine_tuning=None),
     "raft": RAFTRegressor(),
     "raft_random_start": RAFTRegressor(**FROM_RANDOM),
     "raft_learnable": RAFTRegressor(learnable_weights=True),
@@ -109,6 +110,7 @@ RULES: dict[str, Callable[[Any, Any, Array], Array]] = {
         X, np.linspace(y.min(), y.max(), 9)
     ),
 }
+ENTROPY = "string_entropy"
 SCORES = ["rmse_mean", "rmse_median", "rmse_mode", "crps", "coverage_90", "width_90"]
 
 
@@ -126,7 +128,6 @@ def scores(
         "crps": crps_score(y, dist) / unit,
         "coverage_90": coverage_score(y, dist, 0.9),
         "width_90": interval_width(dist, 0.9) / unit,
-        "entropy": float(entr(dist.pmf()).sum(axis=1).mean()),
     }
 
 
@@ -152,6 +153,7 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     chosen = {row["stage"]: row["epoch"] for row in model.history_ if row["selected"]}
     return {
         **scores(point, dist, y_test, float(y.std())),
+        "entropy": model.diagnose(X_test, y_test, diagnostics=[ENTROPY])[ENTROPY],
         "fit_s": fitted - start,
         "predict_s": predicted - fitted,
         "chosen_epoch": chosen,

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
@@ -22,12 +23,14 @@ Row = dict[str, Any]
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return an argument parser with the options that all benchmarks have."""
     options = argparse.ArgumentParser(description=description)
+    kept = Path(__file__).parent / "results" / f"{Path(sys.argv[0]).stem}.jsonl"
     options.add_argument(
         "--out",
         type=Path,
-        required=True,
+        default=kept,
         metavar="FILE",
-        help="JSON lines, one is appended per finished piece; those in it are skipped",
+        help="JSON lines, one is appended per finished piece; those in it are skipped; "
+        "by default those in benchmarks/results",
     )
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--threads", type=int, default=1)

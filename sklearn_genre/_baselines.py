@@ -334,7 +334,8 @@ class PointwiseRegressor(BaseDistributionRegressor):
             self.feature_encoder_.n_numeric_,
             self.feature_encoder_.cardinalities_,
         )
-        return HeadNetwork(digits, HEADS[built["head"]])
+        with torch.random.fork_rng(devices=[]):  # batches are those of digits alone
+            return HeadNetwork(digits, HEADS[built["head"]])
 
     def _begin_stage(self, stage: Stage) -> None:
         """Turn a network with a decoder to digits or to a number."""

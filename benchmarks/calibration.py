@@ -56,12 +56,16 @@ class Quantile(RegressorMixin, BaseEstimator):
         self.model = model
         self.level = level
 
+    @property
+    def n_features_in_(self) -> int:
+        return int(self.model.n_features_in_)
+
+    def fit(self, X: Any, y: Array) -> "Quantile":
+        return self
+
     def predict(self, X: Any) -> Array:
         quantiles: Array = self.model.predict_quantiles(X, [self.level])
         return quantiles[:, 0]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
 
 def from_distribution(dist: PredictiveDistribution, y: Array, unit: float) -> Row:

@@ -26,7 +26,7 @@ from sklearn_genre.losses import HISTOGRAM_LOSSES, LOSSES, ExpectedError
 from sklearn_genre.metrics import coverage_score, crps_score, interval_width
 from sklearn_genre.networks import DECODERS, HEADS
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
-from sklearn_genre.tokenizers import TOKENIZERS
+from sklearn_genre.tokenizers import TOKENIZERS, IEEETokenizer, P10Tokenizer
 
 Array = NDArray[np.float64]
 
@@ -78,11 +78,8 @@ METHODS: dict[str, Any] = {
     "raft_learnable": RAFTRegressor(learnable_weights=True),
     "raft_log": RAFTRegressor(loss="log"),
     **{name: RAFTRegressor() for name in GRIDS},
-    **{
-        f"raft_{name}": RAFTRegressor(name, grid="quantiles")
-        for name in TOKENIZERS
-        if name != "normalized"
-    },
+    "raft_ieee": RAFTRegressor(IEEETokenizer(mantissa_digits=2), grid="quantiles"),
+    "raft_p10": RAFTRegressor(P10Tokenizer(mantissa_digits=2), grid="quantiles"),
     "pointwise": PointwiseRegressor(),
     "linear_pretrained": PointwiseRegressor(pretraining_epochs=100),
     **{

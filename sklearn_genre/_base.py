@@ -56,6 +56,7 @@ from sklearn_genre.distributions import (
     PredictiveDistribution,
     atoms_of,
     cell_edges,
+    mapped_cells,
 )
 from sklearn_genre.encoders import ENCODERS
 
@@ -124,7 +125,7 @@ class BaseDistributionRegressor(
         "warm_start": ["boolean"],
         "device": [str],
         "dtype": [StrOptions({"float32", "float64"})],
-        "diagnostics": ["array-like"],
+        "diagnostics": ["array-like", str],  # a str is refused with advice
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -325,7 +326,7 @@ class BaseDistributionRegressor(
         """
         check_is_fitted(self)
         X = copy.deepcopy(self._check_X(X, reset=False))
-        frozen = copy.copy(self)  # with a network of its own: a later fit is not seen
+        frozen = self._frozen()
 
         def read(index: NDArray[np.intp]) -> PredictiveDistribution:
             encoded = frozen._encode(_safe_indexing(X, index))
@@ -411,7 +412,7 @@ class BaseDistributionRegressor(
 
     def _describe_structure(self) -> dict[str, str]:
         """Return the parameters that a warm start cannot change."""
-        return {name: repr(getattr(self, name)) for name in self._structural}
+        return {name: description(getattr(self, name)) for name in self._structural}
 
     def _check_structure(self) -> None:
         """Refuse a warm start with parameters that the fitted network lacks."""
@@ -520,7 +521,6 @@ class BaseDistributionRegressor(
         )
         with monitor.fit():
             for stage in stages:
-                self._begin_stage(stage)
                 selection = Selection(
                     self._network,
                     stage,
@@ -530,6 +530,7 @@ class BaseDistributionRegressor(
                     monitor=monitor.epoch,
                     columns=columns,
                 )
+                self._begin_stage(stage)
                 with monitor.stage(stage.name, stage.max_epochs):
                     go_on = train(
                         self._network,
@@ -595,6 +596,13 @@ class BaseDistributionRegressor(
             "_structure": self._structure,
             "_network": copy.deepcopy(self._network).eval(),
         }
+
+    def _frozen(self) -> Self:
+        """Return the estimator as it is now, which a later fit does not change."""
+        frozen = object.__new__(type(self))
+        frozen.__dict__.update(vars(self))
+        frozen._network = copy.deepcopy(self._network)
+        return frozen
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a trained network."""
@@ -672,11 +680,13 @@ class BaseDistributionRegressor(
         edges = self._cell_edges(values)
         to_y = self.target_scaler_.inverse_transform
         step = 1 if self.target_scaler_.increasing_ else -1
-        return PredictiveDistribution(
+        values, probs, edges = mapped_cells(
             to_y(values)[..., ::step],
             atoms.probs.numpy()[:, ::step],
-            edges=to_y(edges)[..., ::step],
-            clipped=atoms.clipped.numpy(),
+            to_y(edges)[..., ::step],
+        )
+        return PredictiveDistribution(
+            values, probs, edges=edges, clipped=atoms.clipped.numpy()
         )
 
     def _cell_edges(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -718,3 +728,33 @@ class BaseDistributionRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def description(value: Any) -> str:
+    """Return what a parameter is, the same for equal ones in any process.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre._base import description
+    >>> description(np.arange(3)) == description([0.0, 1.0, 2.0])
+    True
+    >>> description(partial(np.interp, xp=[0, 1]))
+    'partial(numpy.interp, xp=[0.0, 1.0])'
+    """
+    if isinstance(value, partial):
+        options = [description(argument) for argument in value.args]
+        options += [f"{name}={description(v)}" for name, v in value.keywords.items()]
+        return f"partial({', '.join([description(value.func), *options])})"
+    if isinstance(value, BaseEstimator):
+        options = [f"{k}={description(v)}" for k, v in value.get_params(False).items()]
+        return f"{description(type(value))}({', '.join(options)})"
+    if hasattr(value, "__array__"):
+        return description(np.asarray(value).tolist())
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(description, value))}]"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(float(value))
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)

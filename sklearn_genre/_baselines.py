@@ -36,7 +36,7 @@ from sklearn_genre.networks import (
 )
 from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
-# Smallest standard deviation of a normal law, as a share of that of the targets.
+# Smallest standard deviation of a prediction, as a share of that of the targets.
 MIN_SCALE = 1e-9
 
 Array = NDArray[np.float64]
@@ -50,7 +50,7 @@ COMMON: dict[str, list[Any]] = {
 
 
 class PointwiseRegressor(BaseDistributionRegressor):
-    r"""Regression by squared error, with one normal law around every prediction.
+    r"""Regression by squared error, with one normal distribution around each number.
 
     The conventional head: a network encodes a row as :class:`DecodingRegressor` does,
     and one linear layer returns one number. It minimises the squared error of the
@@ -83,15 +83,17 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     All weights are trained in both stages. The state before the second is no candidate,
     because its head is untrained. Should a callback or the user stop the fit in
-    pretraining, the model predicts by the distribution of the digits.
+    pretraining, or the user before the first epoch of the head ends, the model predicts
+    by the distribution of the digits.
 
     The predictive distribution is normal, with the prediction as its mean and for all
     rows the same standard deviation: the root mean square of the residuals on the
     validation part, or on the training part if there is none, where it is too small
     once the network overfits. So intervals have the same width everywhere (on the
     scale of the network): right where the noise is normal and the same for all rows,
-    and only there. The law is held as 257 cells over eight deviations on both sides;
-    ``cdf`` is right to 1e-3, and ``logpdf`` is that of the mean density of a cell.
+    and only there. The distribution is held as 257 cells over eight deviations on both
+    sides; ``cdf`` is right to 1e-3, and ``logpdf`` is that of the mean density of a
+    cell.
 
     Parameters
     ----------
@@ -109,7 +111,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         there is none.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised. ``"quantile"`` maps it to
-        a normal law, for heavy tails. Any monotone transformer with
+        a normal distribution, for heavy tails. Any monotone transformer with
         ``inverse_transform`` will do. Distributions stay in the units of the target.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes
@@ -172,8 +174,8 @@ class PointwiseRegressor(BaseDistributionRegressor):
     history_ : list of dict
         A row per epoch: stage, epoch, train_loss, validation_rmse, validation_crps,
         reward and entropy (of a sampled number on the validation part: minus its
-        expected squared error, scaled, and the nats of its law), seconds, selected, and
-        the columns of `diagnostics`.
+        expected squared error, scaled, and the nats of its distribution), seconds,
+        selected, and the columns of `diagnostics`.
     n_iter_ : int
         Epochs run.
     network_ : torch.nn.Module
@@ -281,7 +283,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         if self._writes_digits:
             raise AttributeError(
                 "residual_scale_ is measured once the head is trained, but the fit "
-                "was stopped in pretraining: it predicts by digits."
+                "was stopped before its first epoch ended: it predicts by digits."
             )
         return float(self._network.residual_scale)
 
@@ -335,7 +337,9 @@ class PointwiseRegressor(BaseDistributionRegressor):
             self.feature_encoder_.cardinalities_,
         )
         with torch.random.fork_rng(devices=[]):  # batches are those of digits alone
-            return HeadNetwork(digits, HEADS[built["head"]])
+            network = HeadNetwork(digits, HEADS[built["head"]])
+        network.writes_digits.fill_(built["pretraining_epochs"] > 0)
+        return network
 
     def _begin_stage(self, stage: Stage) -> None:
         """Turn a network with a decoder to digits or to a number."""
@@ -343,11 +347,12 @@ class PointwiseRegressor(BaseDistributionRegressor):
             self._network.writes_digits.fill_(stage.name == "pretraining")
 
     def _after_training(self, rows: Rows, validation: Rows | None) -> None:
-        """Without a validation part, measure the residuals of the training part."""
+        """Measure the residuals on the validation part, else on the training part."""
         super()._after_training(rows, validation)
-        if validation is None and not self._writes_digits:
-            z = self.target_scaler_.transform(rows.y)
-            self._measure_residuals(self._encode(rows.X), z, rows.weight)
+        if not self._writes_digits:
+            X, y, weight = validation or rows
+            z = self.target_scaler_.transform(y)
+            self._measure_residuals(self._encode(X), z, weight)
 
     def _scores(self, encoded: Tensor, z: Array, y: Array, weight: Array) -> Row:
         """Measure the residuals and return the scores, both on validation rows."""
@@ -379,7 +384,7 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
     two outer bins are half-normal tails, half of whose mass lies within the width of
     the neighbouring bin, so that every number has a density. With :math:`w_k` the width
     and :math:`p_k` the mass of the bin of y, the density is :math:`p_k / w_k`, and in a
-    tail :math:`p_k` times that of the half-normal law.
+    tail :math:`p_k` times that of the half-normal distribution.
 
     The mean is the sum of masses times numbers: the point that a bin is built around,
     and in a tail its mean, 1.183 widths from its border. So values that recur are
@@ -399,15 +404,15 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         largest target, so that bins hold alike many rows, or in even steps between the
         two, which suits targets without long tails.
     loss : {"nll", "hl_gauss", "crps"}, default="nll"
-        Negative log-density; cross-entropy to a normal law of three quarters of a bin
-        around the target [2]_, by which neighbouring bins learn from each other; or the
-        exact continuous ranked probability score.
+        Negative log-density; cross-entropy to a normal distribution of three quarters
+        of a bin around the target [2]_, by which neighbouring bins learn from each
+        other; or the exact continuous ranked probability score.
     encoder : {"mlp"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised. ``"quantile"`` maps it to
-        a normal law, for heavy tails. Any monotone transformer with
+        a normal distribution, for heavy tails. Any monotone transformer with
         ``inverse_transform`` will do. Distributions stay in the units of the target.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes

@@ -1,22 +1,26 @@
 """The only file that touches ``sklearn.callback``."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from typing import Any
 
 from sklearn.callback import CallbackSupportMixin
 
 __all__ = ["CallbackSupportMixin", "Monitor", "ProgressBar"]
 
-BAR = 20
+# Characters of the longest bar, and of the longest line.
+BAR, LINE = 20, 79
 
 
 class ProgressBar:
     """Callback that draws the stages of a fit, their epochs and the validation error.
 
     One line per stage on standard error, redrawn after every epoch; nothing where
-    standard error is no terminal. ``verbose=1`` is the short way to the same lines.
+    standard error is no terminal. ``verbose=1`` is the short way to the same lines,
+    and adds none where this callback draws.
 
     Set it on the outermost estimator: in a pipeline or a search each fit of one of our
     estimators gets its lines, below one that says which fit it is. Fits in other
@@ -47,8 +51,8 @@ class ProgressBar:
         self._line_is_open = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Draw from here on, if there is a terminal."""
-        self._draws = sys.stderr.isatty()
+        """Draw from here on, if there is a terminal and this is no worker process."""
+        self._draws = sys.stderr.isatty() and parent_process() is None
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the cursor in a new line, after an interruption too."""
@@ -68,7 +72,8 @@ class ProgressBar:
         stage = context.parent
         if context.task_id == stage.task_id == 0 and (name := source(stage.parent)):
             self._write(name + "\n")
-        line = progress_line(stage.task_name, stage.max_subtasks, metadata)
+        width = min(shutil.get_terminal_size().columns - 1, LINE)
+        line = progress_line(stage.task_name, stage.max_subtasks, metadata, width)
         self._write("\r" + line)
         self._line_is_open = True
 
@@ -101,7 +106,8 @@ class Monitor:
     snapshot : callable
         Returns the attributes of the estimator as if fit had stopped now.
     verbose : int
-        Whether to draw a bar on standard error, if that is a terminal.
+        Whether to draw a bar on standard error, if that is a terminal and no
+        `ProgressBar` draws one already.
     """
 
     def __init__(
@@ -111,7 +117,9 @@ class Monitor:
         self.snapshot = snapshot
         self.context = estimator._init_callback_context(max_subtasks=n_stages)
         self.bar = ProgressBar()
-        if verbose:
+        if verbose and not any(
+            isinstance(callback, ProgressBar) for callback in self.context._callbacks
+        ):
             self.bar.setup(estimator, self.context)
         self.go_on = True
 
@@ -162,12 +170,16 @@ def source(fit: Any) -> str:
     return name
 
 
-def progress_line(name: str, max_epochs: int, row: dict[str, Any]) -> str:
-    """Return a bar, the epoch and the validation error in one line."""
+def progress_line(name: str, max_epochs: int, row: dict[str, Any], width: int) -> str:
+    """Return a bar, the epoch and the validation error in one line of a width.
+
+    The bar is the shorter, the narrower the line is.
+    """
     epoch = row["epoch"]
-    done = BAR * epoch // max(max_epochs, 1)
-    bar = "#" * done + "." * (BAR - done)
-    line = f"{name:<12} [{bar}] {epoch:>4}/{max_epochs}"
+    start, end = f"{name:<12} [", f"] {epoch:>4}/{max_epochs}"
     if row["validation_rmse"] is not None:
-        line += f"  validation RMSE {row['validation_rmse']:.5g}"
-    return line.ljust(79)
+        end += f"  validation RMSE {row['validation_rmse']:<10.5g}"
+    length = max(min(BAR, width - len(start) - len(end)), 0)
+    done = length * epoch // max(max_epochs, 1)
+    bar = "#" * done + "." * (length - done)
+    return f"{start}{bar}{end}"[:width].ljust(width)

@@ -72,7 +72,7 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         narrow the intervals; None and ``"crps"`` keep about those of pretraining.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised and written. ``"quantile"``
-        maps it to a normal law, for heavy tails. Any monotone transformer with
+        maps it to a normal distribution, for heavy tails. Any monotone transformer with
         ``inverse_transform`` will do. Distributions stay in the units of the target.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes

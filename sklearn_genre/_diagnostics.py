@@ -49,14 +49,9 @@ class Part:
 
     @cached_property
     def in_units(self) -> tuple[PredictiveDistribution, Array]:
-        """Distribution and targets over the spread: squares of them stay finite."""
-        dist = self.dist
-        return (
-            PredictiveDistribution(
-                dist.support / self.unit, dist.pmf(), edges=dist.edges / self.unit
-            ),
-            self.y / self.unit,
-        )
+        """Numbers and targets over the spread: squares of them stay finite."""
+        dist = PredictiveDistribution(self.dist.support / self.unit, self.dist.pmf())
+        return dist, self.y / self.unit
 
 
 class Column(NamedTuple):
@@ -123,7 +118,7 @@ def diagnostic_columns(names: Iterable[str]) -> dict[str, Column]:
     Raises
     ------
     ValueError
-        If there is no diagnostic of a name.
+        If there is no diagnostic of a name, or `names` is a string.
 
     Examples
     --------
@@ -131,6 +126,11 @@ def diagnostic_columns(names: Iterable[str]) -> dict[str, Column]:
     >>> list(diagnostic_columns(["outlier_rate", "digit_entropy"]))
     ['outlier_rate', 'digit_entropy']
     """
+    if isinstance(names, str):
+        raise ValueError(
+            f"diagnostics must be a list of names, got the string {names!r}. Use "
+            f"[{names!r}]."
+        )
     names = list(names)
     if unknown := [name for name in names if name not in DIAGNOSTICS]:
         raise ValueError(
@@ -161,7 +161,12 @@ class DiagnosticsMixin:
     target_scaler_: Any
 
     def diagnose(
-        self, X: Any, y: ArrayLike, *, diagnostics: Sequence[str] | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        diagnostics: Sequence[str] | None = None,
     ) -> dict[str, float]:
         """Diagnose the predictive distributions of rows whose target is known.
 
@@ -176,20 +181,22 @@ class DiagnosticsMixin:
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None weighs them alike.
         diagnostics : sequence of str, default=None
             Names among those below; None means all.
 
         Returns
         -------
         numbers : dict of str to float
-            A mean over the rows for each column.
+            A weighted mean over the rows for each column.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If a name is unknown, or `X` or `y` is not valid.
+            If a name is unknown, or `X`, `y` or the weights are not valid.
 
         Notes
         -----
@@ -225,7 +232,7 @@ class DiagnosticsMixin:
         columns = diagnostic_columns(
             DIAGNOSTICS if diagnostics is None else diagnostics
         )
-        rows = self._check_rows(X, y, None, reset=False)
+        rows = self._check_rows(X, y, sample_weight, reset=False)
         return averages(
             columns,
             self._parts(self._encode(rows.X), rows.y),

@@ -21,16 +21,16 @@ from sklearn_genre.distributions import TokenDistribution
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.networks import (
     DECODERS,
+    LANES,
     DecodingNetwork,
     decoding_network,
     expected_number,
+    string_probs,
 )
 from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Share of the targets beyond the fitted range above which a warm start warns.
 MAX_OUTSIDE = 0.01
-# Strings of a row that pass through the decoder together while predicting.
-LANES = 256
 # How far a grid may reach beyond the format, as a share of its range: rounding noise.
 SLACK = 1e-9
 
@@ -318,7 +318,7 @@ def row_levels(rows: Array, n_samples: int, seed: int) -> Array:
     levels : array of shape (n_rows, n_samples)
         In [0, 1).
     """
-    words = np.ascontiguousarray(rows).view(np.uint32)
+    words = np.ascontiguousarray(rows + 0.0).view(np.uint32)  # -0.0 becomes 0.0
     words = np.insert(words, 0, seed, axis=1)
     return np.stack([np.random.default_rng(row).random(n_samples) for row in words])
 
@@ -328,17 +328,6 @@ def numbers_at(dist: TokenDistribution, levels: Tensor) -> Tensor:
     return torch.cat(
         [dist.numbers(dist.at_levels(part)[0]) for part in levels.split(LANES, 1)]
     ).T
-
-
-def string_probs(dist: TokenDistribution, tokens: Tensor, normalize: bool) -> Tensor:
-    """Return probabilities of strings (n, length), shape (batch, n), float64."""
-    batch = len(dist.context)
-    parts = [
-        dist.token_log_probs(part[:, None].expand(-1, batch, -1)).double().sum(-1)
-        for part in tokens.split(LANES)
-    ]
-    log_probs = torch.cat(parts).T
-    return log_probs.softmax(-1) if normalize else log_probs.exp()
 
 
 def check_grid(
@@ -399,7 +388,10 @@ def check_grid(
 
 def finite_numbers(values: ArrayLike, name: str) -> Array:
     """Return finite numbers in one dimension, at least one."""
-    numbers = np.asarray(values, dtype=np.float64)
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, got {values!r}.") from None
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError(
             f"{name} must hold at least one number in one dimension, got shape "

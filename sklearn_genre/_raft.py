@@ -82,7 +82,9 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
         Strings the expectation is read from. ``"tree"``: all, for formats of at most
         4,096 strings. ``"quantiles"``: the training targets at 64 levels, both ends
         included, for larger formats. An array: these numbers, in the units of the
-        target; one string each, so fewer are faster.
+        target; one string each, so fewer are faster. All must lie within the range of
+        the training target, and a fold of a cross-validation may lack the very ends of
+        `y`: there take ``"quantiles"`` or inner numbers.
     normalize_grid : bool, default=False
         Whether the probabilities on the grid are divided by their sum, so that mass
         outside it counts as the mean of the rest. A single number would then be the
@@ -99,7 +101,7 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
         what the order of the digits is worth.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised and written. ``"quantile"``
-        maps it to a normal law, for heavy tails. Any monotone transformer with
+        maps it to a normal distribution, for heavy tails. Any monotone transformer with
         ``inverse_transform`` will do. The loss is on the transformed scale; numbers are
         mapped back before their mean is predicted.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"

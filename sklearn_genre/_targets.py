@@ -14,6 +14,8 @@ MARGIN = 0.25
 N_PROBES = 64
 # How far from itself a training target may come back, in units of their spread.
 MAX_INVERSE_ERROR = 1e-2
+# Means beyond this many spreads are taken off before quantiles: all targets are near.
+FAR_OFF = 1024
 
 
 class TargetScaler(BaseEstimator):
@@ -25,9 +27,9 @@ class TargetScaler(BaseEstimator):
     Parameters
     ----------
     transformer : "standard", "quantile" or transformer, default="standard"
-        ``"standard"``: nothing before standardisation. ``"quantile"``: to a normal law
-        by the training quantiles. A transformer must have ``inverse_transform`` and be
-        monotone; it does not see the weights.
+        ``"standard"``: nothing before standardisation. ``"quantile"``: to a normal
+        distribution by the training quantiles. A transformer must have
+        ``inverse_transform`` and be monotone; it does not see the weights.
 
     Attributes
     ----------
@@ -187,11 +189,13 @@ def _transformer(spec: Any, y: NDArray[np.float64]) -> Any:
 
 
 class _Standardiser(TransformerMixin, BaseEstimator):
-    """StandardScaler for one column of any spread."""
+    """Roughly a StandardScaler, whose inverse is exact: recurring values come back."""
 
     def fit(self, X: NDArray[np.float64], y: None = None) -> "_Standardiser":
-        """Learn mean and spread."""
-        self.mean_, self.spread_ = _mean_and_spread(X[:, 0], np.ones(len(X)))
+        """Learn a power of two as the spread, and the mean where that is far off."""
+        mean, spread = _mean_and_spread(X[:, 0], np.ones(len(X)))
+        self.spread_ = 2.0 ** np.round(np.log2(spread))
+        self.mean_ = mean if abs(mean) > FAR_OFF * spread else 0.0
         return self
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:

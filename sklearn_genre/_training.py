@@ -275,6 +275,8 @@ def train(
 ) -> bool:
     """Train a network for one stage and leave it in its best state.
 
+    Without a row of history, that is the state in which `selection` was made.
+
     Returns
     -------
     go_on : bool
@@ -305,15 +307,20 @@ def train(
         _warn_not_finite(stage, engine.n_steps, kept=bool(selection.rows))
     except KeyboardInterrupt:
         interrupted = True
-        warnings.warn(
-            f"Training was interrupted in {stage.name} after {len(selection.rows)} "
-            "epochs; the best state so far is kept.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    if selection.rows or not interrupted:
-        selection.restore()
+        _warn_interrupted(stage, len(selection.rows))
+    selection.restore()
     return not interrupted
+
+
+def _warn_interrupted(stage: Stage, n_rows: int) -> None:
+    """Warn that the user has stopped a stage."""
+    n_epochs = n_rows - (n_rows > 0 and stage.keep_start)
+    state = "the best state so far is kept" if n_rows else "its start was restored"
+    warnings.warn(
+        f"Training was interrupted in {stage.name} after {n_epochs} epochs; {state}.",
+        ConvergenceWarning,
+        stacklevel=6,
+    )
 
 
 def _warn_not_finite(stage: Stage, n_steps: int, *, kept: bool) -> None:
@@ -323,7 +330,7 @@ def _warn_not_finite(stage: Stage, n_steps: int, *, kept: bool) -> None:
         raise ValueError(
             f"The loss was not finite in the first step of {stage.name}. {advice}"
         )
-    state = "the best state before" if kept else "the untrained state"
+    state = "the best state before" if kept else "the start of the stage"
     warnings.warn(
         f"The loss was not finite in step {n_steps + 1} of {stage.name}; training "
         f"stopped there and {state} was restored. {advice}",

@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.integrate import quad
 from sklearn.base import clone
 from sklearn.datasets import make_friedman1
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import FunctionTransformer
 
@@ -28,9 +29,17 @@ from sklearn_genre.distributions import (
 from sklearn_genre.distributions._histogram import HALF_MASS, half_normal_cells
 from sklearn_genre.distributions._point import normal_cells
 from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.losses import HISTOGRAM_LOSSES, CrossEntropy, HistogramCRPS, HLGauss
+from sklearn_genre.losses import (
+    HISTOGRAM_LOSSES,
+    CrossEntropy,
+    HistogramCRPS,
+    HLGauss,
+    SquaredError,
+)
 from sklearn_genre.losses._histogram import SIGMA, normal_masses
+from sklearn_genre.metrics import coverage_score, pit_values
 from sklearn_genre.networks import HEADS, MLPDecoder
+from sklearn_genre.tokenizers import NormalizedTokenizer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))
@@ -425,6 +434,33 @@ def test_a_constant_is_predicted_as_it_is(name, edges):
     assert_allclose(model.predict_interval(X), 7.0, rtol=1e-12)
 
 
+RECURRING = {
+    "three_values": np.tile([0.0, 1.0, 2.0], 20),
+    "with_a_negative": np.tile([-1.0, 0.0, 0.3], 20),
+    "constant": np.full(60, 7.0),
+    "zero": np.zeros(60),
+}
+DIGITS = {"fine_tuning": None, "pretraining_epochs": 2, "random_state": 0}
+READERS = {
+    "digits": DecodingRegressor(NormalizedTokenizer(2, 5), **DIGITS),
+    "levels": DecodingRegressor("p10", **DIGITS),
+    "histogram": RiemannRegressor(16, max_epochs=2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("target", RECURRING)
+def test_recurring_values_are_inside_their_cells(reader, target):
+    y = RECURRING[target]
+    model = clone(READERS[reader]).set_params(target_transform="quantile")
+    dist = model.fit(X[:60], y).predict_distribution(X[:60])
+    assert coverage_score(y, dist, 0.99) > 0.98
+    level = pit_values(y, dist)
+    assert_allclose(level.mean(), 0.5, atol=0.12)
+    if len(np.unique(y)) == 1:
+        assert_allclose(level, 0.5, atol=1e-6)
+
+
 def test_pointwise_on_a_constant():
     model = short(PointwiseRegressor(), max_epochs=30, learning_rate=1e-2)
     model.fit(X, np.full(200, 7.0))
@@ -611,8 +647,43 @@ def test_a_fit_that_ends_in_pretraining_predicts_by_digits(head):
     )
     restored = pickle.loads(pickle.dumps(model))
     assert_array_equal(restored.predict(X), model.predict(X))
-    with pytest.raises(AttributeError, match="stopped in pretraining"):
+    with pytest.raises(AttributeError, match="stopped before its first"):
         _ = model.residual_scale_
+
+
+def interrupted(head, pretraining_epochs):
+    """Return a model whose head the user interrupts in its first epoch."""
+    model = with_head(head, pretraining_epochs)
+    loss = SquaredError.loss
+
+    def interrupt(self, dist, target):
+        if hasattr(self, "stepped"):
+            raise KeyboardInterrupt
+        self.stepped = True  # the weights move once before
+        return loss(self, dist, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SquaredError, "loss", interrupt)
+        with pytest.warns(ConvergenceWarning, match="after 0 epochs; its start was"):
+            return model.fit(X, Y)
+
+
+def test_an_interrupt_in_the_first_epoch_of_a_head_keeps_the_digits():
+    model = interrupted("mlp", 2)
+    digits = with_head("mlp").set_callbacks(StopAt("pretraining")).fit(X, Y)
+    assert_array_equal(model.predict(X), digits.predict(X))
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), digits.predict(X))
+    with pytest.raises(AttributeError, match="stopped before its first epoch ended"):
+        _ = model.residual_scale_
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_an_interrupt_in_the_first_epoch_still_measures_residuals(head):
+    model = interrupted(head, 0)
+    assert model.history_ == []
+    residuals = model.target_scaler_.transform(Y)  # of the untrained head: about y
+    assert_allclose(model.residual_scale_, residuals.std(), rtol=0.5)
+    assert model.residual_scale_ != 1.0
 
 
 def test_warm_start_of_a_head():

@@ -1,7 +1,9 @@
 """Scikit-learn's callbacks, and the progress bar of a terminal."""
 
 import io
+import multiprocessing
 import pickle
+import re
 import sys
 from functools import partial
 
@@ -13,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_genre import DecodingRegressor, ProgressBar
+from sklearn_genre import DecodingRegressor, ProgressBar, _callbacks
 from sklearn_genre._callbacks import progress_line
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.networks import MLPDecoder
@@ -248,6 +250,39 @@ def test_the_callback_draws_nothing_in_other_processes(monkeypatch):
     assert not there._draws
 
 
+@pytest.mark.parametrize("as_callback", [True, False])
+def test_nothing_is_drawn_from_a_worker_process(monkeypatch, as_callback):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(_callbacks, "parent_process", multiprocessing.current_process)
+    if as_callback:
+        fit_with(ProgressBar())
+    else:
+        small(verbose=1).fit(X, Y)
+    assert sys.stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_verbose_adds_nothing_to_the_callback(monkeypatch, outside):
+    drawn = []
+    for verbose in (0, 1):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        model = small(verbose=verbose)
+        model = make_pipeline(StandardScaler(), model) if outside else model
+        model.set_callbacks(ProgressBar()).fit(X, Y)
+        drawn.append(sys.stderr.getvalue())
+    assert drawn[0] == drawn[1] != ""
+
+
+@pytest.mark.parametrize(("columns", "length"), [(20, 19), (60, 59), (200, 79)])
+def test_a_line_fits_the_terminal(monkeypatch, columns, length):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", str(columns))
+    fit_with(ProgressBar())
+    lines = [line for line in re.split("[\r\n]", sys.stderr.getvalue()) if line]
+    assert {len(line) for line in lines} == {length}
+    assert all("validation RMSE" in line for line in lines) is (columns >= 60)
+
+
 def test_the_callback_is_silent_where_there_is_no_terminal(capsys):
     fit_with(ProgressBar())
     assert capsys.readouterr() == ("", "")
@@ -255,7 +290,7 @@ def test_the_callback_is_silent_where_there_is_no_terminal(capsys):
 
 @pytest.mark.parametrize(("done", "n_hashes"), [(0, 0), (1, 5), (3, 15), (4, 20)])
 def test_the_bar_is_as_long_as_what_is_done(done, n_hashes):
-    line = progress_line("fit", 4, {"epoch": done, "validation_rmse": 0.123456})
+    line = progress_line("fit", 4, {"epoch": done, "validation_rmse": 0.123456}, 79)
     assert line.count("#") == n_hashes
     assert line.count("#") + line.count(".") - 1 == 20  # one decimal point
     assert "0.12346" in line

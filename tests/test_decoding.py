@@ -20,12 +20,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 
-from sklearn_genre import DecodingRegressor
-from sklearn_genre._base import BLOCK, CHUNK
+from sklearn_genre import DecodingRegressor, _base
+from sklearn_genre._base import BLOCK, CHUNK, description
 from sklearn_genre._training import train
-from sklearn_genre.distributions import MAX_LEAVES, PredictiveDistribution
+from sklearn_genre.distributions import MAX_LEAVES, PredictiveDistribution, _lazy
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.losses import (
     HISTOGRAM_LOSSES,
@@ -332,10 +336,70 @@ def test_warm_start_refuses_another_structure():
         model.fit(X, Y)
 
 
+def own_function(values):
+    """Return the logarithm; its repr is an address."""
+    return np.log(values)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ([1, 2, 3], np.array([1.0, 2.0, 3.0]), True),
+        (np.arange(2000.0), np.arange(2000) + (np.arange(2000) == 1000), False),
+        ([True, False], [1, 0], False),
+        (np.log1p, np.log1p, True),
+        (np.log1p, np.expm1, False),
+        (partial(MLPEncoder, hidden_layer_sizes=(8,)), MLPEncoder, False),
+        (partial(small, width=[1]), partial(small, width=np.ones(1)), True),
+        (NormalizedTokenizer(2, 3), NormalizedTokenizer(2, 3), True),
+        (NormalizedTokenizer(2, 3), NormalizedTokenizer(2, 4), False),
+        ("mlp", "transformer", False),
+        (None, "None", False),
+    ],
+)
+def test_structures_are_compared_by_what_they_are(one, other, same):
+    assert (description(one) == description(other)) == same
+
+
+def test_a_structure_holds_no_address():
+    model = small(
+        target_transform=FunctionTransformer(own_function, inverse_func=np.exp),
+        encoder=partial(own_function, 8),
+        decoder=own_function,
+    )
+    structure = model._describe_structure()
+    for name in ("target_transform", "encoder", "decoder"):
+        assert f"{__name__}.own_function" in structure[name]
+        assert " at 0x" not in structure[name]
+
+
 def test_warm_start_warns_of_targets_out_of_range():
     model = small(warm_start=True).fit(X, Y)
     with pytest.warns(UserWarning, match="of the new targets lie outside"):
         model.fit(X, 100 * Y)
+
+
+def test_a_distribution_waits_for_no_other_fit(monkeypatch):
+    model = small().fit(X, Y)
+    expected = model.predict(X)
+
+    def wait(*_):
+        raise AssertionError("this would wait for the generator of another fit")
+
+    monkeypatch.setattr(_base, "seeded", wait)
+    monkeypatch.setattr(_base, "resolve_device", wait)
+    assert_array_equal(model.predict_distribution(X).mean(), expected)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_a_lazy_distribution_does_not_see_a_later_fit(temperature, monkeypatch):
+    monkeypatch.setattr(_lazy, "MAX_KEPT", 0)
+    model = small(tokenizer="ieee", temperature=temperature, warm_start=True).fit(X, Y)
+    dist = model.predict_distribution(X)
+    before = model.predict(X)
+    model.set_params(temperature=0.5).fit(X, Y)
+    assert (model.predict(X) != before).any()
+    assert_array_equal(dist.mean(), before)
 
 
 def test_fits_in_threads_have_the_same_bits_and_touch_no_generator():

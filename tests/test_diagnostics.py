@@ -213,6 +213,16 @@ def test_diagnose_is_a_mean_over_rows(name):
     assert_allclose(every[1:], np.sqrt((parts[:, 1:] ** 2).mean(0)))
 
 
+def test_weights_count_rows():
+    of = partial(fitted("digits").diagnose, diagnostics=["wasserstein1", "best_at_k"])
+    weight = np.arange(len(X_VAL)) % 3
+    repeated = np.repeat(np.arange(len(X_VAL)), weight)
+    expected = of(X_VAL[repeated], Y_VAL[repeated])
+    assert of(X_VAL, Y_VAL, weight) == pytest.approx(expected)
+    assert of(X_VAL, Y_VAL, sample_weight=weight) == of(X_VAL, Y_VAL, weight)
+    assert of(X_VAL, Y_VAL) != pytest.approx(expected)
+
+
 @pytest.mark.parametrize("exponent", [-600, 600])
 def test_squares_of_any_unit_survive(exponent):
     unit = 2.0**exponent
@@ -252,6 +262,14 @@ def test_diagnostics_is_a_sequence(diagnostics):
         model.fit(X, Y)
 
 
+def test_one_name_goes_into_a_list():
+    advice = r"got the string 'digit_entropy'\. Use \['digit_entropy'\]"
+    with pytest.raises(ValueError, match=advice):
+        fitted("digits").diagnose(X, Y, diagnostics="digit_entropy")
+    with pytest.raises(ValueError, match=advice):
+        clone(MODELS["digits"]).set_params(diagnostics="digit_entropy").fit(X, Y)
+
+
 def test_diagnose_checks_its_input():
     with pytest.raises(NotFittedError):
         clone(MODELS["digits"]).diagnose(X, Y)
@@ -259,6 +277,8 @@ def test_diagnose_checks_its_input():
         fitted("digits").diagnose(X, np.full(len(X), np.nan))
     with pytest.raises(ValueError, match="inconsistent"):
         fitted("digits").diagnose(X, Y[1:])
+    with pytest.raises(ValueError, match="Negative"):
+        fitted("digits").diagnose(X, Y, -np.ones(len(X)))
     with pytest.raises(ValueError, match="features"):
         fitted("digits").diagnose(X[:, 1:], Y)
 

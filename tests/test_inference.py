@@ -206,6 +206,11 @@ def test_draws_depend_on_the_seed_and_the_row_alone():
     )
 
 
+def test_zeros_of_either_sign_are_one_number():
+    rows = np.array([[0.0, 1.0], [-0.0, 1.0]])
+    assert_array_equal(*row_levels(rows, 5, seed=0))
+
+
 def test_random_state_as_elsewhere():
     def drawn(random_state):
         return fitted("normalized").predict_from_samples(X, random_state=random_state)
@@ -344,6 +349,7 @@ def test_grids_do_not_depend_on_the_batch():
         ([LOW - 1, 10.0], {}, ValueError, f"{LOW - 1}, outside .* works is {LOW}"),
         ([10.0, 10.01], {}, ValueError, "10.0 and 10.01, which .* writes alike"),
         ([10.0, np.nan], {}, ValueError, "grid must be finite, got nan"),
+        (["a", "b"], {}, ValueError, r"grid must hold numbers, got \['a', 'b'\]"),
         ([], {}, ValueError, r"at least one number .* got shape \(0,\)"),
         (10.0, {}, ValueError, r"one dimension, got shape \(\)"),
         ([LOW], {"normalize": True}, ValueError, "probability divided by itself is 1"),

@@ -15,9 +15,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import binom
+from scipy.stats import binom, norm
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -80,6 +81,14 @@ def unvalidated(data):
 @pytest.fixture(scope="module")
 def pipeline(model, data):
     return make_pipeline(StandardScaler().fit(data[0]), model)
+
+
+@pytest.fixture(scope="module", params=[(), (StandardScaler,)])
+def search(request, data):
+    model = DecodingRegressor(**{**TINY, "pretraining_epochs": 1, "fine_tuning": None})
+    pipeline = make_pipeline(*(step() for step in request.param), model)
+    grid = {"decodingregressor__learning_rate": [1e-3]}
+    return GridSearchCV(pipeline, grid, cv=2).fit(*data)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +167,15 @@ def test_a_pipeline_is_seen_through(display, pipeline, data):
     step = pipeline[-1], (pipeline[:-1].transform(X), y)
     one = vars(draw(display, pipeline, data))
     other = vars(draw(display, *step))
+    for name, value in one.items():
+        if not name.endswith("_") and name != "dist":
+            assert str(value) == str(other[name])
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_a_search_is_seen_through(display, search, data):
+    one = vars(draw(display, search, data))
+    other = vars(draw(display, search.best_estimator_, data))
     for name, value in one.items():
         if not name.endswith("_") and name != "dist":
             assert str(value) == str(other[name])
@@ -253,6 +271,46 @@ def test_calibration_curve_counts_truths_below_quantiles():
     expected = (y[:, None] <= dist.ppf(sorted(levels))).mean(axis=0)
     assert_allclose(observed, expected)
     assert np.abs(observed - x).max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("deviation", "words"),
+    [
+        (0.5, "flatter than the diagonal in the middle means too narrow"),
+        (2.0, "steeper one too wide"),
+    ],
+)
+def test_slope_of_the_calibration_curve_is_the_relative_width(deviation, words):
+    y = norm.ppf((np.arange(400) + 0.5) / 400)
+    grid = np.linspace(-8, 8, 400)
+    mass = np.tile(norm.pdf(grid, scale=deviation), (400, 1))
+    dist = PredictiveDistribution(grid, mass)
+    drawn = CalibrationDisplay.from_predictions(y, dist, levels=[0.45, 0.55])
+    assert_allclose(np.diff(drawn.observed) / 0.1, deviation, rtol=0.1)
+    assert words in " ".join(CalibrationDisplay.__doc__.split())
+
+
+@pytest.mark.parametrize("display", [CalibrationDisplay, IntervalCoverageDisplay])
+def test_legend_stands_beside_the_curve_of_a_wide_model(display):
+    y = norm.ppf((np.arange(400) + 0.5) / 400)
+    mass = np.tile(norm.pdf(np.linspace(-8, 8, 400), scale=2), (400, 1))
+    dist = PredictiveDistribution(np.linspace(-8, 8, 400), mass)
+    _, ax = plt.subplots(figsize=(3.5, 5), layout="constrained")
+    drawn = display.from_predictions(y, dist, name="wide", ax=ax)
+    drawn.figure_.draw_without_rendering()
+    legend = drawn.ax_.get_legend().get_window_extent()
+    points = drawn.ax_.transData.transform(drawn.line_.get_xydata())
+    assert legend.count_contains(points) == 0
+
+
+def test_labels_of_small_panels_stand_apart():
+    figure, axes = plt.subplots(2, 2, layout="constrained", figsize=(6.8, 5.6))
+    drawn = IntervalCoverageDisplay.from_predictions(
+        *calibrated(30), target_name="hours until the next failure", ax=axes[0, 0]
+    )
+    figure.draw_without_rendering()
+    upper, lower = (ax.yaxis.label.get_window_extent() for ax in drawn.axes_)
+    assert upper.y0 > lower.y1
 
 
 def test_sampling_band_narrows_with_the_number_of_truths():
@@ -431,6 +489,13 @@ def test_densities_of_the_rows_asked():
     assert_allclose(medians, dist[[7, -1]].median())
 
 
+def test_one_row_may_be_a_number():
+    y, dist = calibrated()
+    drawn = PredictiveDistributionDisplay.from_predictions(y, dist, rows=3)
+    assert [text.get_text() for text in drawn.ax_.get_yticklabels()] == ["Row 3"]
+    assert_allclose(drawn.truth_.get_offsets()[:, 0], y[3])
+
+
 def test_densities_are_five_by_default_and_need_no_truth():
     _, dist = calibrated()
     drawn = PredictiveDistributionDisplay.from_predictions(None, dist)
@@ -501,6 +566,17 @@ def test_fan_over_a_column_of_a_frame(frame):
         draw(model, X, feature="kind")
     with pytest.raises(ValueError, match=r"one of \['size', 'kind'\]; got 'age'"):
         draw(model, X, feature="age")
+
+
+def test_fan_over_a_column_whose_name_is_a_number(data):
+    X, y = data
+    frame = pd.DataFrame(X, columns=[2, 0, 1])
+    model = DecodingRegressor(**{**TINY, "fine_tuning": None}).fit(frame, y)
+    draw = PredictiveDistributionDisplay.from_estimator
+    drawn, plain = draw(model, frame, y, feature=1), draw(model, X, y, feature=1)
+    assert_allclose(drawn.x, plain.x)
+    assert_allclose(drawn.median_.get_ydata(), plain.median_.get_ydata())
+    assert drawn.ax_.get_xlabel() == "0"
 
 
 def test_fan_leaves_missing_values_of_the_feature_out(model, data):
@@ -591,6 +667,36 @@ def test_tree_has_the_quantiles_of_the_row_on_its_axis(model, data):
     assert_allclose(drawn.numbers, expected[0])
     labels = [text.get_text() for text in drawn.ax_.get_xticklabels()]
     assert labels[2] == f"0.5\n{expected[0, 2]:.4g}"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(8, 5), (3, 3), (1, 1)])
+def test_tree_leaves_out_ticks_without_room(model, data, width, shown):
+    figure, ax = plt.subplots(figsize=(width, 4))
+    DigitTreeDisplay.from_estimator(model, *data, ax=ax)
+    figure.draw_without_rendering()
+    labels = [text for text in ax.get_xticklabels() if text.get_text()]
+    boxes = [text.get_window_extent() for text in labels]
+    assert len(boxes) == shown
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_tree_keeps_its_legend_inside(model, data):
+    figure, axes = plt.subplots(2, 2, layout="constrained", figsize=(6.8, 5.6))
+    name = "hours until the next failure of the pump"
+    drawn = DigitTreeDisplay.from_estimator(
+        model, *data, target_name=name, ax=axes[0, 0]
+    )
+    figure.draw_without_rendering()
+    legend = drawn.ax_.get_legend().get_window_extent()
+    frame, top = drawn.ax_.get_window_extent(), drawn.path_[0].get_window_extent()
+    assert frame.x0 <= legend.x0
+    assert legend.x1 <= frame.x1
+    assert legend.y0 >= top.y1
+
+
+def test_tree_of_a_pipeline_of_one_step(model, data):
+    drawn = DigitTreeDisplay.from_estimator(make_pipeline(model), *data)
+    assert drawn.levels == DigitTreeDisplay.from_estimator(model, *data).levels
 
 
 def test_tree_of_another_format(p10, data):

@@ -141,6 +141,21 @@ def test_wasserstein1_is_the_mean_absolute_error_of_draws():
     assert_allclose(wasserstein1_score(y, dist), (dist.pmf() * absolute).sum(1).mean())
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e200, 1e300])
+def test_rmse_has_the_unit_of_y(scale):
+    y, dist, weight = data()
+    prediction = dist.mean()
+    scaled = rmse_score(scale * y, scale * prediction, weight)
+    assert_allclose(scaled, scale * rmse_score(y, prediction, weight))
+    ratio = rmse_score(scale * y, scale * prediction, weight, y_train=scale * y)
+    assert_allclose(ratio, rmse_score(y, prediction, weight, y_train=y))
+
+
+def test_rmse_of_the_smallest_errors_is_not_zero():
+    assert_allclose(rmse_score([1e-200, 0.0], [0.0, 0.0]), 1e-200 / 2**0.5)
+    assert_allclose(rmse_score([1e-200, 1e200], [0, 0], [1, 0]), 1e-200)
+
+
 def test_rmse_is_that_of_sklearn_over_the_training_spread():
     y, dist, weight = data()
     expected = root_mean_squared_error(y, dist.mean(), sample_weight=weight)
@@ -150,6 +165,50 @@ def test_rmse_is_that_of_sklearn_over_the_training_spread():
         rmse_score(y_train, 7 + 3 * dist.mean(), weight, y_train=y_train),
         expected / y.std(),
     )
+
+
+# -- intervals in place of distributions ---------------------------------------
+
+INTERVAL_SCORES = {
+    name: SCORES[name] for name in ("interval_score", "coverage_score")
+} | {"interval_width": lambda y, dist, **weight: interval_width(dist, **weight)}
+
+
+@pytest.mark.parametrize("name", INTERVAL_SCORES)
+def test_intervals_score_as_the_distributions_they_are_from(name):
+    y, dist, weight = data()
+    score = INTERVAL_SCORES[name]
+    expected = score(y, dist, sample_weight=weight)
+    assert score(y, dist.interval(0.9), sample_weight=weight) == expected
+    assert score(y, dist.interval(0.9).tolist(), sample_weight=weight) == expected
+
+
+def test_the_coverage_of_given_intervals_counts_in_their_score():
+    y, intervals = [0.0], [[1.0, 3.0]]
+    assert_allclose(interval_score(y, intervals, 0.8), 2 + 10 * 1)
+    assert coverage_score(y, intervals) == coverage_score(y, intervals, 0.5) == 0.0
+
+
+@pytest.mark.parametrize("name", sorted(set(SCORES) - {"rmse_score", "spearman_score"}))
+def test_point_predictions_are_refused(name):
+    y, dist, _ = data()
+    message = r"dist must be a Predictive.* predict_distribution.* shape \(40,\)"
+    with pytest.raises(TypeError, match=message):
+        SCORES[name](y, dist.mean())
+    with pytest.raises(TypeError, match=r"dist must be a Predictive.*got NoneType"):
+        SCORES[name](y[:1], None)
+
+
+def test_pit_values_refuse_point_predictions():
+    with pytest.raises(TypeError, match=r"dist must be .* got list of shape \(2,\)"):
+        pit_values([0.0, 1.0], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("name", INTERVAL_SCORES)
+def test_arrays_that_are_no_intervals_are_refused(name):
+    message = r"or intervals of shape \(n, 2\); got ndarray of shape \(2, 2, 1\)"
+    with pytest.raises(TypeError, match=message):
+        INTERVAL_SCORES[name]([0.0, 1.0], np.zeros((2, 2, 1)))
 
 
 # -- the tail of the log score ----------------------------------------------
@@ -179,6 +238,13 @@ def test_log_score_is_finite_everywhere_and_grows_outside():
 def test_log_score_without_tail_is_infinite_outside():
     assert log_score([2.0], UNIT, tail=0.0) == np.inf
     assert_allclose(log_score([0.2], UNIT, tail=0.0), 0)
+
+
+def test_infinite_scores_of_weight_zero_do_not_count():
+    rows = UNIT[[0, 0]]
+    expected = log_score([0.2], UNIT, tail=0.0)
+    assert log_score([0.2, 2.0], rows, 0.0, sample_weight=[1, 0]) == expected
+    assert log_score([0.2, 2.0], rows, 0.0, sample_weight=[1, 1]) == np.inf
 
 
 def test_scored_density_has_mass_one():
@@ -328,7 +394,9 @@ DIST = PredictiveDistribution([0.0, 1.0], np.ones((2, 2)))
         (lambda: mean_at_k_score([0, 0], [[1, 2], [3, 4]], 3), "k == 3, must be <= 2"),
         (lambda: median_at_k_score([0.0], [[1.0, np.nan]], 1), "draws contains NaN"),
         (lambda: best_at_k_score([0, 0], [[1.0]], 1), "inconsistent numbers"),
-        (lambda: best_at_k_score([0, 0], [1, 2], 1), "Expected 2D array"),
+        (lambda: coverage_score([0.0], [[0, 1], [0, 1]]), "inconsistent numbers"),
+        (lambda: interval_width([[0.0, np.nan]]), "dist contains NaN"),
+        (lambda: interval_width([[0.0, 1.0]], 1.0), "coverage == 1.0"),
         (lambda: rmse_score([0, 1], [0, 1, 2]), "inconsistent numbers of samples"),
         (lambda: rmse_score([0, 1], [0, 1], y_train=[0.1] * 3), "all of it is 0.1"),
         (lambda: interval_width(DIST[:0]), "no row"),

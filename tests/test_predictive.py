@@ -18,7 +18,9 @@ from sklearn_genre.distributions import (
     _lazy,
     _rows,
     cell_edges,
+    mapped_cells,
 )
+from sklearn_genre.metrics import log_score
 
 PER_ROW = {
     "mean": lambda d, y: d.mean(),
@@ -130,11 +132,65 @@ def test_ties_in_one_row_leave_the_others_alone():
 def test_flat_edges_are_repaired_next_to_where_they_are_flat():
     given_edges = np.array([0.0, 1.0, 1.0, 1.0, 2.0])
     edges = PredictiveDistribution(
-        np.arange(4), np.ones((1, 4)), edges=given_edges
+        [0.5, 1.0, 1.0, 1.5], np.ones((1, 4)), edges=given_edges
     ).edges
     assert (np.diff(edges) > 0).all()
-    assert_array_equal(edges[[0, 1, 4]], [0, 1, 2])
+    assert_array_equal(edges[[0, 2, 4]], [0, 1, 2])
     assert_allclose(edges, given_edges, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", [7.0, -7.0, 0.0, 1e300, -1e-300])
+@pytest.mark.parametrize("n_values", [1, 4, 5])
+def test_flat_edges_are_spread_evenly_around_their_number(number, n_values):
+    edges = np.full(n_values + 1, number)
+    dist = PredictiveDistribution(edges[1:], np.ones((1, n_values)), edges=edges)
+    assert_allclose(number - dist.edges[0], dist.edges[-1] - number, rtol=1e-12)
+    assert_allclose(dist.cdf(number), 0.5, atol=1e-12)
+    ((low, high),) = dist.interval()
+    assert low < number < high
+
+
+def test_cells_that_a_map_makes_flat_become_one():
+    rng = np.random.default_rng(0)
+    z, mass = np.arange(12.0), rng.dirichlet(np.ones(12), 3)
+    values, masses, edges = mapped_cells(
+        np.clip(z, 3, 8), mass, np.clip(cell_edges(z), 3, 8)
+    )
+    assert_array_equal(values, [3, 3, 4, 5, 6, 7, 8, 8])
+    assert_array_equal(edges, [3, 3, 3.5, 4.5, 5.5, 6.5, 7.5, 8, 8])
+    assert_allclose(masses[:, 0], mass[:, :3].sum(axis=1))
+    assert_allclose(masses[:, -1], mass[:, 9:].sum(axis=1))
+    assert_array_equal(masses[:, 1:-1], mass[:, 3:9])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_cells_that_a_map_leaves_apart_stay(shared):
+    values, mass = np.array([0.0, 1.0, 3.0]), np.full((2, 3), 1 / 3)
+    if not shared:
+        values = np.stack([values, values - 1])
+    for before, after in zip(
+        (values, mass, cell_edges(values)),
+        mapped_cells(values, mass, cell_edges(values)),
+        strict=True,
+    ):
+        assert_array_equal(after, before)
+
+
+def test_edges_that_a_map_moves_beyond_a_number_go_back_to_it():
+    values, edges = np.array([[1.0, 1, 2]]), np.array([[-5.0, 0.5, 1e9, 2e9]])
+    _, _, moved = mapped_cells(values, np.ones((1, 3)), edges)
+    assert_array_equal(moved, [[-5.0, 1, 2, 2e9]])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e300])
+def test_a_distribution_can_be_made_of_what_it_holds(shared, scale):
+    values = scale * np.array([0.0, 0, 0, 1, 1, 1, 1, 2])
+    if not shared:
+        values = np.stack([values, values[::-1] * -1])
+    dist = PredictiveDistribution(values, np.ones((2, 8)))
+    again = PredictiveDistribution(dist.support, dist.pmf(), edges=dist.edges)
+    assert_array_equal(again.edges, dist.edges)
 
 
 def test_rounding_noise_in_the_order_is_forgiven():
@@ -202,9 +258,9 @@ def test_two_points():
 
 def test_mode_ties_go_to_the_highest_density():
     dist = PredictiveDistribution(
-        [0.0, 1.0, 2.0], [[2, 2, 1], [2, 1, 2], [1, 1, 1]], edges=[-9, 0.5, 1.5, 1.8]
+        [0.0, 1.0, 1.7], [[2, 2, 1], [2, 1, 2], [1, 1, 1]], edges=[-9, 0.5, 1.5, 1.8]
     )
-    assert_array_equal(dist.mode(), [1.0, 2.0, 2.0])
+    assert_array_equal(dist.mode(), [1.0, 1.7, 1.7])
 
 
 # -- independent computations ------------------------------------------------
@@ -582,6 +638,24 @@ def test_lazy_rows_are_read_by_each_method_and_kept_by_pickles(small_parts):
     assert len(source.read) == before
 
 
+def n_reads(source, call):
+    """Return how often a source is read while something is called."""
+    before = len(source.read)
+    call()
+    return len(source.read) - before
+
+
+def test_lazy_rows_are_read_no_more_than_needed(small_parts):
+    _, lazy, source = lazy_pair(shared=True)
+    one_pass = n_reads(source, lazy.mean)
+    assert one_pass == 3
+    assert n_reads(source, lambda: lazy.bounds) == 0  # those of all rows
+    assert n_reads(source, lazy.to_frame) == 3 * one_pass  # mean, std, quantiles
+    assert n_reads(source, lambda: log_score(np.zeros(10), lazy)) == one_pass
+    _, lazy, source = lazy_pair(shared=False)
+    assert n_reads(source, lambda: log_score(np.zeros(10), lazy)) == one_pass
+
+
 def test_few_lazy_rows_are_read_once():
     dist, lazy, source = lazy_pair(shared=True, n_rows=100)
     before = len(source.read)
@@ -663,6 +737,14 @@ NUMBERS = [0.0, 1.0, 2.0]
         (
             {"values": NUMBERS, "pmf": ONES, "edges": [0, 3, 1, 2]},
             "edges must be non-decr",
+        ),
+        (
+            {"values": NUMBERS, "pmf": ONES, "edges": [0.0, 1, 1.5, 1.9]},
+            r"values holds 2\.0 outside of its cell, .* from 1\.5 to 1\.9",
+        ),
+        (
+            {"values": [NUMBERS, NUMBERS], "pmf": ONES, "edges": [0.5, 1, 2, 3]},
+            r"values holds 0\.0 outside of its cell, .* from 0\.5 to 1\.0",
         ),
         ({"values": NUMBERS, "pmf": ONES, "clipped": [0.1]}, "clipped must have shape"),
         ({"values": NUMBERS, "pmf": ONES, "clipped": [0.1, 1.5]}, "got 1.5"),

@@ -17,7 +17,13 @@ from sklearn_genre.distributions import MAX_LEAVES, TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.losses import ExpectedError, LogLoss, SquaredError
 from sklearn_genre.losses._expected_number import scaled_log_loss
-from sklearn_genre.networks import DECODERS, Grid, MLPDecoder, expected_number
+from sklearn_genre.networks import (
+    DECODERS,
+    Grid,
+    MLPDecoder,
+    _grid,
+    expected_number,
+)
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
     IEEETokenizer,
@@ -366,6 +372,27 @@ def test_fine_tuning_leaves_the_spread_free():
 # Numbers of the grid --------------------------------------------------------
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_a_grid_is_scored_in_parts_unless_a_gradient_is_wanted(normalize, monkeypatch):
+    sizes = []
+    score = TokenDistribution.token_log_probs
+
+    def watched(self, tokens):
+        sizes.append(len(tokens))
+        return score(self, tokens)
+
+    monkeypatch.setattr(TokenDistribution, "token_log_probs", watched)
+    monkeypatch.setattr(_grid, "LANES", 3)
+    dist, grid = law_of(n_rows=4), grid_of(np.arange(8.0), normalize)
+    whole = grid.probs(dist)
+    assert sizes == [8]
+    assert whole.requires_grad
+    with torch.no_grad():
+        parts = grid.probs(dist)
+    assert sizes == [8, 3, 3, 2]
+    torch.testing.assert_close(parts, whole.detach())
+
+
 def test_grid_of_an_array_is_the_array():
     assert_allclose(fitted("array_normalized").grid_, [HIGH, LOW])
     assert_allclose(fitted("tree").grid_, np.linspace(LOW, HIGH, N))
@@ -487,6 +514,14 @@ def test_state_does_not_depend_on_parameters_set_after_fit():
     model.set_params(learnable_weights=False, grid="tree", normalize_grid=True)
     assert_array_equal(model.predict(X), before)
     assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), before)
+
+
+def test_a_list_and_an_array_are_the_same_grid():
+    model = small(grid=[8, 10, 12], token_values=FIVE[:3], warm_start=True).fit(X, Y)
+    same = {"grid": np.array([8.0, 10.0, 12.0]), "token_values": FIVE[:3].tolist()}
+    assert model.set_params(**same).fit(X, Y).n_iter_ == 6
+    with pytest.raises(ValueError, match=r"\['grid'\] changed since"):
+        model.set_params(grid=[8, 10, 11]).fit(X, Y)
 
 
 def test_warm_start_continues_on_the_same_grid():

@@ -166,6 +166,21 @@ def test_own_scorers_with_arguments():
     assert repr(scorer).endswith("(best_at_k_score, greater_is_better=False, k=8)")
 
 
+def half_width(y_true, dist):
+    """Return a number of distributions alone; it takes no weights."""
+    return float(np.diff(dist.interval()).mean() / 2)
+
+
+def test_scores_without_weights():
+    X, y = data()
+    model, scorer = Linear().fit(X, y), make_distribution_scorer(half_width)
+    assert scorer(model, X, y) == half_width(
+        y, model.predict(X, output_type="distribution")
+    )
+    with pytest.raises(TypeError, match="sample_weight"):
+        scorer(model, X, y, sample_weight=np.ones(len(y)))
+
+
 class Other(Linear):
     """Its distributions are of another kind."""
 

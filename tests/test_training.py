@@ -291,7 +291,7 @@ def test_nan_from_the_first_step_is_an_error(how):
 
 
 def test_a_step_too_far_is_taken_back():
-    with pytest.warns(ConvergenceWarning, match="the untrained state was restored"):
+    with pytest.warns(ConvergenceWarning, match="the start of the stage was restored"):
         model = fit(learning_rate=1e30)
     assert_works(model)
 
@@ -304,7 +304,7 @@ def test_a_policy_gradient_that_diverges_is_taken_back():
 
 
 def test_weights_that_overflow_by_the_validation_are_taken_back():
-    with pytest.warns(ConvergenceWarning, match="the untrained state was restored"):
+    with pytest.warns(ConvergenceWarning, match="the start of the stage was restored"):
         model = fit(learning_rate=1e30, batch_size=len(X))
     assert_works(model)
 
@@ -324,8 +324,19 @@ def test_an_interrupt_leaves_a_fitted_estimator(after):
         assert_allclose(rmse, selected(model)["validation_rmse"])
 
 
+def test_an_interrupt_before_the_first_epoch_ends_restores_the_start():
+    starts = []
+    message = "in pretraining after 0 epochs; its start was restored"
+    for after in (0, 2):  # after two steps the weights have moved
+        with pytest.warns(ConvergenceWarning, match=message):
+            starts.append(fit(pretraining=Sabotaged(after, "interrupt")).predict(X))
+    assert_array_equal(*starts)
+
+
 def test_an_interrupt_in_fine_tuning_keeps_the_best_state():
-    with pytest.warns(ConvergenceWarning, match="interrupted in fine_tuning"):
+    with pytest.warns(
+        ConvergenceWarning, match="in fine_tuning after 1 epochs; the best"
+    ):
         model = fit(fine_tuning=Sabotaged(4, "interrupt"))
     assert [row["epoch"] for row in model.history_[5:]] == [0, 1]
     rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))

@@ -1,6 +1,6 @@
 """What the networks return and what users receive."""
 
-from sklearn_genre.distributions._cells import cell_edges
+from sklearn_genre.distributions._cells import cell_edges, mapped_cells
 from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
 from sklearn_genre.distributions._histogram import (
     Bins,
@@ -34,5 +34,6 @@ __all__ = [
     "cell_edges",
     "concatenate_atoms",
     "leaves_of",
+    "mapped_cells",
     "median_of_draws",
 ]

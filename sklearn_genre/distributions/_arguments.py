@@ -13,6 +13,7 @@ from sklearn_genre.distributions._cells import (
     LARGEST,
     Array,
     cell_edges,
+    check_inside_cells,
     sorted_rows,
     strictly_increasing,
 )
@@ -39,8 +40,10 @@ def checked_rows(
     if edges is None:
         cells = cell_edges(numbers)
     else:
-        cells = strictly_increasing(sorted_rows(edges, "edges"))
-        _check_shape(cells, n_rows, n_values + 1, "edges")
+        sorted_edges = sorted_rows(edges, "edges")
+        _check_shape(sorted_edges, n_rows, n_values + 1, "edges")
+        check_inside_cells(numbers, sorted_edges)
+        cells = strictly_increasing(sorted_edges)
     return Rows(numbers, mass, cells, _fractions(clipped, n_rows))
 
 

@@ -87,15 +87,78 @@ def smallest_widths(points: Array) -> Array:
 
 
 def strictly_increasing(edges: Array) -> Array:
-    """Return the edges, pushed up by the smallest widths in rows that have ties."""
+    """Return the edges, those that are tied spread evenly around where they are."""
     strict = (np.diff(edges, axis=-1) > 0).all(axis=-1, keepdims=True)
     if strict.all():
         return edges
+    down = -pushed_up(-edges[..., ::-1])[..., ::-1]
+    return np.where(strict, edges, (pushed_up(edges) + down) / 2)
+
+
+def pushed_up(edges: Array) -> Array:
+    """Return the edges, each at least the smallest width above the one before."""
     offset = np.cumsum(smallest_widths(edges), axis=-1)
     slack = edges - offset
     highest = np.maximum.accumulate(slack, axis=-1)
-    free = strict | (slack == highest)
-    return np.where(free, edges, highest + offset)
+    return np.where(slack == highest, edges, highest + offset)
+
+
+def check_inside_cells(values: Array, edges: Array) -> None:
+    """Refuse numbers outside of their cells, but for rounding noise and spread ties."""
+    size = np.abs(edges).max(axis=-1, keepdims=True)
+    noise = 4 * (edges.shape[-1] + 4) * np.spacing(np.maximum(size, 2.0**-30))
+    low, high = edges[..., :-1], edges[..., 1:]
+    outside = (values < low - noise) | (values > high + noise)
+    if outside.any():
+        at = tuple(np.argwhere(outside)[0])
+        number, start, stop = (
+            np.broadcast_to(array, outside.shape)[at] for array in (values, low, high)
+        )
+        raise ValueError(
+            f"values holds {number} outside of its cell, which edges has from {start} "
+            f"to {stop}. Give each number the two edges that it lies between."
+        )
+
+
+def mapped_cells(
+    values: Array, mass: Array, edges: Array
+) -> tuple[Array, Array, Array]:
+    """Return numbers, masses and edges after a monotone map that may be flat.
+
+    Where it is flat, edges are exactly at their number, and neighbouring cells of the
+    same shared number become one, so that its mass is around it.
+
+    Parameters
+    ----------
+    values : ndarray of shape (K,) or (n, K)
+    mass : ndarray of shape (n, K)
+    edges : ndarray of shape (K + 1,) or (n, K + 1)
+
+    Returns
+    -------
+    values, mass, edges : ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre.distributions import mapped_cells
+    >>> values, edges = np.array([0.0, 0.0, 0.0, 2.0]), np.array([0.0, 0, 0, 1, 3])
+    >>> mapped_cells(values, np.array([[0.5, 0.25, 0.0, 0.25]]), edges)
+    (array([0., 0., 2.]), array([[0.75, 0.  , 0.25]]), array([0., 0., 1., 3.]))
+    """
+    low = np.minimum(edges[..., :1], values[..., :1])
+    inner = np.clip(edges[..., 1:-1], values[..., :-1], values[..., 1:])
+    high = np.maximum(edges[..., -1:], values[..., -1:])
+    edges = np.concatenate([low, inner, high], axis=-1)
+    if values.ndim > 1:
+        return values, mass, edges
+    flat = edges[1:] <= edges[:-1]
+    first = np.flatnonzero(np.append(True, ~(flat[1:] & flat[:-1])))
+    return (
+        values[first],
+        np.add.reduceat(mass, first, axis=1),
+        np.append(edges[first], edges[-1]),
+    )
 
 
 def count(table: Array, queries: Array, below: Callable[..., Any]) -> NDArray[np.intp]:

@@ -18,13 +18,14 @@ REACH = 8.0
 
 
 class Bins(NamedTuple):
-    """Bins on the scale of the target, and the cells their law is written in.
+    """Bins on the scale of the target, and the cells their distribution is written in.
 
     The bins are the Voronoi cells of sorted numbers and, on both sides, a tail: half of
-    a normal law whose deviation is such that half of it lies within the width of its
-    neighbour. An inner bin is one cell and its number is the point it is built around.
-    A tail is cut into cells of an eighth of its deviation with the mean of each as the
-    number, so that its mean is exact and its cumulative law right to 1e-3.
+    a normal distribution whose deviation is such that half of it lies within the width
+    of its neighbour. An inner bin is one cell and its number is the point it is built
+    around. A tail is cut into cells of an eighth of its deviation with the mean of each
+    as the number, so that its mean is exact and its cumulative distribution right to
+    1e-3.
     """
 
     borders: Tensor  # (n_bins - 1,) float64, ascending
@@ -74,7 +75,7 @@ def bins_around(points: ArrayLike) -> Bins:
 
 
 def half_normal_cells() -> tuple[Tensor, Tensor, Tensor]:
-    """Return edges, masses and means of the cells of a standard half-normal law."""
+    """Return edges, masses and means of the cells of a half-normal distribution."""
     edges = torch.linspace(0, REACH, N_TAIL + 1, dtype=torch.float64)
     mass = -torch.special.erfc(edges / math.sqrt(2)).diff()  # (N_TAIL,)
     mean = -math.sqrt(2 / math.pi) * (-(edges**2) / 2).exp().diff() / mass
@@ -82,7 +83,7 @@ def half_normal_cells() -> tuple[Tensor, Tensor, Tensor]:
 
 
 class HistogramDistribution:
-    """The laws of a batch of rows over shared bins.
+    """The distributions of a batch of rows over shared bins.
 
     Parameters
     ----------

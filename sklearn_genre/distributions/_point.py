@@ -1,4 +1,4 @@
-"""A number with a normal law around it."""
+"""A number with a normal distribution around it."""
 
 import math
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from sklearn_genre.distributions._token import Atoms
 
-# Cells of the normal law, an odd number so that the mean has one, and how far they
-# reach in deviations.
+# Cells of the normal distribution, an odd number so that the mean has one, and how far
+# they reach in deviations.
 N_CELLS = 257
 REACH = 8.0
 
 
 class PointDistribution:
-    """The laws of a batch of rows: normal, with one deviation for all.
+    """The distributions of a batch of rows: normal, with one deviation for all.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class PointDistribution:
         return self.mean
 
     def atoms(self, n_levels: int | None = None) -> Atoms:
-        """Return the normal law on 257 cells, symmetric around the mean."""
+        """Return the normal distribution on 257 cells, symmetric around the mean."""
         numbers, masses = (part.to(self.mean.device) for part in normal_cells())
         entropy = self.scale.log() + math.log(2 * math.pi * math.e) / 2
         entropy = entropy.expand_as(self.mean)
@@ -46,7 +46,7 @@ class PointDistribution:
 
 
 def normal_cells() -> tuple[Tensor, Tensor]:
-    """Return middles and masses of equal cells of the standard normal law."""
+    """Return middles and masses of equal cells of the standard normal distribution."""
     edges = torch.linspace(-REACH, REACH, N_CELLS + 1, dtype=torch.float64)
     edges = (edges - edges.flip(0)) / 2  # symmetric to the last bit
     mass = torch.special.ndtr(edges).diff()

@@ -32,7 +32,10 @@ class PredictiveDistribution:
     carry the mass in `mean`, `var`, `std`, `mode`, `wasserstein1` and the errors of
     k draws: `best_at_k`, `mean_at_k` and `median_at_k`. The mass is spread uniformly
     over its *cell* in `cdf`, `ppf`, `pdf`, `logpdf`, `interval`, `median`, `sample`,
-    `entropy` and `crps`, so that the distribution is continuous and invertible.
+    `entropy` and `crps`, so that the distribution is continuous and invertible:
+    ``cdf(ppf(q))`` is `q`. It is so up to rounding, which is coarse where a cell is but
+    a few float64 spacings wide, as those of a point mass are: its quantiles are among
+    the few floats inside.
 
     Parameters
     ----------
@@ -43,9 +46,10 @@ class PredictiveDistribution:
         Non-negative masses; rows are normalised to sum to one.
 
     edges : array-like of shape (K + 1,) or (n, K + 1), default=None
-        Non-decreasing edges of the cells; a flat piece is widened by a few float64
-        spacings. None means `cell_edges(values)`. Give them where the cells are
-        known, as those of a histogram are.
+        Non-decreasing edges of the cells, each number between its two; tied ones are
+        spread around where they are by a few float64 spacings. None means
+        `cell_edges(values)`. Give them where the cells are known, as those of a
+        histogram are.
 
     clipped : array-like of shape (n,), default=None
         Fraction of each row's mass that an unbounded number format had outside the
@@ -54,8 +58,8 @@ class PredictiveDistribution:
     Raises
     ------
     ValueError
-        If shapes disagree, a number is not finite, the numbers decrease, or a row
-        has a negative mass or no mass at all.
+        If shapes disagree, a number is not finite or outside of its cell, the
+        numbers decrease, or a row has a negative mass or no mass at all.
 
     Examples
     --------
@@ -143,6 +147,9 @@ class PredictiveDistribution:
     @property
     def bounds(self) -> Array:
         """The outermost edges, beyond which there is no mass, of shape (n, 2)."""
+        shared = self._rows.head().edges
+        if shared.ndim == 1:
+            return np.tile(shared[[0, -1]], (len(self), 1))
         return self._map(Rows.bounds)
 
     @property

@@ -31,9 +31,8 @@ def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike) -> Any:
     levels = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
     if levels.ndim != 1:
         raise ValueError(f"quantiles must have shape (k,); got shape {levels.shape}.")
-    points = [dist.mean(), dist.std(), dist.median()]
     return pd.DataFrame(
-        np.column_stack([*points, dist.ppf(levels)] if levels.size else points),
+        np.column_stack([dist.mean(), dist.std(), dist.ppf([0.5, *levels])]),
         columns=["mean", "std", "median", *map(percent, levels)],
     )
 

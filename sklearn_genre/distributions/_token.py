@@ -23,12 +23,12 @@ class Leaves(NamedTuple):
 
 
 class Atoms(NamedTuple):
-    """A law on numbers, per row: what a predictive distribution is built from."""
+    """Numbers and masses, per row: what a predictive distribution is built from."""
 
     values: Tensor  # (n_values,) or (batch, n_values), ascending
     probs: Tensor  # (batch, n_values)
     clipped: Tensor  # (batch,) mass that lay outside the clip range
-    entropy: Tensor  # (batch,) of the string, bin or law, in nats
+    entropy: Tensor  # (batch,) of the string, bin or distribution, in nats
     digit_entropy: Tensor  # (batch,) per digit; a bin or a number counts as one
 
     @property
@@ -81,7 +81,7 @@ def leaves_of(tokenizer: Tokenizer, device: torch.device) -> Leaves | None:
 
 
 class TokenDistribution:
-    """The laws of a batch of rows over numbers written by a tokenizer.
+    """The distributions of a batch of rows over numbers written by a tokenizer.
 
     Values are numbers in the standardised units of the target; tokens are how they are
     written. Formats with at most 4,096 strings are exact: the decoder answers the
@@ -271,7 +271,7 @@ class TokenDistribution:
         return (logits / self.temperature).log_softmax(-1)
 
     def _exact_atoms(self) -> Atoms:
-        """Return the law on all leaves."""
+        """Return the distribution on all leaves."""
         assert self.leaves is not None
         log_probs = self.decoder.leaf_log_probs(self.context, self.temperature)
         probs = log_probs.exp().double()  # (batch, n_strings)
@@ -288,7 +288,7 @@ class TokenDistribution:
         return Atoms(self.leaves.values, probs, clipped, entropy, per_digit)
 
     def _atoms_at_levels(self, n_levels: int | None = None) -> Atoms:
-        """Return the law on the numbers at fixed levels, each of the same mass."""
+        """Return the numbers at fixed levels, each of the same mass."""
         n_levels = n_levels or N_LEVELS
         levels = torch.arange(n_levels, device=self.context.device, dtype=torch.float64)
         tokens, log_probs = self.at_levels((levels + 0.5) / n_levels)

@@ -25,7 +25,7 @@ class CalibrationDisplay(PredictionDisplay):
 
     Calibrated predictions lie on the diagonal: a share q of the truths is at or below
     the predicted quantile of level q. A curve flatter than the diagonal in the middle
-    means too wide distributions, a steeper one too narrow ones. Several models may
+    means too narrow distributions, a steeper one too wide ones. Several models may
     share axes.
 
     Create it by `from_estimator` or `from_predictions`.
@@ -162,6 +162,6 @@ class CalibrationDisplay(PredictionDisplay):
             xlabel="Nominal level of the quantile",
             ylabel=wrapped("Share at or below it", f"({self.target_name})"),
         )
-        ax.legend(loc="upper left")
+        ax.legend(loc="best", fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self

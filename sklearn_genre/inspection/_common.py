@@ -48,7 +48,8 @@ class PredictionDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, one of this package or a ``Pipeline`` that ends in one.
+            Fitted, one of this package, a ``Pipeline`` that ends in one or a search
+            over either.
         X : array-like or data frame of shape (n, n_features)
             Rows to predict.
         y : array-like of shape (n,)
@@ -132,17 +133,24 @@ def start_at_zero(ax: Any) -> None:
     ax.set_ylim(bottom=0)
 
 
+def found(estimator: Any) -> Any:
+    """Return the best estimator of a fitted search, or the estimator itself."""
+    return getattr(estimator, "best_estimator_", estimator)
+
+
 def fitted(estimator: Any) -> Any:
     """Return the last step of a pipeline, or the estimator itself."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def predict_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
-    """Return the predictive distributions of an estimator or a pipeline."""
+    """Return the predictive distributions of an estimator, a pipeline or a search."""
+    estimator = found(estimator)
     if not hasattr(fitted(estimator), "predict_distribution"):
         raise TypeError(
             "estimator must predict distributions, as DecodingRegressor does, or be a "
-            f"Pipeline that ends in one that does; got {estimator!r}."
+            "Pipeline that ends in one that does, or a fitted search over either; got "
+            f"{estimator!r}."
         )
     dist: PredictiveDistribution = estimator.predict(X, output_type="distribution")
     return dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple, Self
@@ -18,6 +19,7 @@ from sklearn_genre.inspection._common import (
     axes_or_new,
     check_numbers,
     fitted,
+    found,
     predict_distribution,
     pyplot,
     take_rows,
@@ -38,8 +40,10 @@ TICKS = (0.05, 0.25, 0.5, 0.75, 0.95)
 FONT_SIZE = 8
 # Room that a letter and a line of this size take, in inches.
 LETTER, LINE = 0.085, 0.16
-# Room for the legend, in inches.
-LEGEND = 0.4
+# Share of the width of axes that is left, at least, when a figure is laid out.
+LEFT = 0.75
+# Room around the legend, in inches, and letters in its lines.
+LEGEND, LEGEND_WIDTH = 0.2, 20
 
 
 class Block(NamedTuple):
@@ -139,8 +143,8 @@ class DigitTreeDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, one that writes digits, such as ``DecodingRegressor``, or a
-            ``Pipeline`` that ends in one.
+            Fitted, one that writes digits, such as ``DecodingRegressor``, a
+            ``Pipeline`` that ends in one or a search over either.
         X : array-like or data frame of shape (n, n_features)
             Rows to choose from.
         y : array-like of shape (n,), default=None
@@ -168,12 +172,14 @@ class DigitTreeDisplay:
             If the truth does not agree with the rows, or `row` or `max_depth` is out of
             range.
         """
+        estimator = found(estimator)
         model = fitted(estimator)
         check_is_fitted(model)
         if not hasattr(model, "tokenizer_"):
             raise TypeError(
                 "estimator must write digits, as DecodingRegressor does, or be a "
-                f"Pipeline that ends in one that does; got {estimator!r}."
+                "Pipeline that ends in one that does, or a fitted search over either; "
+                f"got {estimator!r}."
             )
         check_scalar(max_depth, "max_depth", Integral, min_val=1)
         n_rows = np.shape(X)[0]
@@ -185,7 +191,8 @@ class DigitTreeDisplay:
             tokens = model.tokenizer_.encode(scaled)[0].tolist()
         depth = min(max_depth, model.tokenizer_.length)
         chosen = take_rows(X, [row])
-        features = chosen if model is estimator else estimator[:-1].transform(chosen)
+        alone = model is estimator or len(estimator) == 1
+        features = chosen if alone else estimator[:-1].transform(chosen)
         with torch.inference_mode():
             (dist,) = model._map(features, model.network_)
             dist = dist.at_temperature(getattr(model, "temperature_", 1.0))
@@ -252,9 +259,7 @@ class DigitTreeDisplay:
 
         self.path_ = []
         halo = patheffects.withStroke(linewidth=5, foreground="white")
-        label = (
-            None if self.truth is None else f"True {self.target_name} {self.truth:.4g}"
-        )
+        label = self._truth_label()
         for i, level in enumerate(self.levels):
             path = [block for block in level if block.on_path]
             self.path_ += ax.bar(
@@ -275,25 +280,37 @@ class DigitTreeDisplay:
         """Name the levels and the probabilities."""
         depth = len(self.levels)
         height = ax.get_window_extent().height / ax.figure.dpi
-        room = LEGEND * depth / height if self.truth is not None else 0
-        ax.set(xlim=(0, 1), ylim=(depth, -room))
+        share = min(legend_height(self._truth_label()) / height, 0.5)
+        ax.set(xlim=(0, 1), ylim=(depth, -depth * share / (1 - share)))
         ax.set_yticks(np.arange(depth) + 0.5, labels=self.level_names)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("Cumulative probability")
         if self.numbers is not None:
             pairs = zip(TICKS, self.numbers, strict=True)
             labels = [f"{level:g}\n{number:.4g}" for level, number in pairs]
-            ax.set_xticks(TICKS, labels=labels)
+            width = LEFT * ax.get_window_extent().width / ax.figure.dpi
+            shown = ticks_with_room(labels, width)
+            ax.set_xticks(TICKS[shown], labels=labels[shown], fontsize=FONT_SIZE)
             parts = "Cumulative probability,", f"and {self.target_name} there"
-            ax.set_xlabel(wrapped(*parts, width=60))
+            ax.set_xlabel(wrapped(*parts))
         if self.truth is not None:
-            ax.legend(loc="upper left", frameon=False)
+            ax.legend(
+                loc="upper left", frameon=False, fontsize=FONT_SIZE, handlelength=1
+            )
+
+    def _truth_label(self) -> str | None:
+        """Return what the legend calls the path of the truth, if there is one."""
+        if self.truth is None:
+            return None
+        label = f"True {self.target_name} {self.truth:.4g}"
+        return textwrap.fill(label, LEGEND_WIDTH)
 
     def _label_blocks(self, ax: Any) -> None:
         """Write the digit, and its probability, where there is room."""
         extent = ax.get_window_extent()
         dpi = ax.figure.dpi
-        two_lines = extent.height / dpi / len(self.levels) > 2 * LINE
+        lowest, highest = ax.get_ylim()
+        two_lines = extent.height / dpi / (lowest - highest) > 2 * LINE
         for i, level in enumerate(self.levels):
             for block, bar in zip(level, self.blocks_[i], strict=True):
                 width = block.probability * extent.width / dpi
@@ -397,6 +414,21 @@ def tick_numbers(model: Any, dist: PredictiveDistribution) -> list[float] | None
         levels = 1 - levels
     numbers: list[float] = dist.ppf(levels)[0].tolist()
     return numbers
+
+
+def legend_height(label: str | None) -> float:
+    """Return the room for a legend of one label, in inches."""
+    return 0.0 if label is None else LEGEND + LINE * len(label.splitlines())
+
+
+def ticks_with_room(labels: Sequence[str], width: float) -> slice:
+    """Return which ticks have room: all, every other one, or that in the middle."""
+    letters = max(len(line) for label in labels for line in label.split())
+    for chosen in (slice(None), slice(None, None, 2)):
+        if np.diff(TICKS[chosen]).min() * width >= LETTER * letters:
+            return chosen
+    middle = len(TICKS) // 2
+    return slice(middle, middle + 1)
 
 
 def readable_on(color: Sequence[float]) -> str:

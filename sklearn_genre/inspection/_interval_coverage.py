@@ -20,6 +20,9 @@ from sklearn_genre.inspection._common import (
     wrapped,
 )
 
+# Letters in a line of the label of a panel.
+LABEL = 16
+
 
 class IntervalCoverageDisplay(PredictionDisplay):
     """Coverage and mean width of central intervals against their nominal coverage.
@@ -175,11 +178,11 @@ class IntervalCoverageDisplay(PredictionDisplay):
         (self.width_line_,) = lower.plot(
             nominal, self.width, **{"label": name, **style}
         )
-        upper.set_ylabel("Observed coverage")
-        upper.legend(loc="upper left", fontsize="small")
+        upper.set_ylabel(wrapped("Observed", "coverage", width=LABEL))
+        upper.legend(loc="best", fontsize="small")
         lower.set(
-            xlabel="Nominal coverage of the interval",
-            ylabel=wrapped("Mean width", f"({self.target_name})"),
+            xlabel=wrapped("Nominal coverage", "of the interval"),
+            ylabel=wrapped("Mean width", f"({self.target_name})", width=LABEL),
         )
         start_at_zero(lower)
         if name is not None:

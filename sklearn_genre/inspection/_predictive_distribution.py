@@ -130,12 +130,13 @@ class PredictiveDistributionDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, one of this package or a ``Pipeline`` that ends in one.
+            Fitted, one of this package, a ``Pipeline`` that ends in one or a search
+            over either.
         X : array-like or data frame of shape (n, n_features)
             Rows to predict.
         y : array-like of shape (n,), default=None
             The truth; None leaves it out.
-        rows : slice or array-like of int, default=None
+        rows : int, slice or array-like of int, default=None
             Rows of densities; None means the first five.
         feature : int or str, default=None
             Index or name of a numeric column: draw a fan over its range. The fan is
@@ -201,7 +202,7 @@ class PredictiveDistributionDisplay:
             The truth; None leaves it out.
         dist : PredictiveDistribution
             Predictions of n rows.
-        rows : slice or array-like of int, default=None
+        rows : int, slice or array-like of int, default=None
             Rows of densities; None means the first five.
         x : array-like of shape (n,), default=None
             A number for each row: draw a fan over it.
@@ -227,7 +228,7 @@ class PredictiveDistributionDisplay:
         display = cls(dist=dist, target_name=target_name, feature_name=feature_name)
         if x is None:
             every = np.arange(len(dist))
-            chosen = every[:5] if rows is None else every[rows]
+            chosen = every[:5] if rows is None else np.atleast_1d(every[rows])
             if not np.size(chosen):
                 raise ValueError(f"rows must hold at least one row; got {rows!r}.")
             display.dist = dist[chosen]
@@ -381,8 +382,8 @@ def feature_column(X: Any, feature: int | str) -> tuple[int, str, Array]:
             raise ValueError(f"feature must be one of {names}; got {feature!r}.")
         feature = names.index(feature)
     check_scalar(feature, "feature", Integral, min_val=0, max_val=n_features - 1)
-    name = names[feature]
-    column = frame[name].to_numpy() if is_frame else np.asarray(X)[:, feature]
+    name = str(names[feature])
+    column = frame[:, feature].to_numpy() if is_frame else np.asarray(X)[:, feature]
     try:
         return feature, name, column.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -8,7 +8,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre.inspection._common import BLUE, VERMILION, fitted, panels, wrapped
+from sklearn_genre.inspection._common import (
+    BLUE,
+    VERMILION,
+    fitted,
+    found,
+    panels,
+    wrapped,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -83,7 +90,8 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, one of this package or a ``Pipeline`` that ends in one.
+            Fitted, one of this package, a ``Pipeline`` that ends in one or a search
+            over either.
         scoring : {"rmse", "crps"} or None, default=None
             Validation score to draw; None means the one that the epoch was chosen by.
         target_name : str, default="y"
@@ -104,12 +112,13 @@ class TrainingHistoryDisplay:
         ValueError
             If `scoring` is unknown.
         """
-        model = fitted(estimator)
+        model = fitted(found(estimator))
         check_is_fitted(model)
         if not hasattr(model, "history_"):
             raise TypeError(
                 "estimator must have a history_, as DecodingRegressor has, or be a "
-                f"Pipeline that ends in one that has; got {estimator!r}."
+                "Pipeline that ends in one that has, or a fitted search over either; "
+                f"got {estimator!r}."
             )
         display = cls(
             model.history_, scoring=scoring or model.scoring, target_name=target_name

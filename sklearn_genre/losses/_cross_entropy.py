@@ -1,4 +1,4 @@
-"""Cross-entropy on digits, or the log-density of a law that has one."""
+"""Cross-entropy on digits, or the log-density of a distribution that has one."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class CrossEntropy(Objective):
     .. math:: \ell = -\sum_{t=1}^{L} \log \pi(a_t \mid x, a_{<t}),
 
     the sum over the tokens of one number, in nats, under the masked softmax that is
-    also used for sampling. Of a law with a density it is minus the log-density.
+    also used for sampling. Where there is a density it is minus the log-density.
 
     Examples
     --------

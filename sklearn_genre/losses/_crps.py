@@ -6,15 +6,15 @@ from sklearn_genre.losses._number_loss import NumberLoss, mean_of_others
 
 
 class CRPS(NumberLoss):
-    r"""Continuous ranked probability score of the law on numbers [1]_.
+    r"""Continuous ranked probability score of the distribution on numbers [1]_.
 
     .. math:: \ell = \int \bigl(F(z) - 1\{z \ge y\}\bigr)^2 dz
         = E|\hat y - y| - \tfrac{1}{2} E|\hat y - \hat y'|
 
     with :math:`F` the cumulative distribution of the number and :math:`\hat y,
     \hat y'` two independent draws. A proper score in the units of the target: its
-    minimum is the true law, it rewards near misses where cross-entropy knows only hits,
-    and it keeps intervals calibrated where ``ExpectedError`` shrinks them.
+    minimum is the true distribution, it rewards near misses where cross-entropy knows
+    only hits, and it keeps intervals calibrated where ``ExpectedError`` shrinks them.
 
     Exact for formats of at most 4,096 strings, from one cumulative sum over the sorted
     numbers; targets may lie between and beyond them. For larger formats the
@@ -50,7 +50,7 @@ class CRPS(NumberLoss):
     """
 
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
-        """Return the score of each law, shape (batch,)."""
+        """Return the score of each distribution, shape (batch,)."""
         y = y[:, None]
         cumulative = probs.cumsum(-1)[:, :-1]  # (batch, n_values - 1), of each gap
         below = y.clamp(values[:-1], values[1:]) - values[:-1]  # part of it below y

@@ -16,10 +16,10 @@ class ExpectedError(NumberLoss):
 
     With :math:`\alpha = 1` this is the expected squared error of a drawn number
     (minimum Bayes risk [1]_), whose gradient ReMax, RLOO and unscaled GRPO estimate:
-    the law shrinks to the number nearest to :math:`E[y \mid x]`. With
+    the distribution shrinks to the number nearest to :math:`E[y \mid x]`. With
     :math:`\alpha = 0` it is the regression-aware loss RAFT [1]_, which asks for the
-    mean alone and leaves the rest of the law free. It is a loss of numbers, no proper
-    score: for calibrated intervals take ``CRPS``.
+    mean alone and leaves the rest of the distribution free. It is a loss of numbers, no
+    proper score: for calibrated intervals take ``CRPS``.
 
     Exact for formats of at most 4,096 strings. Beyond, with errors
     :math:`r_i = \hat y_i - y` of ``n_rollouts`` drawn numbers and :math:`\bar r_{-i}`
@@ -39,7 +39,7 @@ class ExpectedError(NumberLoss):
     ----------
     alpha : float, default=1.0
         Weight of the variance, at least 0. Lower it to move the mean and keep the
-        spread; above 1 the law shrinks faster.
+        spread; above 1 the distribution shrinks faster.
     n_rollouts : int, default=16
         Sampled numbers per row and batch, at least two; unused where the loss is exact.
         More cost time in proportion and lower the noise of the gradient.
@@ -71,7 +71,7 @@ class ExpectedError(NumberLoss):
         check_real(self.alpha, "ExpectedError.alpha", 0)
 
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
-        """Return squared bias plus weighted variance of each law, shape (batch,)."""
+        """Return squared bias plus weighted variance of each row, shape (batch,)."""
         errors = values - y[:, None]  # (batch, n_values)
         bias = (probs * errors).sum(-1)  # (batch,)
         variance = (probs * (errors - bias[:, None]) ** 2).sum(-1)

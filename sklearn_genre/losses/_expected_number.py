@@ -19,7 +19,7 @@ class ExpectedNumberLoss(Objective):
 
     The expectation is that of the grid where the network has one and else of all
     strings, at most 4,096: ``DecodingRegressor`` refuses larger formats before
-    training. The law around the mean is left free.
+    training. The distribution around the mean is left free.
 
     A new one is a file with one class that writes :meth:`of_mean`.
     """
@@ -38,7 +38,8 @@ class SquaredError(ExpectedNumberLoss):
 
     The loss of regression-aware fine-tuning. The expectation is that of the grid where
     the network has one and else of all strings, at most 4,096; beyond, take
-    ``ExpectedError(alpha=0)``, which samples. The law around the mean is left free.
+    ``ExpectedError(alpha=0)``, which samples. The distribution around the mean is left
+    free.
 
     References
     ----------

@@ -25,14 +25,14 @@ class HistogramLoss(Objective):
 
 
 class HLGauss(HistogramLoss):
-    r"""Cross-entropy to a normal law around the target, summed over the bins.
+    r"""Cross-entropy to a normal distribution around the target, summed over the bins.
 
     .. math:: \ell = -\sum_k \bigl[\Phi\bigl(\tfrac{b_{k+1} - y}{\sigma}\bigr)
         - \Phi\bigl(\tfrac{b_k - y}{\sigma}\bigr)\bigr] \log p_k
 
     with :math:`\sigma` three quarters of the width of the bin of y and the outer bins
     unbounded, so that the weights sum to one. Neighbouring bins learn from each other;
-    the law comes out wider by the deviation.
+    the distribution comes out wider by the deviation.
 
     References
     ----------
@@ -78,7 +78,7 @@ class HistogramCRPS(HistogramLoss):
 
 
 def normal_masses(y: Tensor, borders: Tensor, sigma: Tensor) -> Tensor:
-    """Return the mass of each bin under normal laws, the outer bins unbounded.
+    """Return the mass of each bin under normal distributions, the outer bins unbounded.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def normal_masses(y: Tensor, borders: Tensor, sigma: Tensor) -> Tensor:
 
 
 def piecewise_crps(edges: Tensor, masses: Tensor, y: Tensor) -> Tensor:
-    """Return the score of laws that are uniform within cells.
+    """Return the score of distributions that are uniform within cells.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from sklearn_genre._objective import Objective
 
 
 class NumberLoss(Objective):
-    r"""Base of the losses that read a distribution as a law on numbers.
+    r"""Base of the losses that read a distribution as one on numbers.
 
     Formats of at most 4,096 strings are exact: the loss is a function of the
     probabilities of all numbers, so its gradient has no variance. Beyond,
@@ -43,7 +43,7 @@ class NumberLoss(Objective):
 
     @abstractmethod
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
-        """Return the loss of each law on numbers.
+        """Return the loss of each distribution on numbers.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class NumberLoss(Objective):
         Parameters
         ----------
         numbers : Tensor of shape (n_rollouts, batch)
-            Independent draws from each law.
+            Independent draws from each distribution.
         y : Tensor of shape (batch,)
 
         Returns

@@ -13,7 +13,12 @@ from sklearn_genre.distributions import (
     best_of_draws,
     median_of_draws,
 )
-from sklearn_genre.metrics._checks import Array, average, truth_of
+from sklearn_genre.metrics._checks import (
+    Array,
+    average,
+    check_distribution,
+    truth_for,
+)
 
 
 def best_at_k_score(
@@ -50,6 +55,8 @@ def best_at_k_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
         weights are unusable.
@@ -64,7 +71,7 @@ def best_at_k_score(
     >>> round(best_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.166667
     """
-    y = truth_of(y_true, dist)
+    y = truth_for(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
         return average(dist.best_at_k(y, k), sample_weight)
     deviation = _deviations(y, dist, k)
@@ -104,6 +111,8 @@ def mean_at_k_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
         weights are unusable.
@@ -118,7 +127,7 @@ def mean_at_k_score(
     >>> round(mean_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
-    y = truth_of(y_true, dist)
+    y = truth_for(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
         return average(dist.mean_at_k(y, k), sample_weight)
     deviation = _deviations(y, dist, k)
@@ -159,6 +168,8 @@ def median_at_k_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
         weights are unusable.
@@ -173,7 +184,7 @@ def median_at_k_score(
     >>> round(median_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
-    y = truth_of(y_true, dist)
+    y = truth_for(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
         return average(dist.median_at_k(y, k), sample_weight)
     deviation = _deviations(y, dist, k)
@@ -182,6 +193,8 @@ def median_at_k_score(
 
 def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
     """Return draws (n, m) less the truth, m at least k."""
+    if np.ndim(draws) != 2:
+        check_distribution(draws, ", or draws of shape (n, m)")
     checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
     check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])
     return checked - y[:, None]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, check_scalar
+
+from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
 
@@ -21,7 +24,37 @@ def column(numbers: ArrayLike, name: str) -> Array:
     return checked
 
 
-def truth_of(y_true: ArrayLike, predictions: Any) -> Array:
+def check_distribution(dist: Any, other: str = "") -> None:
+    """Raise ``TypeError`` for what is no predictive distribution."""
+    if not isinstance(dist, PredictiveDistribution):
+        kind, shape = type(dist).__name__, np.shape(dist)
+        raise TypeError(
+            "dist must be a PredictiveDistribution, which predict_distribution(X) or "
+            f"predict(X, output_type='distribution') returns{other}; got {kind}"
+            f"{f' of shape {shape}' if shape else ''}."
+        )
+
+
+def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> Array:
+    """Return the lower and upper ends, (n, 2), of distributions or as given."""
+    check_scalar(
+        coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither"
+    )
+    if isinstance(dist, PredictiveDistribution):
+        return dist.interval(coverage)
+    if np.shape(dist)[1:] != (2,):
+        check_distribution(dist, ", or intervals of shape (n, 2)")
+    intervals: Array = check_array(dist, dtype=np.float64, input_name="dist")
+    return intervals
+
+
+def truth_of(y_true: ArrayLike, dist: Any) -> Array:
+    """Return the truth, one number for each predictive distribution."""
+    check_distribution(dist)
+    return truth_for(y_true, dist)
+
+
+def truth_for(y_true: ArrayLike, predictions: Any) -> Array:
     """Return the truth, one number for each prediction."""
     y = column(y_true, "y_true")
     check_consistent_length(y, predictions)
@@ -48,6 +81,7 @@ def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
 
 
 def average(rows: Array, sample_weight: ArrayLike | None) -> float:
-    """Return the weighted mean of one number per row."""
+    """Return the weighted mean of one number per row; rows of weight 0 are left out."""
     weight = weights_of(len(rows), sample_weight)
-    return float(np.average(rows, weights=weight))
+    counts = weight > 0  # zero times an infinite score is no number
+    return float(np.average(rows[counts], weights=weight[counts]))

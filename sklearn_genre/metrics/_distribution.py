@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 
-from sklearn_genre.metrics._checks import Array, average, truth_of
-
-if TYPE_CHECKING:
-    from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.distributions._rows import Rows
+from sklearn_genre.metrics._checks import (
+    Array,
+    average,
+    intervals_of,
+    truth_for,
+    truth_of,
+)
 
 
 def crps_score(
@@ -42,6 +47,8 @@ def crps_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is no predictive distribution.
     ValueError
         If the lengths differ, a number is not finite, or the weights are unusable.
 
@@ -53,7 +60,8 @@ def crps_score(
     >>> round(crps_score([0.5], dist), 6)
     0.083333
     """
-    return average(dist.crps(truth_of(y_true, dist)), sample_weight)
+    y = truth_of(y_true, dist)
+    return average(dist.crps(y), sample_weight)
 
 
 def log_score(
@@ -94,6 +102,8 @@ def log_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is no predictive distribution.
     ValueError
         If the lengths differ, a number is not finite, `tail` is not in [0, 1), or the
         weights are unusable.
@@ -112,15 +122,19 @@ def log_score(
     """
     check_scalar(tail, "tail", Real, min_val=0, max_val=1, include_boundaries="left")
     y = truth_of(y_true, dist)
+    return average(-dist._map(partial(_log_density, tail=tail), y), sample_weight)
+
+
+def _log_density(rows: Rows, y: Array, tail: float) -> Array:
+    """Return the log-density at y, a share of it that of a Cauchy distribution."""
     with np.errstate(divide="ignore"):
-        log_tail = np.log(tail) + _log_cauchy(y, dist)
-    log_density = np.logaddexp(np.log1p(-tail) + dist.logpdf(y), log_tail)
-    return average(-log_density, sample_weight)
+        log_tail = np.log(tail) + _log_cauchy(y, rows.bounds())
+    return np.logaddexp(np.log1p(-tail) + rows.logpdf(y[:, None])[:, 0], log_tail)
 
 
-def _log_cauchy(y: Array, dist: PredictiveDistribution) -> Array:
+def _log_cauchy(y: Array, bounds: Array) -> Array:
     """Return the log-density of a Cauchy distribution as wide as the cells."""
-    low, high = dist.bounds.T
+    low, high = bounds.T
     log_scale = np.log(high - low) - np.log(2)
     distance = np.abs(y - (low + high) / 2)
     with np.errstate(divide="ignore"):
@@ -130,7 +144,7 @@ def _log_cauchy(y: Array, dist: PredictiveDistribution) -> Array:
 
 def interval_score(
     y_true: ArrayLike,
-    dist: PredictiveDistribution,
+    dist: PredictiveDistribution | ArrayLike,
     coverage: float = 0.9,
     sample_weight: ArrayLike | None = None,
 ) -> float:
@@ -145,8 +159,9 @@ def interval_score(
     y_true : array-like of shape (n,)
         The truth.
 
-    dist : PredictiveDistribution
-        Predictions for the same n rows.
+    dist : PredictiveDistribution or array-like of shape (n, 2)
+        Predictions for the same n rows, or the lower and upper ends of their
+        intervals, such as `predict_interval` or a conformal method returns.
 
     coverage : float, default=0.9
         Nominal probability of the intervals, inside (0, 1).
@@ -160,6 +175,8 @@ def interval_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If the lengths differ, a number is not finite, `coverage` is not inside
         (0, 1), or the weights are unusable.
@@ -177,15 +194,15 @@ def interval_score(
     >>> round(interval_score([10.0], dist, coverage=0.8), 6)
     18.0
     """
-    y = truth_of(y_true, dist)
-    lower, upper = dist.interval(coverage).T
+    intervals = intervals_of(dist, coverage)
+    y, (lower, upper) = truth_for(y_true, intervals), intervals.T
     outside = np.maximum(lower - y, 0.0) + np.maximum(y - upper, 0.0)
     return average(upper - lower + 2 / (1 - coverage) * outside, sample_weight)
 
 
 def coverage_score(
     y_true: ArrayLike,
-    dist: PredictiveDistribution,
+    dist: PredictiveDistribution | ArrayLike,
     coverage: float = 0.9,
     sample_weight: ArrayLike | None = None,
 ) -> float:
@@ -198,11 +215,13 @@ def coverage_score(
     y_true : array-like of shape (n,)
         The truth.
 
-    dist : PredictiveDistribution
-        Predictions for the same n rows.
+    dist : PredictiveDistribution or array-like of shape (n, 2)
+        Predictions for the same n rows, or the lower and upper ends of their
+        intervals.
 
     coverage : float, default=0.9
-        Nominal probability of the intervals, inside (0, 1).
+        Nominal probability of the intervals, inside (0, 1); of given intervals,
+        without effect.
 
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows; None weighs them alike.
@@ -213,6 +232,8 @@ def coverage_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If the lengths differ, a number is not finite, `coverage` is not inside
         (0, 1), or the weights are unusable.
@@ -225,13 +246,13 @@ def coverage_score(
     >>> coverage_score([0.5, 0.99], dist)
     0.5
     """
-    y = truth_of(y_true, dist)
-    lower, upper = dist.interval(coverage).T
+    intervals = intervals_of(dist, coverage)
+    y, (lower, upper) = truth_for(y_true, intervals), intervals.T
     return average(((lower <= y) & (y <= upper)).astype(np.float64), sample_weight)
 
 
 def interval_width(
-    dist: PredictiveDistribution,
+    dist: PredictiveDistribution | ArrayLike,
     coverage: float = 0.9,
     sample_weight: ArrayLike | None = None,
 ) -> float:
@@ -239,11 +260,12 @@ def interval_width(
 
     Parameters
     ----------
-    dist : PredictiveDistribution
-        Predictions.
+    dist : PredictiveDistribution or array-like of shape (n, 2)
+        Predictions, or the lower and upper ends of their intervals.
 
     coverage : float, default=0.9
-        Nominal probability of the intervals, inside (0, 1).
+        Nominal probability of the intervals, inside (0, 1); of given intervals,
+        without effect.
 
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows; None weighs them alike.
@@ -254,6 +276,8 @@ def interval_width(
 
     Raises
     ------
+    TypeError
+        If `dist` is neither.
     ValueError
         If there is no row, `coverage` is not inside (0, 1), or the weights are
         unusable.
@@ -266,7 +290,7 @@ def interval_width(
     >>> round(interval_width(dist, coverage=0.8), 6)
     8.0
     """
-    lower, upper = dist.interval(coverage).T
+    lower, upper = intervals_of(dist, coverage).T
     return average(upper - lower, sample_weight)
 
 
@@ -292,6 +316,8 @@ def pit_values(y_true: ArrayLike, dist: PredictiveDistribution) -> Array:
 
     Raises
     ------
+    TypeError
+        If `dist` is no predictive distribution.
     ValueError
         If the lengths differ or a number is not finite.
 
@@ -303,7 +329,8 @@ def pit_values(y_true: ArrayLike, dist: PredictiveDistribution) -> Array:
     >>> pit_values([0.25, 2.0], dist)
     array([0.25, 1.  ])
     """
-    return dist.cdf(truth_of(y_true, dist))
+    y = truth_of(y_true, dist)
+    return dist.cdf(y)
 
 
 def wasserstein1_score(
@@ -334,6 +361,8 @@ def wasserstein1_score(
 
     Raises
     ------
+    TypeError
+        If `dist` is no predictive distribution.
     ValueError
         If the lengths differ, a number is not finite, or the weights are unusable.
 
@@ -345,4 +374,5 @@ def wasserstein1_score(
     >>> wasserstein1_score([1.0], dist)
     0.25
     """
-    return average(dist.wasserstein1(truth_of(y_true, dist)), sample_weight)
+    y = truth_of(y_true, dist)
+    return average(dist.wasserstein1(y), sample_weight)

@@ -96,7 +96,7 @@ def rmse_score(
     """
     truth, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
     check_consistent_length(truth, prediction)
-    rmse = average((truth - prediction) ** 2, sample_weight) ** 0.5
+    rmse = _root_mean_square(truth - prediction, sample_weight)
     if y_train is None:
         return rmse
     train = column(y_train, "y_train")
@@ -104,7 +104,15 @@ def rmse_score(
         raise ValueError(
             f"y_train must have a spread to divide by; all of it is {train[0]}."
         )
-    return rmse / float(train.std())
+    return rmse / _root_mean_square(train - train.mean())
+
+
+def _root_mean_square(numbers: Array, sample_weight: ArrayLike | None = None) -> float:
+    """Return the root of the weighted mean square, where squares may overflow."""
+    weight = weights_of(len(numbers), sample_weight)
+    size = float(np.abs(numbers[weight > 0]).max()) or 1.0
+    shares = numbers[weight > 0] / size
+    return size * average(shares**2, weight[weight > 0]) ** 0.5
 
 
 def _centred_ranks(numbers: Array, weight: Array) -> Array:

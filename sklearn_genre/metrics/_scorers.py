@@ -25,7 +25,7 @@ class DistributionScorer:
     Parameters
     ----------
     score_func : callable
-        ``score_func(y_true, dist, sample_weight=None, **kwargs)``.
+        ``score_func(y_true, dist, **kwargs)``, with `sample_weight` if that is given.
 
     greater_is_better : bool
         Whether the score is as it is or negative.
@@ -79,7 +79,8 @@ class DistributionScorer:
             If the estimator does not predict distributions.
         """
         dist = predicted_distribution(estimator, X)
-        score = self.score_func(y, dist, sample_weight=sample_weight, **self.kwargs)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        score = self.score_func(y, dist, **weights, **self.kwargs)
         return score if self.greater_is_better else -score
 
     def __repr__(self) -> str:
@@ -107,8 +108,8 @@ def make_distribution_scorer(
     Parameters
     ----------
     score_func : callable
-        ``score_func(y_true, dist, sample_weight=None, **kwargs)``, such as
-        :func:`interval_score`.
+        ``score_func(y_true, dist, **kwargs)``, such as :func:`interval_score`; with
+        `sample_weight` where the scorer is given weights.
 
     greater_is_better : bool, default=True
         Set False for a loss; the scorer then returns the negative of it.

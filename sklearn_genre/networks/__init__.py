@@ -11,7 +11,12 @@ from sklearn_genre.networks._digit_heads import (
     ProjectionHead,
     SpecialTokenHead,
 )
-from sklearn_genre.networks._grid import Grid, expected_number
+from sklearn_genre.networks._grid import (
+    LANES,
+    Grid,
+    expected_number,
+    string_probs,
+)
 from sklearn_genre.networks._heads import HeadNetwork, HistogramNetwork, PointNetwork
 from sklearn_genre.networks._mlp_decoder import MLPDecoder
 from sklearn_genre.networks._network import (
@@ -40,6 +45,7 @@ HEADS: dict[str, type[DigitHead]] = {
 __all__ = [
     "DECODERS",
     "HEADS",
+    "LANES",
     "DecodingNetwork",
     "DigitDecoder",
     "DigitHead",
@@ -53,4 +59,5 @@ __all__ = [
     "decoding_network",
     "encoding_modules",
     "expected_number",
+    "string_probs",
 ]

@@ -6,6 +6,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+# Strings of a row that pass through the decoder together while predicting.
+LANES = 256
+
 
 class Grid(nn.Module):
     """Strings whose probabilities, times a number each, make the prediction.
@@ -60,14 +63,33 @@ class Grid(nn.Module):
         if self.tokens is None:
             probs: Tensor = dist.atoms().probs
             return probs
-        tokens = self.tokens[:, None].expand(-1, len(dist.context), -1)
-        log_probs = dist.token_log_probs(tokens).double().sum(-1).T  # (batch, n_grid)
-        return log_probs.softmax(-1) if self.normalize else log_probs.exp()
+        return string_probs(dist, self.tokens, self.normalize)
 
     def mean(self, dist: Any) -> Tensor:
         """Return the differentiable expected number of each row, (batch,)."""
         mean: Tensor = expected_number(self.probs(dist), self.weights, self.low)
         return mean
+
+
+def string_probs(dist: Any, tokens: Tensor, normalize: bool) -> Tensor:
+    """Return probabilities of strings, (batch, n), float64.
+
+    Without gradient some strings at a time, to save memory.
+
+    Parameters
+    ----------
+    dist : TokenDistribution
+    tokens : int64 Tensor of shape (n, length)
+    normalize : bool
+        Whether the probabilities are divided by their sum.
+    """
+    lanes = len(tokens) if torch.is_grad_enabled() else LANES
+    parts = [
+        dist.token_log_probs(part[:, None].expand(-1, len(dist.context), -1))
+        for part in tokens.split(lanes)
+    ]
+    log_probs = torch.cat([part.double().sum(-1) for part in parts]).T  # (batch, n)
+    return log_probs.softmax(-1) if normalize else log_probs.exp()
 
 
 def expected_number(probs: Any, weights: Any, low: Any) -> Any:

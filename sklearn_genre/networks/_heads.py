@@ -57,7 +57,7 @@ class PointNetwork(nn.Module):
     Attributes
     ----------
     residual_scale : Tensor of shape ()
-        Standard deviation of the law around the number; measured, not trained.
+        Standard deviation of the distribution around the number; measured, not trained.
     """
 
     residual_scale: Tensor

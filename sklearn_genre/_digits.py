@@ -21,12 +21,12 @@ from sklearn_genre.distributions import TokenDistribution
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.networks import (
     DECODERS,
-    LANES,
     DecodingNetwork,
     decoding_network,
     expected_number,
     string_probs,
 )
+from sklearn_genre.networks._grid import LANES
 from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Share of the targets beyond the fitted range above which a warm start warns.

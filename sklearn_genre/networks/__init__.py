@@ -12,7 +12,6 @@ from sklearn_genre.networks._digit_heads import (
     SpecialTokenHead,
 )
 from sklearn_genre.networks._grid import (
-    LANES,
     Grid,
     expected_number,
     string_probs,
@@ -45,7 +44,6 @@ HEADS: dict[str, type[DigitHead]] = {
 __all__ = [
     "DECODERS",
     "HEADS",
-    "LANES",
     "DecodingNetwork",
     "DigitDecoder",
     "DigitHead",

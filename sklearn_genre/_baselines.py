@@ -17,6 +17,7 @@ from sklearn_genre._base import (
     Rows,
     StrOptions,
 )
+from sklearn_genre._digits import DigitsMixin, new_decoding_network
 from sklearn_genre._objective import Objective
 from sklearn_genre._registry import factory, resolve
 from sklearn_genre._temperature import TemperatureMixin
@@ -25,16 +26,14 @@ from sklearn_genre.distributions import bins_around
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.losses import HISTOGRAM_LOSSES, CrossEntropy, SquaredError
 from sklearn_genre.networks import (
-    DECODERS,
     HEADS,
     HeadNetwork,
     HistogramNetwork,
     OneHot,
     PointNetwork,
-    decoding_network,
     encoding_modules,
 )
-from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+from sklearn_genre.tokenizers import TOKENIZERS
 
 # Smallest standard deviation of a prediction, as a share of that of the targets.
 MIN_SCALE = 1e-9
@@ -208,8 +207,8 @@ class PointwiseRegressor(BaseDistributionRegressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "head": [StrOptions(set(HEADS))],
-        "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
-        "decoder": [StrOptions(set(DECODERS)), callable],
+        "tokenizer": DigitsMixin._parameter_constraints["tokenizer"],
+        "decoder": DigitsMixin._parameter_constraints["decoder"],
         "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],
         "pretraining_learning_rate": [Interval(Real, 0, None, closed="neither")],
     }
@@ -329,13 +328,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         built = self._architecture
         if not _has_decoder(built["head"], built["pretraining_epochs"]):
             return PointNetwork(*_encoding_modules(self))
-        digits = decoding_network(
-            factory(built["encoder"], ENCODERS),
-            factory(built["decoder"], DECODERS),
-            self.tokenizer_,
-            self.feature_encoder_.n_numeric_,
-            self.feature_encoder_.cardinalities_,
-        )
+        digits = new_decoding_network(self)
         with torch.random.fork_rng(devices=[]):  # batches are those of digits alone
             network = HeadNetwork(digits, HEADS[built["head"]])
         network.writes_digits.fill_(built["pretraining_epochs"] > 0)

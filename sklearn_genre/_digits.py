@@ -222,13 +222,7 @@ class DigitsMixin:
 
     def _new_network(self) -> DecodingNetwork:
         """Return encoder and decoder with fresh weights."""
-        return decoding_network(
-            factory(self._architecture["encoder"], ENCODERS),
-            factory(self._architecture["decoder"], DECODERS),
-            self.tokenizer_,
-            self.feature_encoder_.n_numeric_,
-            self.feature_encoder_.cardinalities_,
-        )
+        return new_decoding_network(self)
 
     def _check_stages(self, stages: list[Stage]) -> None:
         """Raise ``ValueError`` if an objective is unfit for the tokenizer."""
@@ -302,6 +296,17 @@ class DigitsMixin:
             numbers = numbers_at(dist, torch.from_numpy(levels).to(encoded.device))
             parts.append(aggregate(to_y(numbers[:n].cpu().numpy()), axis=-1))
         return np.concatenate(parts)
+
+
+def new_decoding_network(estimator: Any) -> DecodingNetwork:
+    """Return encoder and decoder of an estimator, with fresh weights."""
+    return decoding_network(
+        factory(estimator._architecture["encoder"], ENCODERS),
+        factory(estimator._architecture["decoder"], DECODERS),
+        estimator.tokenizer_,
+        estimator.feature_encoder_.n_numeric_,
+        estimator.feature_encoder_.cardinalities_,
+    )
 
 
 def row_levels(rows: Array, n_samples: int, seed: int) -> Array:

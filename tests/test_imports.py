@@ -43,7 +43,7 @@ ALLOWED = {
     "_digits": BASE | {"_base"},
     "_decoding": DIGITS,
     "_raft": DIGITS,
-    "_baselines": ESTIMATOR,
+    "_baselines": DIGITS,
     "metrics": PUBLIC,
     "inspection": PUBLIC | {"metrics"},
     "": PUBLIC | {"metrics", "inspection"},

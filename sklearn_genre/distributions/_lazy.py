@@ -44,7 +44,8 @@ class LazyRows:
         chosen = self._index[index]
         if not len(chosen):
             return self._head.take(slice(0))
-        return LazyRows(self._read, chosen, self._head).kept_if_small()
+        rows = LazyRows(self._read, chosen, self._head)
+        return rows.all() if rows.is_small() else rows
 
     def parts(self) -> Iterator[tuple[slice, Rows]]:
         """Yield all rows, some at a time, and where they are."""
@@ -59,11 +60,11 @@ class LazyRows:
         """Return all rows as arrays."""
         return concatenate_rows([rows for _, rows in self.parts()])
 
-    def kept_if_small(self) -> RowSource:
-        """Return all rows as arrays if they hold few numbers."""
+    def is_small(self) -> bool:
+        """Return whether all rows together hold few numbers."""
         arrays = (self._head.values, self._head.pmf, self._head.edges)
         per_row = sum(array.size for array in arrays if array.ndim > 1)
-        return self.all() if len(self) * per_row <= MAX_KEPT else self
+        return len(self) * per_row <= MAX_KEPT
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arrays: what reads them stays behind."""
@@ -96,7 +97,11 @@ def lazy_rows(read: Callable[[Index], Rows], n_rows: int) -> RowSource:
     first = checked_read(read, index[:FIRST])
     if n_rows <= FIRST:
         return first
-    return LazyRows(read, index, first.take(slice(1))).kept_if_small()
+    head = first.take(slice(1))
+    rows = LazyRows(read, index, head)
+    if not rows.is_small():
+        return rows
+    return concatenate_rows([first, LazyRows(read, index[FIRST:], head).all()])
 
 
 def checked_read(read: Callable[[Index], Rows], index: Index) -> Rows:

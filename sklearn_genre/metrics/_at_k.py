@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
@@ -71,11 +72,8 @@ def best_at_k_score(
     >>> round(best_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.166667
     """
-    y = truth_for(y_true, dist)
-    if isinstance(dist, PredictiveDistribution):
-        return average(dist.best_at_k(y, k), sample_weight)
-    deviation = _deviations(y, dist, k)
-    return average(best_of_draws(np.abs(deviation), k), sample_weight)
+    exact = PredictiveDistribution.best_at_k
+    return _score(y_true, dist, k, sample_weight, exact, _best_of_draws)
 
 
 def mean_at_k_score(
@@ -127,11 +125,8 @@ def mean_at_k_score(
     >>> round(mean_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
-    y = truth_for(y_true, dist)
-    if isinstance(dist, PredictiveDistribution):
-        return average(dist.mean_at_k(y, k), sample_weight)
-    deviation = _deviations(y, dist, k)
-    return average(_mean_of_draws(deviation, k), sample_weight)
+    exact = PredictiveDistribution.mean_at_k
+    return _score(y_true, dist, k, sample_weight, exact, _mean_of_draws)
 
 
 def median_at_k_score(
@@ -184,11 +179,23 @@ def median_at_k_score(
     >>> round(median_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
+    exact = PredictiveDistribution.median_at_k
+    return _score(y_true, dist, k, sample_weight, exact, median_of_draws)
+
+
+def _score(
+    y_true: ArrayLike,
+    dist: PredictiveDistribution | ArrayLike,
+    k: int,
+    sample_weight: ArrayLike | None,
+    exact: Callable[..., Array],
+    of_draws: Callable[[Array, int], Array],
+) -> float:
+    """Return the mean over the rows, exact or from draws."""
     y = truth_for(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
-        return average(dist.median_at_k(y, k), sample_weight)
-    deviation = _deviations(y, dist, k)
-    return average(median_of_draws(deviation, k), sample_weight)
+        return average(exact(dist, y, k), sample_weight)
+    return average(of_draws(_deviations(y, dist, k), k), sample_weight)
 
 
 def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
@@ -198,6 +205,11 @@ def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
     checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
     check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])
     return checked - y[:, None]
+
+
+def _best_of_draws(deviation: Array, k: int) -> Array:
+    """Return the mean square of the smallest among all k-subsets of m deviations."""
+    return best_of_draws(np.abs(deviation), k)
 
 
 def _mean_of_draws(deviation: Array, k: int) -> Array:

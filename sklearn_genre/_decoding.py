@@ -55,9 +55,11 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     encoder : {"mlp"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
-    decoder : {"mlp", "transformer"} or callable, default="mlp"
+    decoder : {"mlp", "transformer", "anchored"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
-        that of the papers and costs several times more.
+        that of the papers and costs several times more. ``"anchored"`` knows that
+        neighbouring numbers are alike and needs fewer rows, best with
+        ``pretraining="crps"``; it writes the numbers of ``"normalized"`` alone.
     pretraining : str or Objective, default="cross_entropy"
         Objective of the first stage. ``"cross_entropy"`` is the negative log-likelihood
         of the digits. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add to

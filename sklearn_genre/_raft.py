@@ -75,7 +75,7 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
     encoder : {"mlp"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
-    decoder : {"mlp", "transformer"} or callable, default="mlp"
+    decoder : {"mlp", "transformer", "anchored"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
         that of the papers and costs several times more.
     grid : {"tree", "quantiles"} or array-like of shape (n_grid,), default="tree"

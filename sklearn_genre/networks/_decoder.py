@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_genre.tokenizers import Tokenizer
+
 # What is added to the logit of a token that is not allowed: finite, so that
 # probability times log-probability stays zero instead of becoming NaN.
 FORBIDDEN = -1e9
@@ -60,6 +62,17 @@ class DigitDecoder(nn.Module, ABC):
     def mask(self, logits: Tensor, position: int | slice = slice(None)) -> Tensor:
         """Rule out the tokens that are not allowed at a position, or at all of them."""
         return logits if self.penalty is None else logits + self.penalty[position]
+
+    def anchor(self, tokenizer: Tokenizer) -> None:
+        """Learn from a fitted tokenizer which numbers the strings stand for.
+
+        Called once, before training. Most decoders need no more than the tokens.
+
+        Raises
+        ------
+        ValueError
+            If the decoder cannot write such numbers.
+        """
 
     @abstractmethod
     def states(self, context: Tensor, tokens: Tensor) -> Tensor:

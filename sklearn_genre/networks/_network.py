@@ -158,6 +158,8 @@ def decoding_network(
     ------
     TypeError
         If a factory returns something else.
+    ValueError
+        If the decoder cannot write the numbers of the tokenizer.
     """
     _check_factory("decoder", decoder)
     inputs, encoder_module = encoding_modules(encoder, n_numeric, cardinalities)
@@ -168,4 +170,5 @@ def decoding_network(
             "decoder(width, allowed_tokens) must return a DigitDecoder, got "
             f"{decoder_module!r}."
         )
+    decoder_module.anchor(tokenizer)
     return DecodingNetwork(inputs, encoder_module, decoder_module, tokenizer)

@@ -97,9 +97,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     Parameters
     ----------
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+        ``"tabular"`` adds learned cosines and scales of the columns.
     head : str, default="linear"
         What the number is read from; the table has the names. All but ``"linear"`` are
         there for comparison.
@@ -407,9 +408,10 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         Negative log-density; cross-entropy to a normal distribution of three quarters
         of a bin around the target [2]_, by which neighbouring bins learn from each
         other; or the exact continuous ranked probability score.
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+        ``"tabular"`` adds learned cosines and scales of the columns.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised. ``"quantile"`` maps it to
         a normal distribution, for heavy tails. Any monotone transformer with

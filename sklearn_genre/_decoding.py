@@ -52,9 +52,10 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
         How numbers are written. ``NormalizedTokenizer(base, length)`` spends its digits
         on the training range; formats of at most 4,096 strings are exact.
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+        ``"tabular"`` adds learned cosines and scales of the columns.
     decoder : {"mlp", "transformer", "anchored"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
         that of the papers and costs several times more. ``"anchored"`` knows that

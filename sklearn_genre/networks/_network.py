@@ -1,5 +1,6 @@
 """Encoder and decoder together."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,7 +97,8 @@ def encoding_modules(
     Parameters
     ----------
     encoder : callable
-        ``encoder(n_features)`` returns a module with the attribute ``width``.
+        ``encoder(n_features)`` returns a module with the attribute ``width``. If it has
+        a parameter ``n_numeric``, that is given too.
     n_numeric : int
         Numeric columns of the input, which come first.
     cardinalities : sequence of int
@@ -114,7 +116,9 @@ def encoding_modules(
     """
     _check_factory("encoder", encoder)
     inputs = OneHot(n_numeric, cardinalities)
-    module = encoder(inputs.width)
+    known = {"n_numeric": n_numeric}
+    wanted = known.keys() & inspect.signature(encoder).parameters.keys()
+    module = encoder(inputs.width, **{name: known[name] for name in wanted})
     if not hasattr(module, "width"):
         raise TypeError(
             "encoder(n_features) must return a torch module with the attribute width, "

@@ -11,6 +11,7 @@ from sklearn_genre import DecodingRegressor
 from sklearn_genre.distributions import TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.networks import AnchoredDecoder, decoding_network
+from sklearn_genre.networks._anchored_decoder import SMALLEST_SCALE, TOGETHER
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
     IEEETokenizer,
@@ -41,12 +42,11 @@ def make_context(batch=3, dtype=torch.float64):
     return torch.randn(batch, WIDTH, generator=generator, dtype=dtype)
 
 
-def at_location(decoder, location, scale=None):
-    """Set all laws to a location, for the context of zeros."""
+def at_location(decoder, location, scale):
+    """Move all laws to a location and give them a scale, for the context of zeros."""
     with torch.no_grad():
-        decoder.laws.bias[: decoder.n_laws] = location
-        if scale is not None:
-            decoder.laws.bias[decoder.n_laws : 2 * decoder.n_laws] = scale
+        decoder.laws.bias.zero_()
+        decoder.laws.bias[:2] = torch.tensor([location / TOGETHER, scale])
     return torch.zeros(1, WIDTH, dtype=decoder.laws.bias.dtype)
 
 
@@ -60,8 +60,11 @@ def mixture_cdf(decoder, context, edges):
     """Return the distribution function at edges, by scipy alone."""
     parameters = context.numpy() @ decoder.laws.weight.detach().numpy().T
     parameters = (parameters + decoder.laws.bias.detach().numpy())[:, None]
-    location, _, weight = np.split(parameters, 3, -1)
-    scale = decoder._laws(context).scale.detach().numpy()[:, 0]
+    shift, widen = parameters[..., :1], parameters[..., 1:2]
+    location, scale, weight = np.split(parameters[..., 2:], 3, -1)
+    location = TOGETHER * shift + location
+    scale = np.logaddexp(0, widen + scale) / decoder.n_laws
+    scale += SMALLEST_SCALE * decoder.step_size
     law = logistic(loc=location, scale=scale)
     return (np.exp(log_softmax(weight, -1)) * law.cdf(edges[:, None])).sum(-1)
 
@@ -113,7 +116,7 @@ def test_far_tails_are_finite_and_have_gradients(location, dtype):
         for gradient in torch.autograd.grad(answer, inputs, retain_graph=True):
             assert gradient.isfinite().all()
     (pull,) = torch.autograd.grad(farthest, decoder.laws.bias)
-    assert pull[: decoder.n_laws].sum() * location < 0
+    assert pull[0] * location < 0
 
 
 def test_digits_within_an_interval_far_from_the_law_keep_their_ratio():
@@ -205,18 +208,16 @@ def test_at_least_one_law():
         AnchoredDecoder(WIDTH, torch.ones(3, 2, dtype=torch.bool), n_laws=0)
 
 
-def test_learns_a_smooth_function_from_few_rows_better_than_free_digits():
+def test_learns_a_smooth_function_from_few_rows():
     random = np.random.default_rng(0)
     X = random.uniform(-1, 1, (400, 2))
     y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2 + 0.05 * random.normal(size=400)
-    errors = {}
-    for decoder in ("anchored", "mlp"):
-        model = DecodingRegressor(
-            decoder=decoder,
-            pretraining="crps",
-            fine_tuning=None,
-            pretraining_epochs=15,
-            random_state=0,
-        ).fit(X[:200], y[:200])
-        errors[decoder] = np.mean((model.predict(X[200:]) - y[200:]) ** 2)
-    assert errors["anchored"] < 0.8 * errors["mlp"]
+    model = DecodingRegressor(
+        encoder="tabular",
+        decoder="anchored",
+        pretraining="crps",
+        fine_tuning=None,
+        pretraining_epochs=15,
+        random_state=0,
+    ).fit(X[:200], y[:200])
+    assert model.score(X[200:], y[200:]) > 0.95

@@ -13,6 +13,8 @@ from sklearn_genre.tokenizers import Tokenizer
 DEFAULT_RANGE = (-2.0, 2.0)
 # Smallest scale of a law, as a share of the distance between two numbers.
 SMALLEST_SCALE = 0.05
+# What the shift of all locations is multiplied by: they move faster than scales do.
+TOGETHER = 2.0
 
 
 class _Laws(NamedTuple):
@@ -43,8 +45,10 @@ class AnchoredDecoder(DigitDecoder):
         \sigma\!\left(\frac{a - \mu_k}{s_k}\right)\right],
 
     with weights, locations and scales linear in the context up to a softmax and a
-    softplus. Free digits must learn from data that neighbouring numbers are alike;
-    these know it. Numbers are still drawn digit by digit, and every objective applies.
+    softplus. One shift of all locations and one of all scales is learned beside those
+    of each law, so that the whole mixture moves at once. Free digits must learn from
+    data that neighbouring numbers are alike; these know it. Numbers are still drawn
+    digit by digit, and every objective applies.
 
     Masses are computed as logarithms, from standardised edges :math:`a < b` as
     :math:`\log \sigma(b) + \log \sigma(-a) + \log(1 - e^{a - b})`, finite in the
@@ -85,16 +89,14 @@ class AnchoredDecoder(DigitDecoder):
         if n_laws < 1:
             raise ValueError(f"n_laws must be at least 1, got {n_laws!r}.")
         self.n_laws = n_laws
-        self.laws = nn.Linear(width, 3 * n_laws)
+        self.laws = nn.Linear(width, 3 * n_laws + 2)
         self.hidden_size = self.vocab_size
         self.out = nn.Identity()
         self.n_strings = self.vocab_size**self.length
         self._spread(*DEFAULT_RANGE)
         with torch.no_grad():
-            location, scale, weight = self.laws.bias.chunk(3)
-            location.copy_(_spread_out(n_laws))
-            scale.fill_(0)
-            weight.fill_(0)
+            self.laws.bias.zero_()
+            self.laws.bias[2 : n_laws + 2] = _spread_out(n_laws)
 
     def anchor(self, tokenizer: Tokenizer) -> None:
         """Place the strings at the numbers of a fitted tokenizer.
@@ -160,10 +162,12 @@ class AnchoredDecoder(DigitDecoder):
 
     def _laws(self, context: Tensor) -> _Laws:
         """Return the mixture of each row."""
-        parameters = self.laws(context)[:, None, None]  # (batch, 1, 1, 3 * n_laws)
-        location, scale, weight = parameters.chunk(3, -1)
-        floor = SMALLEST_SCALE * self.step_size
-        scale = functional.softplus(scale) / self.n_laws + floor
+        parameters = self.laws(context)[:, None, None]
+        shift, widen, laws = parameters.split([1, 1, 3 * self.n_laws], -1)
+        location, scale, weight = laws.chunk(3, -1)  # (batch, 1, 1, n_laws) each
+        location = TOGETHER * shift + location
+        scale = functional.softplus(widen + scale) / self.n_laws
+        scale = scale + SMALLEST_SCALE * self.step_size
         return _Laws(location, scale, weight.log_softmax(-1))
 
     def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:

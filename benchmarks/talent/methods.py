@@ -179,6 +179,8 @@ RAFT_FAMILY = {
 # Beside the experiments.
 OTHERS = {
     "transformer": BASE.changed(decoder="transformer"),
+    "anchored": BASE.changed(decoder="anchored"),
+    "tabular": BASE.changed(encoder="tabular"),
     "riemann_hl_gauss": RIEMANN.changed(loss="hl_gauss"),
     "riemann_crps": RIEMANN.changed(loss="crps"),
 }

@@ -137,6 +137,7 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     model.set_params(
         categorical_features=categorical_columns(folder),
         random_state=seed,
+        ema_decay=0.0,
         **(GRIDS[method](y) if method in GRIDS else {}),
     )
     start = time.perf_counter()

@@ -118,6 +118,7 @@ class BaseDistributionRegressor(
             Interval(Integral, 1, None, closed="left"),
         ],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
@@ -144,6 +145,7 @@ class BaseDistributionRegressor(
     categorical_features: Any
     batch_size: Any
     weight_decay: float
+    ema_decay: float
     early_stopping: Any
     validation_fraction: float
     n_iter_no_change: int | None
@@ -539,6 +541,7 @@ class BaseDistributionRegressor(
                         selection,
                         batch_size=resolve_batch_size(self.batch_size, len(rows.y)),
                         weight_decay=self.weight_decay,
+                        ema_decay=self.ema_decay,
                     )
                 self.history_ += selection.rows
                 self.n_iter_ += sum(row["epoch"] > 0 for row in selection.rows)

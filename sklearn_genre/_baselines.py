@@ -96,9 +96,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     Parameters
     ----------
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+        ``"tabular"`` adds learned cosines and scales of the columns.
     head : str, default="linear"
         What the number is read from; the table has the names. All but ``"linear"`` are
         there for comparison.
@@ -129,6 +130,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
         number of rows.
     weight_decay : float, default=0.01
         Decoupled weight decay of AdamW.
+    ema_decay : float, default=0.99
+        What is scored and kept are weights averaged over the training steps, with this
+        decay at each step, less in the first hundred. 0 keeps the weights of the last
+        step, as the papers do; larger values suit large tables.
     early_stopping : bool or "auto", default="auto"
         Whether to set a part of the training rows aside, unless ``fit`` is given one,
         and to stop a stage after `n_iter_no_change` epochs without improvement.
@@ -241,6 +246,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         learning_rate: float = 1.5e-3,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,
+        ema_decay: float = 0.99,
         early_stopping: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
@@ -264,6 +270,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -400,9 +407,10 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         Negative log-density; cross-entropy to a normal distribution of three quarters
         of a bin around the target [2]_, by which neighbouring bins learn from each
         other; or the exact continuous ranked probability score.
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
+        ``"tabular"`` adds learned cosines and scales of the columns.
     target_transform : {"standard", "quantile"} or transformer, default="standard"
         What is done to the target before it is standardised. ``"quantile"`` maps it to
         a normal distribution, for heavy tails. Any monotone transformer with
@@ -420,6 +428,10 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         number of rows.
     weight_decay : float, default=0.01
         Decoupled weight decay of AdamW.
+    ema_decay : float, default=0.99
+        What is scored and kept are weights averaged over the training steps, with this
+        decay at each step, less in the first hundred. 0 keeps the weights of the last
+        step, as the papers do; larger values suit large tables.
     early_stopping : bool or "auto", default="auto"
         Whether to set a part of the training rows aside, unless ``fit`` is given one,
         and to stop after `n_iter_no_change` epochs without improvement. ``"auto"``
@@ -524,6 +536,7 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         learning_rate: float = 1.5e-3,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,
+        ema_decay: float = 0.99,
         early_stopping: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
@@ -546,6 +559,7 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

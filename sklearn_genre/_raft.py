@@ -72,10 +72,11 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
     tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
         How numbers are written. ``NormalizedTokenizer(base, length)`` spends its digits
         on the training range; the other two need a grid.
-    encoder : {"mlp"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="mlp"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
-    decoder : {"mlp", "transformer"} or callable, default="mlp"
+        ``"tabular"`` adds learned cosines and scales of the columns.
+    decoder : {"mlp", "transformer", "anchored"} or callable, default="mlp"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
         that of the papers and costs several times more.
     grid : {"tree", "quantiles"} or array-like of shape (n_grid,), default="tree"
@@ -118,6 +119,10 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
         number of rows.
     weight_decay : float, default=0.01
         Decoupled weight decay of AdamW.
+    ema_decay : float, default=0.99
+        What is scored and kept are weights averaged over the training steps, with this
+        decay at each step, less in the first hundred. 0 keeps the weights of the last
+        step, as the papers do; larger values suit large tables.
     early_stopping : bool or "auto", default="auto"
         Whether to set a part of the training rows aside, unless ``fit`` is given one,
         and to stop a stage after `n_iter_no_change` epochs without improvement.
@@ -246,6 +251,7 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
         fine_tuning_learning_rate: float = 5e-4,
         batch_size: Any = "auto",
         weight_decay: float = 0.01,
+        ema_decay: float = 0.99,
         early_stopping: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 30,
@@ -274,6 +280,7 @@ class RAFTRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor):
         self.fine_tuning_learning_rate = fine_tuning_learning_rate
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

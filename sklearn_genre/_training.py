@@ -11,6 +11,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sklearn_genre._objective import Objective
 
@@ -19,6 +20,8 @@ from sklearn_genre._objective import Objective
 WARM_UP = 100
 FINAL_RATE = 0.1
 MAX_GRADIENT_NORM = 1.0
+# After n steps, the averaged weights remember about n / EMA_WARM_UP of them.
+EMA_WARM_UP = 9.0
 
 Row = dict[str, Any]
 
@@ -75,7 +78,11 @@ class StopStage(Exception):
 
 
 class Engine(NeuralNet):
-    """skorch with an objective as criterion and the learning rate set in each step."""
+    """skorch with an objective as criterion and the learning rate set in each step.
+
+    A copy of `network` is trained; `network` itself becomes the moving average of the
+    weights of the copy.
+    """
 
     def __init__(
         self,
@@ -86,9 +93,10 @@ class Engine(NeuralNet):
         on_epoch: Callable[[Row], None],
         batch_size: int,
         weight_decay: float,
+        ema_decay: float,
     ) -> None:
         super().__init__(
-            network,
+            copy.deepcopy(network) if ema_decay else network,
             criterion=type(stage.objective),
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=weight_decay,
@@ -104,6 +112,8 @@ class Engine(NeuralNet):
         )
         self.stage = stage
         self.data = data
+        self.average = list(network.parameters())
+        self.ema_decay = ema_decay
         self.on_epoch = on_epoch
         self.reference: Callable[[Tensor], Any] | None = None
         if stage.objective.needs_reference:
@@ -128,6 +138,8 @@ class Engine(NeuralNet):
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Prepare once without gradient, then update ``n_updates`` times."""
         X, (y, weight) = batch
+        n_copies = getattr(self.module_, "n_copies", 1)
+        y, weight = y.repeat(n_copies), weight.repeat(n_copies)
         objective = self.stage.objective
         dist = self.module_(X)
         with torch.no_grad():
@@ -152,6 +164,13 @@ class Engine(NeuralNet):
             group["lr"] = rate
         self.optimizer_.step()
         self.n_steps += 1
+        if self.ema_decay:
+            self._add_to_average()
+
+    def _add_to_average(self) -> None:
+        """Move the averaged weights towards those of now."""
+        average = get_ema_multi_avg_fn(ema_decay_at(self.n_steps, self.ema_decay))
+        average(self.average, list(self.module_.parameters()), None)
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Open a row of skorch's history and choose the mode of the network."""
@@ -174,6 +193,11 @@ def schedule(step: int, total: int) -> float:
     cosine = (1 + math.cos(math.pi * step / total)) / 2
     rate = FINAL_RATE + (1 - FINAL_RATE) * cosine
     return rate * min(1.0, (step + 1) / (warm_up + 1))
+
+
+def ema_decay_at(step: int, decay: float) -> float:
+    """Return the decay of the averaged weights, which remember little at first."""
+    return min(decay, step / (step + EMA_WARM_UP))
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
@@ -272,6 +296,7 @@ def train(
     *,
     batch_size: int,
     weight_decay: float,
+    ema_decay: float,
 ) -> bool:
     """Train a network for one stage and leave it in its best state.
 
@@ -295,6 +320,7 @@ def train(
         on_epoch=selection.record,
         batch_size=batch_size,
         weight_decay=weight_decay,
+        ema_decay=ema_decay,
     )
     interrupted = False
     try:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_genre.encoders import ENCODERS, MLPEncoder
+from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
 from sklearn_genre.encoders._mlp import ACTIVATIONS
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
@@ -123,3 +123,56 @@ def test_mlp_dropout_acts_in_training_alone():
 def test_mlp_rejects_options_it_cannot_use(options, message):
     with pytest.raises(ValueError, match=message):
         MLPEncoder(4, **options)
+
+
+# TabularEncoder
+
+
+def test_periods_are_of_numeric_columns_alone():
+    torch.manual_seed(0)
+    encoder = TabularEncoder(5, n_numeric=2)
+    assert encoder.layers[0].weight.shape == (1, 5 + 3 * 2, 256)
+    assert TabularEncoder(5, n_numeric=0).periods is None
+
+
+def test_optimizer_units_do_not_change_the_function():
+    torch.manual_seed(0)
+    encoder = TabularEncoder(6, hidden_layer_sizes=(400,), dropout=0.0)
+    inputs = torch.randn(1000, 24)
+    outputs = encoder.layers[0](inputs[None])  # weights and biases of unit variance
+    assert 1.2 < outputs.var() < 2.8
+    assert encoder.scale.any() == 0  # all inputs count alike at first
+
+
+def test_tabular_dropout_acts_in_training_alone():
+    torch.manual_seed(0)
+    encoder, X = TabularEncoder(4, dropout=0.5), make_rows()
+    assert not torch.equal(encoder(X), encoder(X))
+    encoder.eval()
+    assert torch.equal(encoder(X), encoder(X))
+
+
+def test_members_have_weights_of_their_own():
+    torch.manual_seed(0)
+    encoder = TabularEncoder(4, hidden_layer_sizes=(8, 6), n_members=3).eval()
+    X = make_rows()
+    before = encoder(X)
+    assert before.shape == (len(X), encoder.width) == (len(X), 18)
+    for layer in encoder.layers:
+        with torch.no_grad():
+            layer.weight[1] = 0
+    same = (encoder(X) == before).all(0)
+    assert same.tolist() == [True] * 6 + [False] * 6 + [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden_layer_sizes": ()}, "at least one positive number"),
+        ({"dropout": 1.0}, "dropout must be in"),
+        ({"n_members": 0}, "n_members must be at least 1, got 0"),
+    ],
+)
+def test_tabular_options_out_of_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        TabularEncoder(4, **options)

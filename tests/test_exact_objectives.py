@@ -346,7 +346,7 @@ def test_losses_are_finite_at_extreme_logits(objective, name, large):
     if large:
         single = without_leaves(single)
     steps = single.log_probs(dist.tokenizer.grid()[:, None].expand(-1, 3, -1))
-    assert steps.min() < -1e3
+    assert steps.min() < (-10 if name == "anchored" else -1e3)
     loss = evaluate(objective, single, TARGETS)
     assert loss.isfinite().all()
     assert gradient_of(loss.sum(), single).isfinite().all()

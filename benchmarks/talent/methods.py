@@ -48,10 +48,12 @@ class Method(NamedTuple):
         return find_spec(self.package) is not None
 
 
-BASE = New("DecodingRegressor", fine_tuning=None)
-RAFT = New("RAFTRegressor")
-POINTWISE = New("PointwiseRegressor")
-RIEMANN = New("RiemannRegressor")
+# The training recipe of the papers, not the default one.
+RECIPE = {"ema_decay": 0.0}
+BASE = New("DecodingRegressor", fine_tuning=None, **RECIPE)
+RAFT = New("RAFTRegressor", **RECIPE)
+POINTWISE = New("PointwiseRegressor", **RECIPE)
+RIEMANN = New("RiemannRegressor", **RECIPE)
 FROM_RANDOM = {
     "pretraining_epochs": 0,
     "fine_tuning_epochs": 100,
@@ -179,6 +181,8 @@ RAFT_FAMILY = {
 OTHERS = {
     "default": New("DecodingRegressor"),
     "transformer": BASE.changed(decoder="transformer"),
+    "anchored": BASE.changed(decoder="anchored"),
+    "tabular": BASE.changed(encoder="tabular"),
     "riemann_hl_gauss": RIEMANN.changed(loss="hl_gauss"),
     "riemann_crps": RIEMANN.changed(loss="crps"),
 }

@@ -1,5 +1,6 @@
 """Modules whose forward returns a predictive distribution."""
 
+from sklearn_genre.networks._anchored_decoder import AnchoredDecoder
 from sklearn_genre.networks._decoder import DigitDecoder
 from sklearn_genre.networks._digit_heads import (
     DigitHead,
@@ -29,6 +30,7 @@ from sklearn_genre.networks._transformer_decoder import TransformerDecoder
 DECODERS: dict[str, type[DigitDecoder]] = {
     "mlp": MLPDecoder,
     "transformer": TransformerDecoder,
+    "anchored": AnchoredDecoder,
 }
 
 HEADS: dict[str, type[DigitHead]] = {
@@ -44,6 +46,7 @@ HEADS: dict[str, type[DigitHead]] = {
 __all__ = [
     "DECODERS",
     "HEADS",
+    "AnchoredDecoder",
     "DecodingNetwork",
     "DigitDecoder",
     "DigitHead",

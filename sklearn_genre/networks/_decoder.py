@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_genre.tokenizers import Tokenizer
+
 # What is added to the logit of a token that is not allowed: finite, so that
 # probability times log-probability stays zero instead of becoming NaN.
 FORBIDDEN = -1e9
@@ -41,11 +43,14 @@ class DigitDecoder(nn.Module, ABC):
         Size of a state.
     out : nn.Module
         Maps states to logits.
+    n_members : int
+        Members of an ensemble that are trained one by one, see :meth:`separated`.
     """
 
     penalty: Tensor | None
     hidden_size: int
     out: nn.Module
+    n_members = 1
 
     def __init__(self, width: int, allowed_tokens: Tensor) -> None:
         super().__init__()
@@ -60,6 +65,27 @@ class DigitDecoder(nn.Module, ABC):
     def mask(self, logits: Tensor, position: int | slice = slice(None)) -> Tensor:
         """Rule out the tokens that are not allowed at a position, or at all of them."""
         return logits if self.penalty is None else logits + self.penalty[position]
+
+    def anchor(self, tokenizer: Tokenizer) -> None:
+        """Learn from a fitted tokenizer which numbers the strings stand for.
+
+        Called once, before training. Most decoders need no more than the tokens.
+
+        Raises
+        ------
+        ValueError
+            If the decoder cannot write such numbers.
+        """
+
+    def separated(self, context: Tensor) -> Tensor:
+        """Return contexts of which each gives the prediction of one member.
+
+        Returns
+        -------
+        contexts : Tensor of shape (n_members * batch, width / n_members)
+            Member after member. Training sees these; a prediction mixes the members.
+        """
+        return context
 
     @abstractmethod
     def states(self, context: Tensor, tokens: Tensor) -> Tensor:

@@ -104,6 +104,11 @@ class HeadNetwork(nn.Module):
         self.register_buffer("writes_digits", torch.tensor(False))
         self.register_buffer("residual_scale", torch.ones(()))
 
+    @property
+    def n_copies(self) -> int:
+        """How often a row comes back."""
+        return self.digits.n_copies
+
     def forward(self, X: Tensor) -> TokenDistribution | PointDistribution:
         """Return the predictive distributions of a batch of rows."""
         dist = self.digits(X)

@@ -1,5 +1,6 @@
 """Encoder and decoder together."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,12 +72,19 @@ class DecodingNetwork(nn.Module):
         self.grid: Grid | None = None
         self._leaves: dict[torch.device, Leaves | None] = {}
 
+    @property
+    def n_copies(self) -> int:
+        """How often a row comes back: in training, once for each member."""
+        return self.decoder.n_members if self.training else 1
+
     def forward(self, X: Tensor) -> TokenDistribution:
-        """Return the predictive distributions of a batch of rows."""
+        """Return the predictive distributions of a batch of rows, or of each member."""
         if X.device not in self._leaves:
             with torch.inference_mode(False):  # so that they may be trained with
                 self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
         context = self.encoder(self.inputs(X))  # (batch, width)
+        if self.training:
+            context = self.decoder.separated(context)
         return TokenDistribution(
             self.decoder,
             context,
@@ -96,7 +104,8 @@ def encoding_modules(
     Parameters
     ----------
     encoder : callable
-        ``encoder(n_features)`` returns a module with the attribute ``width``.
+        ``encoder(n_features)`` returns a module with the attribute ``width``. If it has
+        a parameter ``n_numeric``, that is given too.
     n_numeric : int
         Numeric columns of the input, which come first.
     cardinalities : sequence of int
@@ -114,7 +123,7 @@ def encoding_modules(
     """
     _check_factory("encoder", encoder)
     inputs = OneHot(n_numeric, cardinalities)
-    module = encoder(inputs.width)
+    module = encoder(inputs.width, **_wanted(encoder, {"n_numeric": n_numeric}))
     if not hasattr(module, "width"):
         raise TypeError(
             "encoder(n_features) must return a torch module with the attribute width, "
@@ -158,14 +167,25 @@ def decoding_network(
     ------
     TypeError
         If a factory returns something else.
+    ValueError
+        If the decoder cannot write the numbers of the tokenizer.
     """
     _check_factory("decoder", decoder)
     inputs, encoder_module = encoding_modules(encoder, n_numeric, cardinalities)
     width: Any = encoder_module.width
-    decoder_module = decoder(width, tokenizer.allowed_tokens)
+    members = {"n_members": getattr(encoder_module, "n_members", 1)}
+    options = _wanted(decoder, members)
+    decoder_module = decoder(width, tokenizer.allowed_tokens, **options)
     if not isinstance(decoder_module, DigitDecoder):
         raise TypeError(
             "decoder(width, allowed_tokens) must return a DigitDecoder, got "
             f"{decoder_module!r}."
         )
+    decoder_module.anchor(tokenizer)
     return DecodingNetwork(inputs, encoder_module, decoder_module, tokenizer)
+
+
+def _wanted(factory: Callable[..., Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that a factory has a parameter for."""
+    wanted = inspect.signature(factory).parameters
+    return {name: value for name, value in known.items() if name in wanted}

@@ -38,8 +38,9 @@ class Tokenizer(BaseEstimator, ABC):
                             is allowed at its position
     ======================= ========================================================
 
-    and, if its numbers may lie far outside the training range, ``clip_range``; and,
-    if it has more than 4,096 strings and is to follow an expert, ``_nearest_tokens``.
+    and, if its numbers may lie far outside the training range, ``clip_range``; if its
+    strings sort like numbers, in equal steps, ``evenly_spaced``; and, if it has more
+    than 4,096 strings and is to follow an expert, ``_nearest_tokens``.
     Every allowed string decodes to a finite number, and ``encode`` rounds to the
     nearest one that the format can write: infinities and everything else beyond its
     range go to the nearest end.
@@ -241,6 +242,11 @@ class Tokenizer(BaseEstimator, ABC):
         Unbounded here: right for a format whose numbers stay in the training range.
         """
         return -math.inf, math.inf
+
+    @property
+    def evenly_spaced(self) -> bool:
+        """Whether strings in lexicographic order are rising numbers in equal steps."""
+        return False
 
     @property
     @abstractmethod

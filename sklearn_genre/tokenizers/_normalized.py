@@ -94,6 +94,11 @@ class NormalizedTokenizer(Tokenizer):
         """The token ids themselves."""
         return torch.arange(self.base, dtype=torch.float64).repeat(self.length, 1)
 
+    @property
+    def evenly_spaced(self) -> bool:
+        """Always."""
+        return True
+
     def _check_parameters(self) -> None:
         check_base(self.base)
         check_n_digits(self.length, "length", self.base)

@@ -1,0 +1,256 @@
+"""Digits that know where on the number line they are."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sklearn_genre.networks._decoder import DigitDecoder
+from sklearn_genre.tokenizers import Tokenizer
+
+# What the strings stand for until `anchor` says otherwise: this range.
+DEFAULT_RANGE = (-2.0, 2.0)
+# Smallest scale of a law, as a share of the distance between two numbers.
+SMALLEST_SCALE = 0.05
+# What the shift of all locations is multiplied by: they move faster than scales do.
+TOGETHER = 2.0
+
+
+class _Laws(NamedTuple):
+    """A mixture of logistic laws for each row, in standardised units."""
+
+    location: Tensor  # (batch, 1, 1, n), n of a member or of all
+    scale: Tensor  # (batch, 1, 1, n)
+    log_weight: Tensor  # (batch, 1, 1, n)
+
+
+class _Cache(NamedTuple):
+    """The laws, and the rank of each lane's prefix among those of its length."""
+
+    laws: _Laws
+    rank: Tensor  # (batch or 1, lanes)
+    position: int
+
+
+class AnchoredDecoder(DigitDecoder):
+    r"""Digits whose probabilities are masses of intervals under a logistic mixture.
+
+    The strings that begin with a prefix stand for an interval of numbers. The next
+    digit has the probability of its part of the interval,
+
+    .. math:: \pi(d \mid x, p) = \frac{m(I_{pd})}{m(I_p)}, \qquad
+        m\bigl((a, b)\bigr) = \sum_k w_k \left[
+        \sigma\!\left(\frac{b - \mu_k}{s_k}\right) -
+        \sigma\!\left(\frac{a - \mu_k}{s_k}\right)\right],
+
+    with weights, locations and scales linear in the context up to a softmax and a
+    softplus. One shift of all locations and one of all scales is learned beside those
+    of each law, so that the whole mixture moves at once. Free digits must learn from
+    data that neighbouring numbers are alike; these know it. Numbers are still drawn
+    digit by digit, and every objective applies.
+
+    Masses are computed as logarithms, from standardised edges :math:`a < b` as
+    :math:`\log \sigma(b) + \log \sigma(-a) + \log(1 - e^{a - b})`, finite in the
+    farthest tails. Edges lie in the middle between numbers; the first and the last
+    interval are half-open. An interval is known from its digits, so formats that are
+    too large to enumerate work as well.
+
+    Parameters
+    ----------
+    width : int
+        Size of the context vector.
+    allowed_tokens : bool Tensor of shape (length, vocab_size)
+        Tokens that may stand at each position. Strings must sort like numbers, in even
+        steps: see :meth:`anchor`.
+    n_laws : int, default=4
+        Logistic laws in the mixture. One is enough for symmetric noise; more follow
+        skewed, heavy-tailed or many-peaked targets. Time is proportional to it.
+    n_members : int, default=1
+        Equal parts of the context, each of which makes a mixture; the prediction is
+        the mixture of these. Estimators give the number of members of the encoder.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.networks import AnchoredDecoder
+    >>> from sklearn_genre.tokenizers import NormalizedTokenizer
+    >>> tokenizer = NormalizedTokenizer(base=2, length=3).fit([0.0, 7.0])
+    >>> decoder = AnchoredDecoder(16, tokenizer.allowed_tokens, n_laws=2)
+    >>> decoder.anchor(tokenizer)
+    >>> decoder.edges.tolist()
+    [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
+    >>> context = torch.zeros(5, 16)
+    >>> decoder(context, torch.zeros(3, 5, 3, dtype=torch.int64)).shape
+    torch.Size([3, 5, 3, 2])
+    >>> decoder.leaf_log_probs(context).shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(
+        self,
+        width: int,
+        allowed_tokens: Tensor,
+        *,
+        n_laws: int = 4,
+        n_members: int = 1,
+    ) -> None:
+        super().__init__(width, allowed_tokens)
+        if n_laws < 1:
+            raise ValueError(f"n_laws must be at least 1, got {n_laws!r}.")
+        if n_members < 1 or width % n_members:
+            raise ValueError(
+                "n_members must be at least 1 and divide the width of the context, "
+                f"got n_members={n_members!r} and width={width}."
+            )
+        self.n_laws = n_laws
+        self.n_members = n_members
+        n_inputs, n_outputs = width // n_members, 3 * n_laws + 2
+        bound = 1 / math.sqrt(n_inputs)
+        weight = bound * (2 * torch.rand(n_members, n_inputs, n_outputs) - 1)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(n_members, 1, n_outputs))
+        self.hidden_size = self.vocab_size
+        self.out = nn.Identity()
+        self.n_strings = self.vocab_size**self.length
+        self._spread(*DEFAULT_RANGE)
+        with torch.no_grad():
+            self.bias[..., 2 : n_laws + 2] = _spread_out(n_laws)
+
+    def anchor(self, tokenizer: Tokenizer) -> None:
+        """Place the strings at the numbers of a fitted tokenizer.
+
+        Raises
+        ------
+        ValueError
+            If strings do not sort like numbers in even steps.
+        """
+        if not tokenizer.evenly_spaced:
+            raise ValueError(
+                "decoder='anchored' needs strings that sort like numbers, in even "
+                f"steps, got tokenizer={tokenizer!r}. Use tokenizer='normalized', or "
+                "decoder='mlp'."
+            )
+        ends = torch.tensor([[0], [self.vocab_size - 1]]).expand(-1, self.length)
+        self._spread(*tokenizer.decode(ends).tolist())
+
+    @property
+    def edges(self) -> Tensor:
+        """Inner edges between neighbouring numbers, float64 (n_strings - 1,)."""
+        return self._edge(torch.arange(1, self.n_strings))
+
+    def separated(self, context: Tensor) -> Tensor:
+        """Return the contexts of the members below each other, as rows."""
+        n_inputs = self.weight.shape[1]
+        parts = context.view(len(context), self.n_members, n_inputs)
+        return parts.transpose(0, 1).flatten(0, 1)  # (n_members * batch, n_inputs)
+
+    def states(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities, (n, batch, n_positions, vocab_size)."""
+        laws = self._laws(context)
+        rank = torch.zeros_like(tokens[..., 0]).T  # (batch, n)
+        states = []
+        for position in range(tokens.shape[-1]):
+            if position:
+                rank = rank * self.vocab_size + tokens[..., position - 1].T
+            states.append(self._state(_Cache(laws, rank, position)))
+        return torch.stack(states, -2).transpose(0, 1)
+
+    def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
+        """Return the logits of the first token and the cache."""
+        rank = torch.zeros(1, 1, dtype=torch.int64, device=context.device)
+        return self._next(_Cache(self._laws(context), rank, 0))
+
+    def step(self, cache: _Cache, tokens: Tensor) -> tuple[Tensor, _Cache]:
+        """Append a token to each lane and return the logits of the next."""
+        rank = cache.rank
+        if tokens.shape[1] > rank.shape[1]:
+            rank = rank.repeat_interleave(tokens.shape[1] // rank.shape[1], 1)
+        rank = rank * self.vocab_size + tokens
+        return self._next(_Cache(cache.laws, rank, cache.position + 1))
+
+    def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the log-probability of every string, from all edges at once."""
+        if temperature != 1 or self.penalty is not None:
+            return super().leaf_log_probs(context, temperature)
+        index = torch.arange(self.n_strings + 1, device=context.device)
+        return self._log_masses(self._laws(context), index[None, None], 1)[:, 0]
+
+    def _spread(self, low: float, high: float) -> None:
+        """Spread the strings evenly from low to high."""
+        self.step_size = (high - low) / max(self.n_strings - 1, 1) or 1.0
+        self.first_edge = low - self.step_size / 2
+
+    def _edge(self, index: Tensor) -> Tensor:
+        """Return the numbers at edges; the two outermost ones are never used."""
+        return self.first_edge + self.step_size * index.double()
+
+    def _laws(self, context: Tensor) -> _Laws:
+        """Return the mixture of each row, or of each member and row."""
+        n_inputs = self.weight.shape[1]
+        if context.shape[1] == n_inputs:  # members below each other
+            parts = context.view(self.n_members, -1, n_inputs)
+        else:
+            parts = context.view(len(context), -1, n_inputs).transpose(0, 1)
+        parameters = torch.baddbmm(self.bias, parts, self.weight)
+        shift, widen, laws = parameters.split([1, 1, 3 * self.n_laws], -1)
+        location, scale, weight = laws.chunk(3, -1)  # (members, rows, n_laws) each
+        location = TOGETHER * shift + location
+        scale = functional.softplus(widen + scale) / self.n_laws
+        scale = scale + SMALLEST_SCALE * self.step_size
+        log_weight = weight.log_softmax(-1)
+        n_mixed = context.shape[1] // n_inputs
+        if n_mixed == 1:
+            mixed = [part.flatten(0, 1) for part in (location, scale, log_weight)]
+        else:
+            log_weight = log_weight - math.log(n_mixed)
+            mixed = [
+                part.transpose(0, 1).flatten(1)
+                for part in (location, scale, log_weight)
+            ]
+        return _Laws(*(part[:, None, None] for part in mixed))
+
+    def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:
+        """Return the logits at the position of the cache, and the cache."""
+        return self.mask(self._state(cache), cache.position), cache
+
+    def _state(self, cache: _Cache) -> Tensor:
+        """Return next-digit log-probabilities, (batch, lanes, vocab_size)."""
+        below = self.vocab_size ** (self.length - cache.position - 1)
+        child = torch.arange(self.vocab_size + 1, device=cache.rank.device)
+        index = (cache.rank[..., None] * self.vocab_size + child) * below
+        return self._log_masses(cache.laws, index, below).log_softmax(-1)
+
+    def _log_masses(self, laws: _Laws, index: Tensor, n_strings: int) -> Tensor:
+        """Return the log-masses between neighbouring edges.
+
+        Parameters
+        ----------
+        laws : _Laws
+        index : int64 Tensor of shape (batch or 1, lanes, n + 1)
+            Edges that are ``n_strings`` steps apart.
+
+        Returns
+        -------
+        log_masses : Tensor of shape (batch, lanes, n)
+        """
+        edges = self._edge(index).to(laws.location.dtype)[..., None]
+        z = (edges - laws.location) / laws.scale  # (batch, lanes, n + 1, n_laws)
+        log_below = functional.logsigmoid(z)
+        log_above = log_below - z
+        first = (index == 0)[..., :-1, None]
+        last = (index == self.n_strings)[..., 1:, None]
+        gap = n_strings * self.step_size / laws.scale  # between the edges
+        log_mass = (
+            log_below[..., 1:, :].masked_fill(last, 0)
+            + log_above[..., :-1, :].masked_fill(first, 0)
+            + (-(-gap).expm1()).log().masked_fill(first | last, 0)
+        )
+        return (log_mass + laws.log_weight).logsumexp(-1)
+
+
+def _spread_out(n: int) -> Tensor:
+    """Return n numbers spread like a standard normal sample, (n,)."""
+    levels = (torch.arange(n) + 0.5) / n
+    return torch.special.ndtri(levels)

@@ -25,7 +25,7 @@ extensions = [
     "mathml",
     "registry",
 ]
-exclude_patterns = ["_build", "_templates", "gallery"]
+exclude_patterns = ["_build", "_templates", "gallery", "results"]
 templates_path = ["_templates"]
 default_role = "literal"
 suppress_warnings = ["myst.xref_missing"]  # links that are right in the repository
@@ -68,7 +68,9 @@ html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "results": [], "changelog": [], "papers": []}
+html_sidebars = {
+    page: [] for page in ("index", "results", "measurements", "changelog", "papers")
+}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

@@ -31,6 +31,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 from talent import (  # noqa: E402
     datasets,
+    histories,
     jobs,
     predictions,
     scores,
@@ -291,6 +292,8 @@ def test_ours_predict_and_say_what_they_did(tiny, name):
     assert row["parameters"]["estimator"] == new.name
     assert ("rmse_greedy" in row) == (name != "riemann")
     assert ("history" in row) == (name == "remax_curves")
+    kept = histories.numbers({**row, "unit": 5.0})
+    assert ("after_best_at_128" in kept) == (name == "remax_curves")
 
 
 def test_kept_history_thins_pretraining_alone():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from talent.histories import fine_tuned
 from talent.tables import curves, per_set, ranks
 
 matplotlib.use("svg")
@@ -26,7 +28,11 @@ def critical_difference(frame: pd.DataFrame, score: str, reference: str) -> Figu
     p_values = scikit_posthocs.posthoc_nemenyi_friedman(per_set(frame, score))
     height = 1.5 + 0.2 * on_sets.shape[1]
     figure, axes = plt.subplots(figsize=(9, height), layout="constrained")
-    scikit_posthocs.critical_difference_diagram(on_sets.mean(), p_values, ax=axes)
+    drawn = scikit_posthocs.critical_difference_diagram(
+        on_sets.mean(), p_values, ax=axes
+    )
+    for (line,) in drawn["crossbars"]:
+        line.set_xdata(sorted(line.get_xdata()))  # whose order is that of a set
     axes.set_title(f"Average rank by {score} on {len(on_sets)} sets, Nemenyi at 0.05")
     return figure
 
@@ -69,31 +75,67 @@ def at_k(frame: pd.DataFrame, score: str, reference: str) -> Figure:
 
 
 def training(frame: pd.DataFrame, score: str, reference: str) -> Figure:
-    """Error, entropy of the digits and W1 of a draw in each epoch of fine-tuning."""
+    """Error, entropy of the digits and W1 of a draw in each epoch of fine-tuning.
+
+    Faint: each fit; strong: the geometric mean of the fits.
+    """
     if "history" not in frame:
         raise ValueError("no row has a history.")
     rows = frame.dropna(subset=["history"])
     names = ["validation_rmse", "digit_entropy", "wasserstein1"]
     figure, panels = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
     for color, (method, group) in enumerate(rows.groupby("method", sort=False)):
-        lines = [fine_tuned(history) for history in group["history"]]
-        label = str(method)
-        for line in lines:
-            for axes, name in zip(panels, names, strict=True):
-                values = line[name] / line[name].iloc[0]
-                axes.plot(line["epoch"], values, f"C{color}", alpha=0.5, label=label)
-            label = "_"
+        fits = [fine_tuned(history).set_index("epoch") for history in group["history"]]
+        for axes, name in zip(panels, names, strict=True):
+            ratios = pd.concat([fit[name] / fit[name].iloc[0] for fit in fits], axis=1)
+            axes.plot(ratios.index, ratios, f"C{color}", alpha=0.2, lw=0.7)
+            mean = np.exp(np.log(ratios.dropna()).mean(axis=1))
+            axes.plot(mean.index, mean, f"C{color}", label=method)
     for axes, name in zip(panels, names, strict=True):
+        axes.set_yscale("log")
         axes.set_title(f"{name} over that before fine-tuning")
         axes.set_xlabel("epoch")
     panels[-1].legend(fontsize="small")
     return figure
 
 
-def fine_tuned(history: dict[str, list[object]]) -> pd.DataFrame:
-    """Return the rows of fine-tuning, the one before it first."""
-    table = pd.DataFrame(history)
-    return table[table["stage"] == "fine_tuning"]
+def lines(panels: dict[str, pd.DataFrame]) -> Figure:
+    """Draw tables of means and their errors: a line for each row of a table."""
+    figure, grid = plt.subplots(
+        1, len(panels), figsize=(5 * len(panels), 4), layout="constrained"
+    )
+    for axes, (title, table) in zip(np.atleast_1d(grid), panels.items(), strict=True):
+        columns = [name for name in table if not str(name).endswith("_se")]
+        errors = table[[f"{name}_se" for name in columns]]
+        for method, means, error in zip(
+            table.index, table[columns].values, errors.values, strict=True
+        ):
+            axes.errorbar(
+                columns, means, error, marker=".", capsize=3, label=str(method)
+            )
+        axes.set_title(title)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def ranking(table: pd.DataFrame) -> Figure:
+    """Average ranks among published methods, our own in another colour."""
+    ordered = table["average_rank"].sort_values(ascending=False)
+    colors = ["C1" if name.endswith("(here)") else "C0" for name in ordered.index]
+    figure, axes = plt.subplots(
+        figsize=(7, 1 + 0.2 * len(ordered)), layout="constrained"
+    )
+    axes.scatter(ordered, range(len(ordered)), c=colors)
+    axes.set_yticks(range(len(ordered)), ordered.index)
+    axes.set_xlabel("average rank")
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, the same bytes for the same rows, and close it."""
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Figure]] = {

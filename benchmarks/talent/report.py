@@ -62,22 +62,13 @@ def report(
 
 def text(found: dict[str, pd.DataFrame], frame: pd.DataFrame) -> str:
     """Return the report in Markdown."""
-    n_sets, n_seeds = frame["data"].nunique(), frame["seed"].nunique()
-    head = (
-        f"{len(frame)} rows, {n_sets} sets, {n_seeds} seeds. Test part; lengths are in "
-        "standard deviations of the training target. A score is averaged over the sets "
-        "on which all methods that have it succeeded; ± is the standard error over "
-        f"seeds. Methods within {tables.TIE:.1%} are tied."
-    )
     parts = [f"## {title}\n\n{tables.markdown(found[title])}" for title in found]
-    return "\n\n".join([head, *parts]) + "\n"
+    return "\n\n".join([tables.about(frame), *parts]) + "\n"
 
 
 def draw(frame: pd.DataFrame, score: str, reference: str, folder: Path) -> None:
     """Write the figures that the rows have, and say which they do not."""
-    from matplotlib import pyplot as plt
-
-    from talent.figures import FIGURES
+    from talent.figures import FIGURES, save
 
     for name, figure in FIGURES.items():
         try:
@@ -85,8 +76,7 @@ def draw(frame: pd.DataFrame, score: str, reference: str, folder: Path) -> None:
         except ValueError as error:
             print(f"No figure {name}: {error}")
             continue
-        drawn.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        plt.close(drawn)
+        save(drawn, folder / f"{name}.svg")
 
 
 def main() -> None:

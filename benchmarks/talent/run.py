@@ -209,7 +209,12 @@ def estimate(order: Row, rows: Iterable[Row]) -> float:
     if past:
         rates = [(row["fit_s"] + row["predict_s"]) / row["n_train"] for row in past]
         return START + n_rows * median(rates)
-    return START + n_rows * METHODS[order["method"]].seconds / 1000
+    return rough(order["method"], n_rows)
+
+
+def rough(method: str, n_rows: int) -> float:
+    """Return the seconds that a job on so many training rows may take, by no row."""
+    return START + n_rows * METHODS[method].seconds / 1000
 
 
 def print_estimate(args: argparse.Namespace, orders: list[Row]) -> None:

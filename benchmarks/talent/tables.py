@@ -1,6 +1,6 @@
 """Tables of rows: means over sets, ranks, wins and losses, published ranks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,17 @@ SCORES = (
 )
 # Relative difference up to which two methods are tied on a set.
 TIE = 0.001
+# A method and a score of it.
+Cell = tuple[str, str]
 
 
 def load(paths: Iterable[Path]) -> pd.DataFrame:
     """Return the rows of some files; refuse a job that is there twice."""
-    rows: list[Row] = [row for path in paths for row in rows_in(path)]
+    return framed([row for path in paths for row in rows_in(path)])
+
+
+def framed(rows: list[Row]) -> pd.DataFrame:
+    """Return rows as a frame; refuse a job that is there twice."""
     if not rows:
         raise ValueError("The files have no rows.")
     frame = pd.DataFrame(rows)
@@ -57,6 +63,17 @@ def load(paths: Iterable[Path]) -> pd.DataFrame:
             "rows of one version and one number of threads."
         )
     return frame
+
+
+def about(frame: pd.DataFrame) -> str:
+    """Return what the numbers of a report mean, in one paragraph."""
+    n_sets, n_seeds = frame["data"].nunique(), frame["seed"].nunique()
+    return (
+        f"{len(frame)} rows, {n_sets} sets, {n_seeds} seeds. Test part; lengths are in "
+        "standard deviations of the training target. A score is averaged over the sets "
+        "on which all methods that have it succeeded; ± is the standard error over "
+        f"seeds. Methods within {TIE:.1%} are tied."
+    )
 
 
 def succeeded(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,6 +98,26 @@ def standard_error(frame: pd.DataFrame, score: str, sets: Iterable[str]) -> pd.S
     rows = rows[rows["data"].isin(set(sets))]
     means = rows.groupby(["method", "seed"])[score].mean().unstack()
     return means.std(axis=1, ddof=1) / np.sqrt(means.notna().sum(axis=1))
+
+
+def by_seed(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return a score of a method, sets x seeds, on the sets that have every seed."""
+    method, score = cell
+    if score not in frame:
+        return pd.DataFrame()
+    here = (frame["method"] == method) & frame["error"].isna()
+    rows = frame.loc[here, ["data", "seed", score]].dropna()
+    return rows.pivot(index="data", columns="seed", values=score).dropna()
+
+
+def seeds_error(values: pd.DataFrame) -> float:
+    """Return the standard error over seeds of the mean over sets."""
+    return sem(values.mean()) if len(values) else float("nan")
+
+
+def sem(values: pd.Series) -> float:
+    """Return the standard error of a mean."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def overview(frame: pd.DataFrame, scores: Sequence[str] = SCORES) -> pd.DataFrame:
@@ -121,19 +158,26 @@ def against(frame: pd.DataFrame, score: str, reference: str) -> pd.DataFrame:
     table = []
     for method in means:
         gain = sign * (means[reference] - means[method])
-        tied = gain.abs() <= TIE * means[reference].abs()
+        won, tied, lost = counted(gain, means[reference])
         table.append(
             {
                 "method": method,
                 "average_rank": ranks(frame, score)[method].mean(),
-                "won": int((gain[~tied] > 0).sum()),
-                "tied": int(tied.sum()),
-                "lost": int((gain[~tied] < 0).sum()),
+                "won": won,
+                "tied": tied,
+                "lost": lost,
                 "mean_gain": gain.mean(),
                 "wilcoxon_p": wilcoxon(gain),
             }
         )
     return pd.DataFrame(table).set_index("method").sort_values("average_rank")
+
+
+def counted(gain: pd.Series, reference: pd.Series) -> tuple[int, int, int]:
+    """Return on how many sets the gain is positive, tied and negative."""
+    tied = gain.abs() <= TIE * reference.abs()
+    better, worse = (gain[~tied] > 0).sum(), (gain[~tied] < 0).sum()
+    return int(better), int(tied.sum()), int(worse)
 
 
 def wilcoxon(gain: pd.Series) -> float:
@@ -154,9 +198,7 @@ def published_ranking(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """
     published = pd.read_csv(path).set_index("dataset")
     scale = published.pop("train_target_std")
-    rows = succeeded(frame).assign(
-        rmse=lambda rows: rows["rmse_mean"] * rows["unit"].astype(float)
-    )
+    rows = succeeded(frame).assign(rmse=in_unit)
     own = per_set(rows, "rmse").round(4)  # as the published ones are
     sets = [name for name in published.index if name in own.index]
     if not sets:
@@ -174,6 +216,31 @@ def published_ranking(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         }
     )
     return table.rename_axis("method").sort_values("average_rank")
+
+
+def beside_published(
+    frame: pd.DataFrame, path: Path, names: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return our own runs of published methods beside what was published, by set.
+
+    `names` are those of the published methods by ours.
+    """
+    published = pd.read_csv(path).set_index("dataset")
+    rows = succeeded(frame).assign(rmse=in_unit)
+    table = {}
+    for ours, theirs in names.items():
+        own = by_seed(rows, (ours, "rmse"))
+        table[f"{theirs}, published"] = published[theirs].reindex(own.index)
+        table[f"{ours}, here"] = own.mean(axis=1)
+        table[f"{ours}, here_se"] = own.sem(axis=1)
+        table[f"{ours} over published"] = own.mean(axis=1) / published[theirs]
+    shown = pd.DataFrame(table).rename_axis("data")
+    return shown[shown.index.isin(published.index)]
+
+
+def in_unit(rows: pd.DataFrame) -> pd.Series:
+    """Return the RMSE of rows in the unit of the target."""
+    return rows["rmse_mean"] * rows["unit"].astype(float)
 
 
 def curves(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

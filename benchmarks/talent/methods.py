@@ -205,6 +205,6 @@ SUITES: dict[str, list[str]] = {
     "curves": list(CURVES),
     "tokenizers": [*OF_WRITTEN, *TOKENIZERS],
     "raft": ["base", "expected_error", "raft", "pointwise", *RAFT_FAMILY],
-    "published": ["default", "linear", "catboost_tuned"],
+    "published": ["default", "linear"],
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

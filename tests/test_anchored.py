@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn_genre import DecodingRegressor
 from sklearn_genre.distributions import TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder, TabularEncoder
-from sklearn_genre.networks import AnchoredDecoder, decoding_network
+from sklearn_genre.networks import DECODERS, AnchoredDecoder, decoding_network
 from sklearn_genre.networks._anchored_decoder import SMALLEST_SCALE, TOGETHER
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
@@ -265,3 +265,16 @@ def test_learns_a_smooth_function_from_few_rows():
         random_state=0,
     ).fit(X[:200], y[:200])
     assert model.score(X[200:], y[200:]) > 0.95
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_the_distribution_function_is_that_of_the_leaves(name):
+    torch.manual_seed(0)
+    tokenizer = NormalizedTokenizer(3, 3).fit([-2.0, 3.0])
+    decoder = DECODERS[name](WIDTH, tokenizer.allowed_tokens).double()
+    decoder.anchor(tokenizer)
+    dist = dist_of(decoder.eval(), make_context(), tokenizer)
+    cumulative = dist.atoms().probs.cumsum(-1)[:, :-1]
+    torch.testing.assert_close(dist.cumulative(), cumulative)
+    cold = dist.at_temperature(0.5)
+    torch.testing.assert_close(cold.cumulative(), cold.atoms().probs.cumsum(-1)[:, :-1])

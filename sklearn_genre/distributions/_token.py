@@ -245,6 +245,21 @@ class TokenDistribution:
             return self._atoms_at_levels(n_levels)
         return self._exact_atoms()
 
+    def cumulative(self) -> Tensor:
+        """Return the distribution function at all numbers of the format but the last.
+
+        For formats of at most 4,096 strings.
+
+        Returns
+        -------
+        cumulative : Tensor of shape (batch, n_values - 1)
+        """
+        assert self.leaves is not None
+        if self.leaves.column is None and self.temperature == 1:
+            cumulative: Tensor = self.decoder.leaf_cumulative(self.context)
+            return cumulative
+        return self.atoms().probs.cumsum(-1)[:, :-1]
+
     def expectation(self) -> Tensor:
         """Return the differentiable expected number of each row, shape (batch,).
 

@@ -1,5 +1,7 @@
 """Continuous ranked probability score of the whole number."""
 
+from typing import Any
+
 from torch import Tensor
 
 from sklearn_genre.losses._number_loss import NumberLoss, mean_of_others
@@ -51,13 +53,11 @@ class CRPS(NumberLoss):
 
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
         """Return the score of each distribution, shape (batch,)."""
-        y = y[:, None]
-        cumulative = probs.cumsum(-1)[:, :-1]  # (batch, n_values - 1), of each gap
-        below = y.clamp(values[:-1], values[1:]) - values[:-1]  # part of it below y
-        above = values.diff() - below
-        inside = (cumulative**2 * below + (1 - cumulative) ** 2 * above).sum(-1)
-        outside = y - y.clamp(values[0], values[-1])  # (batch, 1)
-        return inside + outside[:, 0].abs()
+        return score(values, probs.cumsum(-1)[:, :-1], y)
+
+    def enumerated(self, dist: Any, y: Tensor) -> Tensor:
+        """Return the score from the distribution function alone, shape (batch,)."""
+        return score(dist.leaves.values, dist.cumulative(), y)
 
     def sampled(self, numbers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return the estimated loss, (batch,), and the excess, (n_rollouts, batch)."""
@@ -69,3 +69,27 @@ class CRPS(NumberLoss):
         cost = errors - distances / (n - 1)
         spread = (total - 2 * distances) / ((n - 1) * max(n - 2, 1))  # of the others
         return loss, cost - (mean_of_others(errors) - spread)
+
+
+def score(values: Tensor, cumulative: Tensor, y: Tensor) -> Tensor:
+    """Return the CRPS of distributions on numbers.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_values,)
+        Ascending.
+    cumulative : Tensor of shape (batch, n_values - 1)
+        Probability of all numbers up to each but the last.
+    y : Tensor of shape (batch,)
+
+    Returns
+    -------
+    crps : Tensor of shape (batch,)
+    """
+    y = y[:, None]
+    below = y.clamp(values[:-1], values[1:]) - values[:-1]  # part of each gap below y
+    above = (values.diff() - below).to(cumulative.dtype)
+    below = below.to(cumulative.dtype)
+    inside = (cumulative**2 * below + (1 - cumulative) ** 2 * above).sum(-1)
+    outside = y - y.clamp(values[0], values[-1])  # (batch, 1)
+    return inside + outside[:, 0].abs()

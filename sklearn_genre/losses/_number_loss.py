@@ -58,6 +58,11 @@ class NumberLoss(Objective):
             Differentiable in ``probs``.
         """
 
+    def enumerated(self, dist: Any, y: Tensor) -> Tensor:
+        """Return :meth:`exact` of a distribution on all numbers, shape (batch,)."""
+        atoms = dist.atoms()
+        return self.exact(atoms.values, atoms.probs, y)
+
     @abstractmethod
     def sampled(self, numbers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return unbiased estimates of the loss, and what the gradient needs.
@@ -78,8 +83,7 @@ class NumberLoss(Objective):
     def loss(self, dist: Any, target: Tensor) -> Tensor:
         """Return the loss of each row or an unbiased estimate of it, shape (batch,)."""
         if dist.leaves is not None:
-            atoms = dist.atoms()
-            return self.exact(atoms.values, atoms.probs, target)
+            return self.enumerated(dist, target)
         tokens, log_probs = dist.rollout(self.n_rollouts)
         loss, excess = self.sampled(dist.numbers(tokens), target)
         score = (excess * log_probs.sum(-1)).mean(0)  # (batch,)

@@ -177,6 +177,13 @@ class AnchoredDecoder(DigitDecoder):
         index = torch.arange(self.n_strings + 1, device=context.device)
         return self._log_masses(self._laws(context), index[None, None], 1)[:, 0]
 
+    def leaf_cumulative(self, context: Tensor) -> Tensor:
+        """Return the probability of the strings up to each but the last."""
+        laws = self._laws(context)
+        edges = self.edges.to(context)[:, None]  # (n_strings - 1, 1)
+        z = (edges - laws.location[:, 0]) / laws.scale[:, 0]
+        return torch.linalg.vecdot(z.sigmoid(), laws.log_weight[:, 0].exp())
+
     def _spread(self, low: float, high: float) -> None:
         """Spread the strings evenly from low to high."""
         self.step_size = (high - low) / max(self.n_strings - 1, 1) or 1.0

@@ -160,6 +160,15 @@ class DigitDecoder(nn.Module, ABC):
             log_probs = extend(log_probs, logits[..., choices] / temperature)
         return log_probs
 
+    def leaf_cumulative(self, context: Tensor) -> Tensor:
+        """Return the probability of the strings up to each but the last, in tree order.
+
+        Returns
+        -------
+        cumulative : Tensor of shape (batch, n_strings - 1)
+        """
+        return self.leaf_log_probs(context).double().exp().cumsum(-1)[:, :-1]
+
 
 def extend(log_probs: Tensor, logits: Tensor) -> Tensor:
     """Add a level to the tree: (batch, n) and (batch, n, k) to (batch, n * k)."""

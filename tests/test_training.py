@@ -17,9 +17,10 @@ from sklearn_genre._training import (
     Engine,
     TensorBatches,
     TrainingData,
+    ema_decay_at,
     schedule,
 )
-from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.encoders import MLPEncoder, TabularEncoder
 from sklearn_genre.losses import CrossEntropy
 from sklearn_genre.metrics import crps_score
 from sklearn_genre.networks import MLPDecoder
@@ -244,6 +245,65 @@ def test_gradient_is_that_of_the_weighted_mean_loss():
         [row["train_loss"] for row in weighted.history_],
         [row["train_loss"] for row in repeated.history_],
     )
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.99])
+def test_what_is_kept_are_averaged_weights(decay, monkeypatch):
+    path = []
+    update = Engine._update
+
+    def spy(self, loss):
+        update(self, loss)
+        path.append([p.detach().clone() for p in self.module_.parameters()])
+
+    monkeypatch.setattr(Engine, "_update", spy)
+    start = small(ema_decay=decay, learning_rate=1e-12, pretraining_epochs=1)
+    average = [p.detach().clone() for p in start.fit(X, Y).network_.parameters()]
+    path.clear()
+    model = small(ema_decay=decay, early_stopping=False).fit(X, Y)
+    assert len(path) == 15
+    for step, weights in enumerate(path, start=1):
+        now = ema_decay_at(step, decay)
+        average = [
+            now * a + (1 - now) * w for a, w in zip(average, weights, strict=True)
+        ]
+    for kept, expected in zip(model.network_.parameters(), average, strict=True):
+        assert_allclose(kept.detach(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_without_a_decay_the_last_weights_are_kept(monkeypatch):
+    networks = []
+    update = Engine._update
+
+    def spy(self, loss):
+        update(self, loss)
+        networks.append(self.module_)
+
+    monkeypatch.setattr(Engine, "_update", spy)
+    model = small(ema_decay=0.0, early_stopping=False).fit(X, Y)
+    assert all(network is model.network_ for network in networks)
+
+
+def test_averages_remember_little_at_first():
+    decays = np.array([ema_decay_at(step, 0.99) for step in range(1, 3000)])
+    assert decays[0] <= 0.1
+    assert (np.diff(decays) >= 0).all()
+    assert decays[-1] == 0.99
+
+
+def test_members_of_a_network_all_learn_every_row():
+    """The loss of an ensemble is the mean of its members' own."""
+    seen = []
+
+    class Spied(CrossEntropy):
+        def loss(self, dist, target):
+            loss = super().loss(dist, target)
+            seen.append(len(loss))
+            return loss
+
+    encoder = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=3)
+    fit(encoder=encoder, decoder="anchored", pretraining=Spied())
+    assert set(seen) == {3 * 40}
 
 
 # Losses that are not finite -------------------------------------------------

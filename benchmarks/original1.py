@@ -21,6 +21,8 @@ SIZES = [10_000, 1_000, 1_000]
 STARTS = {"pretrained": 50, "random": 0}
 EPOCHS = 50
 RATE = 1.5e-3
+# The last weights count, as in the paper.
+RECIPE = {"ema_decay": 0.0}
 
 
 def original1(seed: int) -> list[tuple[Array, Array]]:
@@ -40,6 +42,7 @@ def model(method: str, start: str, rate: float, **common: Any) -> Any:
             pretraining_epochs=STARTS[start],
             fine_tuning_epochs=EPOCHS,
             fine_tuning_learning_rate=rate,
+            **RECIPE,
             **common,
         )
     return PointwiseRegressor(
@@ -47,6 +50,7 @@ def model(method: str, start: str, rate: float, **common: Any) -> Any:
         pretraining_epochs=STARTS[start],
         max_epochs=EPOCHS,
         learning_rate=rate,
+        **RECIPE,
         **common,
     )
 
@@ -60,6 +64,7 @@ def evaluate(method: str, start: str, rate: float, seed: int) -> Row:
             fine_tuning=None,
             pretraining_epochs=STARTS[start],
             random_state=seed,
+            **RECIPE,
         )
         output_type = "greedy"
     else:
@@ -109,13 +114,14 @@ def mean_of(rows: list[Row], name: str) -> float:
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--seeds", type=int, default=2, help="how many, from --seed")
+    options.add_argument("--starts", nargs="+", default=[*STARTS], choices=STARTS)
     options.add_argument("--rates", type=float, nargs="+", default=[RATE])
     args = options.parse_args()
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     jobs = [("autoregressive", "pretrained", RATE)] + [
         (method, start, rate)
-        for start in STARTS
+        for start in args.starts
         for method in ("raft", *HEADS)
         for rate in args.rates
     ]

@@ -514,22 +514,35 @@ def test_failing_job_is_a_row(data, tmp_path):
     assert len(rows_of(out)) == 2
 
 
-@pytest.mark.skipif(find_spec("distributed") is None, reason="it takes dask")
-def test_cluster_that_loses_a_worker(data, undisturbed, tmp_path):
-    from distributed import LocalCluster
+@pytest.fixture
+def cluster(tmp_path):
+    """Start a scheduler and two workers that know nothing of this checkout."""
+    sign = str(tmp_path / "scheduler.json")
+    shared = ("--scheduler-file", sign, "--no-dashboard")
+    workers = ("worker", *shared, "--nthreads", "1", "--no-nanny")
+    commands = [("scheduler", *shared, "--port", "0"), workers, workers]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "dask", *words], cwd=tmp_path)
+        for words in commands
+    ]
+    wait_for(lambda: Path(sign).exists())
+    yield json.loads(Path(sign).read_text())["address"], processes[1:]
+    for process in reversed(processes):
+        process.kill()
+        process.wait()
 
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="it takes dask")
+def test_cluster_that_loses_a_worker(data, undisturbed, cluster, tmp_path):
+    address, workers = cluster
     out = tmp_path / "rows.jsonl"
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
-        address = cluster.scheduler_address
-        process = subprocess.Popen(
-            command(data, out, *JOBS, "--backend", "dask", "--scheduler", address),
-            env=environment(),
-        )
-        wait_for(lambda: running(str(data / "tiny")))
-        os.kill(cluster.workers[0].pid, signal.SIGKILL)
-        assert process.wait(120) == 0
+    process = subprocess.Popen(
+        command(data, out, *JOBS, "--backend", "dask", "--scheduler", address),
+        env=environment(),
+    )
+    wait_for(lambda: running(str(data / "tiny")))
+    workers[0].kill()
+    assert process.wait(120) == 0
     assert lasting(rows_of(out)) == lasting(rows_of(undisturbed))
 
 

@@ -148,7 +148,12 @@ def on_cluster(orders: list[Row], scheduler: str) -> Iterator[Row]:
     cloudpickle.register_pickle_by_value(jobs)
     with Client(scheduler) as client:
         keys = {
-            client.submit(jobs.attempt, order, pure=False, retries=TRIES): order["key"]
+            client.submit(
+                lambda order: jobs.attempt(order),  # what has a name is sent by name
+                order,
+                pure=False,
+                retries=TRIES,
+            ): order["key"]
             for order in orders
         }
         for future in as_completed(list(keys)):

@@ -1,9 +1,5 @@
 """Peak resident memory of predict and fit, each measured in a fresh process."""
 
-import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -11,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rows import Results, Row, parser, print_table, set_threads
+from processes import MEGABYTE, bytes_per_row, in_new_process, peak, work
+from rows import Results, Row, parser, print_table
 
 # Packages that take memory are imported by the workers alone: a process starts with the
 # peak of the one that started it.
@@ -21,13 +18,6 @@ N_TRAIN = 2_000
 FORMATS = ((2, 8), (8, 4))  # base and length: 256 and 4,096 leaves
 OUTPUTS = ("mean", "quantiles", "distribution")
 GOAL = 1000.0  # megabytes, at most
-MEGABYTE = 1e6
-
-
-def peak() -> float:
-    """Return the largest resident size of this process so far, in megabytes."""
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
 
 
 def table_of(rows: int, seed: int) -> tuple[Any, Any]:
@@ -72,7 +62,8 @@ def measure_predict(
 
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.joblib")
-        in_new_process(1, "save", path=path, base=base, length=length, seed=seed)
+        save = partial(in_new_process, __file__, 1, "save", path=path, seed=seed)
+        save(base=base, length=length)
         model = joblib.load(path)
     X, _ = table_of(rows, seed)
     before = peak()
@@ -110,37 +101,12 @@ TASKS: dict[str, Callable[..., Row]] = {
 }
 
 
-def in_new_process(threads: int, task: str, **arguments: Any) -> Row:
-    """Run a task in a process of its own and return what it answers."""
-    order = json.dumps({"threads": threads, "task": task, "arguments": arguments})
-    done = subprocess.run(
-        [sys.executable, __file__, "--task", order],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-    )
-    return json.loads(done.stdout)
-
-
-def work(order: str) -> None:
-    """Do what :func:`in_new_process` orders."""
-    wanted = json.loads(order)
-    set_threads(wanted["threads"])
-    print(json.dumps(TASKS[wanted["task"]](**wanted["arguments"])))
-
-
 def growth(fits: list[Row]) -> list[Row]:
     """Return the bytes that a further row costs, from the smallest to the largest."""
     slopes = []
     for leaves in dict.fromkeys(row["leaves"] for row in fits):
-        same = sorted(
-            (row for row in fits if row["leaves"] == leaves),
-            key=lambda row: row["rows"],
-        )
-        first, last = same[0], same[-1]
-        if added := last["rows"] - first["rows"]:
-            size = (last["beyond_mb"] - first["beyond_mb"]) * MEGABYTE / added
+        same = [row for row in fits if row["leaves"] == leaves]
+        if (size := bytes_per_row(same, "beyond_mb")) is not None:
             slopes.append(
                 {
                     "leaves": leaves,
@@ -162,17 +128,18 @@ def main() -> None:
     )
     args = options.parse_args()
     results = Results(args.out, args.threads)
+    new_process = partial(in_new_process, __file__, args.threads)
     for base, length in FORMATS:
         setting = {"base": base, "length": length, "seed": args.seed}
         common = {"data": "synthetic", "leaves": base**length, **setting}
         for output_type in args.outputs if args.only != "fit" else ():
             arguments = {"rows": args.rows, "output_type": output_type, **setting}
             piece = {"benchmark": "predict", "method": output_type, "rows": args.rows}
-            task = partial(in_new_process, args.threads, "predict", **arguments)
+            task = partial(new_process, "predict", **arguments)
             results.run(piece | common, task)
         for rows in args.fit_rows if args.only != "predict" else ():
             piece = {"benchmark": "fit", "method": "remax", "rows": rows}
-            task = partial(in_new_process, args.threads, "fit", rows=rows, **setting)
+            task = partial(new_process, "fit", rows=rows, **setting)
             results.run(piece | common, task)
     predictions = [
         row | {"met": row["beyond_mb"] <= GOAL}
@@ -192,6 +159,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--task"]:
-        work(sys.argv[2])
+        work(sys.argv[2], TASKS)
     else:
         main()

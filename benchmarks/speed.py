@@ -1,4 +1,4 @@
-"""Time of an epoch and of a prediction, as ratios of interleaved measurements."""
+"""Times of an epoch and of predictions, as ratios of interleaved measurements."""
 
 import copy
 import itertools
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from estimators import ESTIMATORS, regressor
 from rows import Results, Row, parser, print_table, set_threads
+from sklearn.neural_network import MLPRegressor
 from timing import interleaved, ratios, summary
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,6 +38,10 @@ FORMATS = ((2, 8), (4, 4), (8, 3), (10, 3))  # base and length
 UNCACHED = (2, 8)
 EPOCH_GOAL = 1.15  # at most
 GOALS = {"cached": 3.0, "uncached": 10.0}  # at least
+PEER_GOAL = 10.0  # at most
+HIDDEN = (256, 256)  # layers of the peer
+N_TRAIN = 5_000  # rows that predicting networks are fitted to
+COVERAGE = 0.9
 
 
 def table_of(n: int, seed: int) -> TrainingData:
@@ -162,7 +168,7 @@ def time_predict(
     decoder: str, base: int, length: int, rows: int, repeats: int, seed: int
 ) -> Row:
     """Time exact and sampled means of a network trained for one epoch."""
-    data = table_of(5_000, seed)
+    data = table_of(N_TRAIN, seed)
     torch.manual_seed(seed)
     network = network_of(decoder, base, length, data.y)
     bare_loop(network, data, batch_size=128, epochs=1)()
@@ -184,8 +190,30 @@ def time_predict(
     return row
 
 
+def time_peer(method: str, rows: int, repeats: int, seed: int) -> Row:
+    """Time distributions of an estimator and points of scikit-learn's perceptron.
+
+    Both are trained for one epoch. Of the distributions, mean and interval are read.
+    """
+    data = table_of(N_TRAIN, seed)
+    train = data.X.double().numpy(), data.y.numpy()
+    model = regressor(method, epochs=1, seed=seed).fit(*train)
+    peer = MLPRegressor(hidden_layer_sizes=HIDDEN, random_state=seed)
+    peer.partial_fit(*train)  # one pass
+    X = table_of(rows, seed + 1).X.double().numpy()
+
+    def distribution() -> None:
+        dist = model.predict_distribution(X)
+        dist.mean()
+        dist.interval(COVERAGE)
+
+    functions = {"distribution": distribution, "peer": partial(peer.predict, X)}
+    seconds = interleaved(functions, repeats)
+    return {**summary(seconds), **ratios(seconds, "ratio", "distribution", "peer")}
+
+
 def print_tables(rows: list[Row]) -> None:
-    """Print a table of the epochs, and one for each way to sample."""
+    """Print a table of the epochs, one for each way to sample, one of the peer."""
     epochs = [row for row in rows if row["benchmark"] == "epoch"]
     epochs = [row | {"met": row["ratio_median"] <= EPOCH_GOAL} for row in epochs]
     columns = ["engine_s_min", "bare_s_min", "ratio_min", "ratio_median"]
@@ -198,26 +226,36 @@ def print_tables(rows: list[Row]) -> None:
         columns += [f"{name}_ratio_min", ratio, "exact_error", f"{name}_error", "met"]
         title = f"{N_SAMPLES} {name} samples over the exact mean: at least {goal}"
         print_table(title, shown, columns)
+    peers = [row for row in rows if row["benchmark"] == "peer"]
+    peers = [row | {"met": row["ratio_median"] <= PEER_GOAL} for row in peers]
+    columns = ["distribution_s_min", "peer_s_min", "ratio_min", "ratio_median", "met"]
+    title = f"Distribution over MLPRegressor{HIDDEN}'s points: at most {PEER_GOAL}"
+    print_table(title, peers, ["method", "rows", *columns])
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--only", choices=("epoch", "predict"))
+    options.add_argument("--only", choices=("epoch", "predict", "peer"))
     options.add_argument("--repeats", type=int, default=7)
     options.add_argument("--rows", type=int, default=2 * BLOCK, help="rows to predict")
+    options.add_argument("--peer-rows", type=int, default=100_000)
     args = options.parse_args()
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     common = {"seed": args.seed, "repeats": args.repeats}
     for decoder in DECODERS:
-        for n, size in SIZES if args.only != "predict" else ():
+        for n, size in SIZES if args.only in (None, "epoch") else ():
             setting = {"n": n, "batch_size": size, **common}
             piece = {"benchmark": "epoch", "data": "synthetic", "method": decoder}
             results.run(piece | setting, partial(time_epoch, decoder, **setting))
-        for base, length in FORMATS if args.only != "epoch" else ():
+        for base, length in FORMATS if args.only in (None, "predict") else ():
             setting = {"base": base, "length": length, "rows": args.rows, **common}
             piece = {"benchmark": "predict", "data": "synthetic", "method": decoder}
             results.run(piece | setting, partial(time_predict, decoder, **setting))
+    for method in ESTIMATORS if args.only in (None, "peer") else ():
+        setting = {"rows": args.peer_rows, **common}
+        piece = {"benchmark": "peer", "data": "synthetic", "method": method}
+        results.run(piece | setting, partial(time_peer, method, **setting))
     print_tables(results.rows)
 
 

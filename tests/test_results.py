@@ -72,10 +72,18 @@ def write_rows(folder):
         write(folder / f"{name}.jsonl", rows)
     scores = [("raft", 0.1), ("special_token", 0.2), ("mlp", 0.3)]
     original1 = [
-        {"method": method, "start": start, "seed": seed, "rmse": score}
+        {
+            "method": method,
+            "start": start,
+            "seed": seed,
+            "rate": rate,
+            "rmse": score + 100 * rate,
+            "validation_rmse": score + rate,
+        }
         for start in results.STARTS
         for method, score in scores
         for seed in range(2)
+        for rate in (0.0, 1e-3)
     ]
     write(folder.parent / "original1.jsonl", original1)
     (folder / results.PUBLISHED).write_text(

@@ -17,7 +17,7 @@ from talent import tables
 from talent.claims import CLAIMS, RULE, Frames, judged
 from talent.differences import crossed, differences
 from talent.histories import ALONG, epochs, expanded
-from talent.jobs import rows_in
+from talent.jobs import Row, rows_in
 from talent.methods import FORMATS, OF_FORMATS, OF_WRITTEN, SUITES, WRITTEN
 from talent.run import rough
 from talent.scores import DRAWS
@@ -58,7 +58,8 @@ OF_ENTROPY = ("raft", "raft_learnable", "raft_log", "expected_error")
 STARTS = ("pretrained", "random")
 STARTED = {"raft": "raft_pretrained", "pointwise": "linear_random"}
 ABOUT_ORIGINAL1 = (
-    "Test part; targets in [0, 9]; means over seeds, ± is their standard error."
+    "Test part; targets in [0, 9]; means over seeds, ± is their standard error. Each "
+    "method at the learning rate, of those in the rows, of its lowest validation RMSE."
 )
 ABOUT_COST = (
     "Hours of jobs, of which two ran at once: what `run.py --dry-run` says before the "
@@ -103,9 +104,25 @@ def frames_of(folder: Path) -> Frames:
             "seed": row["seed"],
             "rmse_mean": row["rmse"],
         }
-        for row in rows_in(folder.parent / "original1.jsonl")
+        for row in at_best_rate(rows_in(folder.parent / "original1.jsonl"))
     ]
     return {name: expanded(tables.framed(rows[name])) for name in rows if rows[name]}
+
+
+def at_best_rate(rows: list[Row]) -> list[Row]:
+    """Return the rows of the learning rate that validation prefers, by method."""
+    if not rows:
+        return []
+    frame = pd.DataFrame(rows)
+    keys = [frame["method"] + frame["start"], frame["rate"]]
+    score = frame["validation_rmse"].groupby(keys).transform("mean")
+    return [
+        row
+        for row, is_best in zip(
+            rows, score == score.groupby(keys[0]).transform("min"), strict=True
+        )
+        if is_best
+    ]
 
 
 def of_main(frame: pd.DataFrame) -> Parts:

@@ -1,0 +1,29 @@
+"""The estimators that speed and scaling are measured of, by their names.
+
+This file does not import sklearn_genre, so that a process which only starts others
+stays small.
+"""
+
+from typing import Any
+
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "anchored": {
+        "encoder": "tabular",
+        "decoder": "anchored",
+        "pretraining": "crps",
+        "fine_tuning": None,
+    },
+}
+
+
+def regressor(method: str, epochs: int, seed: int) -> Any:
+    """Return an estimator that trains each stage for so many epochs."""
+    from sklearn_genre import DecodingRegressor
+
+    return DecodingRegressor(
+        **ESTIMATORS[method],
+        pretraining_epochs=epochs,
+        fine_tuning_epochs=epochs,
+        random_state=seed,
+    )

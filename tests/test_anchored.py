@@ -278,3 +278,13 @@ def test_the_distribution_function_is_that_of_the_leaves(name):
     torch.testing.assert_close(dist.cumulative(), cumulative)
     cold = dist.at_temperature(0.5)
     torch.testing.assert_close(cold.cumulative(), cold.atoms().probs.cumsum(-1)[:, :-1])
+
+
+@every_format
+def test_the_probability_of_a_string_is_the_product_of_its_digits(tokenizer):
+    decoder, tokenizer = make_decoder(tokenizer)
+    context = make_context(40)
+    dist = dist_of(decoder, context, tokenizer)
+    y = torch.linspace(-3, 4, 40, dtype=torch.float64)
+    digits = dist.token_log_probs(tokenizer.encode(y)[None])[0]
+    torch.testing.assert_close(dist.log_prob(y), digits.sum(-1))

@@ -48,11 +48,13 @@ def relative(frame: pd.DataFrame, score: str, reference: str) -> Figure:
         figsize=(8, 1.2 + 0.3 * len(order)), layout="constrained"
     )
     for place, method in enumerate(order):
-        axes.plot(ratio[method], np.full(len(ratio), place), "o", alpha=0.4, ms=4)
+        axes.plot(ratio[method], np.full(len(ratio), place), "C0o", alpha=0.4, ms=4)
         axes.plot(ratio[method].median(), place, "k|", ms=14)
     axes.axvline(1.0, color="grey", lw=1)
     axes.set_yticks(range(len(order)), order)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:.2g}")
     axes.set_xlabel(f"{score} over that of {reference}; bar: median of the sets")
     return figure
 

@@ -152,8 +152,11 @@ class TokenDistribution:
 
     def log_prob(self, y: Tensor) -> Tensor:
         """Return the log-mass of the string nearest to each target, shape (batch,)."""
-        tokens = self.tokenizer.encode(y)[None]  # (1, batch, length)
-        return self.token_log_probs(tokens)[0].sum(-1)
+        tokens = self.tokenizer.encode(y)  # (batch, length)
+        if self.temperature == 1:
+            log_prob: Tensor = self.decoder.string_log_prob(self.context, tokens)
+            return log_prob
+        return self.token_log_probs(tokens[None])[0].sum(-1)
 
     def numbers(self, tokens: Tensor) -> Tensor:
         """Return the numbers that strings stand for, clipped to the clip range."""

@@ -177,6 +177,14 @@ class AnchoredDecoder(DigitDecoder):
         index = torch.arange(self.n_strings + 1, device=context.device)
         return self._log_masses(self._laws(context), index[None, None], 1)[:, 0]
 
+    def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the log-probability of one string for each row, from its two edges."""
+        rank = tokens[:, 0]
+        for digit in tokens.T[1:]:
+            rank = rank * self.vocab_size + digit
+        index = torch.stack([rank, rank + 1], -1)[:, None]  # (batch, 1, 2)
+        return self._log_masses(self._laws(context), index, 1)[:, 0, 0]
+
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
         laws = self._laws(context)

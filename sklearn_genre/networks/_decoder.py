@@ -160,6 +160,21 @@ class DigitDecoder(nn.Module, ABC):
             log_probs = extend(log_probs, logits[..., choices] / temperature)
         return log_probs
 
+    def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
+        """Return the log-probability of one string for each row.
+
+        Parameters
+        ----------
+        context : Tensor of shape (batch, width)
+        tokens : int64 Tensor of shape (batch, length)
+
+        Returns
+        -------
+        log_prob : Tensor of shape (batch,)
+        """
+        log_probs = self(context, tokens[None])[0].log_softmax(-1)
+        return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
+
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last, in tree order.
 

@@ -8,6 +8,7 @@ import numpy as np
 from mapie.regression import ConformalizedQuantileRegressor
 from methods import (
     FINE_TUNING,
+    FREE,
     Array,
     categorical_columns,
     data_folder,
@@ -40,9 +41,9 @@ SETS = [
     "Wine_Quality_red",
 ]
 METHODS: dict[str, Any] = {
-    "cross_entropy": partial(DecodingRegressor, fine_tuning=None),
+    "cross_entropy": partial(DecodingRegressor, **FREE, fine_tuning=None),
     **{
-        name: partial(DecodingRegressor, fine_tuning=FINE_TUNING[name])
+        name: partial(DecodingRegressor, **FREE, fine_tuning=FINE_TUNING[name])
         for name in ("remax", "crps")
     },
     "raft": RAFTRegressor,
@@ -108,6 +109,7 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     model = METHODS[method](
         categorical_features=categorical_columns(folder),
         temperature="validation",
+        ema_decay=0.0,
         random_state=seed,
     )
     model.fit(X, y, X_val=X_val[first], y_val=y_val[first])

@@ -8,12 +8,7 @@ from typing import Any
 
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "default": {},
-    "anchored": {
-        "encoder": "tabular",
-        "decoder": "anchored",
-        "pretraining": "crps",
-        "fine_tuning": None,
-    },
+    "free": {"encoder": "mlp", "decoder": "mlp", "fine_tuning": "remax"},
 }
 
 

@@ -64,15 +64,17 @@ GRIDS: dict[str, Callable[[Array], dict[str, Any]]] = {
         "normalize_grid": True,
     },
 }
-BASE = DecodingRegressor(fine_tuning=None)
+# Free digits on a plain encoder, as in the papers.
+FREE = {"encoder": "mlp", "decoder": "mlp"}
+BASE = DecodingRegressor(**FREE, fine_tuning=None)
 METHODS: dict[str, Any] = {
     "cross_entropy": BASE,
     **{name: clone(BASE).set_params(**changes) for name, changes in BASES.items()},
     **{
-        name: DecodingRegressor(fine_tuning=objective)
+        name: DecodingRegressor(**FREE, fine_tuning=objective)
         for name, objective in FINE_TUNING.items()
     },
-    "crps_pretraining": DecodingRegressor(pretraining="crps", fine_tuning=None),
+    "crps_pretraining": DecodingRegressor(**FREE, pretraining="crps", fine_tuning=None),
     "raft": RAFTRegressor(),
     "raft_random_start": RAFTRegressor(**FROM_RANDOM),
     "raft_learnable": RAFTRegressor(learnable_weights=True),

@@ -62,6 +62,8 @@ def evaluate(method: str, start: str, rate: float, seed: int) -> Row:
     if method == "autoregressive":
         estimator: Any = DecodingRegressor(
             fine_tuning=None,
+            encoder="mlp",
+            decoder="mlp",
             pretraining_epochs=STARTS[start],
             random_state=seed,
             **RECIPE,

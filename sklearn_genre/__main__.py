@@ -238,9 +238,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output", type=Path, metavar="DIR", help="write predictions and model here")
     add(
         "--fine-tuning",
-        choices=[*POLICY_GRADIENTS, "none"],
-        default="remax",
-        help="the policy gradient after pretraining (default: remax)",
+        choices=["crps", *POLICY_GRADIENTS, "none"],
+        default="crps",
+        help="the objective after pretraining (default: crps)",
     )
     add("--base", type=int, default=2, help="base of the digits (default: 2)")
     add("--length", type=int, default=8, help="digits per number (default: 8)")

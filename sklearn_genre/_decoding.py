@@ -30,16 +30,22 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     distribution, so one fit yields mean, median, any quantile, intervals and samples.
 
     Training has two stages, each named by its objective. Pretraining fits the digits
-    by a differentiable loss, by default cross-entropy. Fine-tuning rewards the whole
-    number, by default with ReMax [1]_, whose expected loss is
+    by a differentiable loss, by default cross-entropy. Fine-tuning reads the whole
+    number, by default by the continuous ranked probability score, which keeps the
+    distribution calibrated. ReMax [1]_ and the other policy gradients reward sampled
+    numbers; with the squared error their expected loss is
 
     .. math:: -E[R] = E\bigl[(y - \hat y)^2\bigr] = (y - E[\hat y])^2 +
         \operatorname{Var}[\hat y].
 
-    It sharpens the distribution: points and modes gain, calibration pays. With
+    They sharpen the distribution: points and modes gain, calibration pays. With
     ``fine_tuning=None`` the model is the cross-entropy base model. Each stage keeps
     the state with the best validation score, and the state before fine-tuning is a
     candidate.
+
+    By default the digits are *anchored*: the probability of each is the mass of its
+    interval under a mixture that the network predicts. ``decoder="mlp"`` or
+    ``"transformer"`` with ``encoder="mlp"`` have the free digits of the papers.
 
     The inference rules of the papers have names here. Standard decoding is
     ``predict(X, output_type="greedy")``, the likeliest digit one after the other, or
@@ -52,15 +58,16 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
         How numbers are written. ``NormalizedTokenizer(base, length)`` spends its digits
         on the training range; formats of at most 4,096 strings are exact.
-    encoder : {"mlp", "tabular"} or callable, default="mlp"
+    encoder : {"mlp", "tabular"} or callable, default="tabular"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
-        ``"tabular"`` adds learned cosines and scales of the columns.
-    decoder : {"mlp", "transformer", "anchored"} or callable, default="mlp"
-        ``decoder(width, allowed_tokens)`` returns a digit decoder. The transformer is
-        that of the papers and costs several times more. ``"anchored"`` knows that
-        neighbouring numbers are alike and needs fewer rows, best with
-        ``pretraining="crps"``; it writes the numbers of ``"normalized"`` alone.
+        ``"tabular"`` adds learned cosines and scales of the columns to ``"mlp"``.
+    decoder : {"auto", "anchored", "mlp", "transformer"} or callable, default="auto"
+        ``decoder(width, allowed_tokens)`` returns a digit decoder. ``"anchored"`` knows
+        that neighbouring numbers are alike and needs fewer rows; it writes the numbers
+        of ``"normalized"`` alone. ``"mlp"`` has free digits; the transformer is that of
+        the papers and costs several times more. ``"auto"`` is ``"anchored"`` for
+        numbers in even steps, else ``"mlp"``.
     pretraining : str or Objective, default="cross_entropy"
         Objective of the first stage. ``"cross_entropy"`` is the negative log-likelihood
         of the digits. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add to
@@ -68,7 +75,7 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         score, and ``"expected_error"``, the exact limit of ReMax, read the whole
         number: exactly for formats of at most 4,096 strings, otherwise by samples.
         Policy gradients are for `fine_tuning` and refused here.
-    fine_tuning : str, Objective or None, default="remax"
+    fine_tuning : str, Objective or None, default="crps"
         Objective of the second stage: a policy gradient (``"remax"``, ``"grpo"``,
         ``"rloo"``), a loss as in `pretraining`, or None. Options travel with it, as in
         ``fine_tuning=ReMax(n_rollouts=32)``. Policy gradients and ``"expected_error"``
@@ -188,10 +195,10 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     def __init__(
         self,
         tokenizer: Any = "normalized",
-        encoder: Any = "mlp",
-        decoder: Any = "mlp",
+        encoder: Any = "tabular",
+        decoder: Any = "auto",
         pretraining: Any = "cross_entropy",
-        fine_tuning: Any = "remax",
+        fine_tuning: Any = "crps",
         *,
         target_transform: Any = "standard",
         categorical_features: Any = "from_dtype",

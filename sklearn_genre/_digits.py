@@ -48,7 +48,7 @@ class DigitsMixin:
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseDistributionRegressor._parameter_constraints,
         "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
-        "decoder": [StrOptions(set(DECODERS)), callable],
+        "decoder": [StrOptions({"auto", *DECODERS}), callable],
     }
 
     _structural: ClassVar[tuple[str, ...]] = (
@@ -300,9 +300,12 @@ class DigitsMixin:
 
 def new_decoding_network(estimator: Any) -> DecodingNetwork:
     """Return encoder and decoder of an estimator, with fresh weights."""
+    decoder = estimator._architecture["decoder"]
+    if isinstance(decoder, str) and decoder == "auto":
+        decoder = "anchored" if estimator.tokenizer_.evenly_spaced else "mlp"
     return decoding_network(
         factory(estimator._architecture["encoder"], ENCODERS),
-        factory(estimator._architecture["decoder"], DECODERS),
+        factory(decoder, DECODERS),
         estimator.tokenizer_,
         estimator.feature_encoder_.n_numeric_,
         estimator.feature_encoder_.cardinalities_,

@@ -77,13 +77,13 @@ def write_rows(folder):
             "start": start,
             "seed": seed,
             "rate": rate,
-            "rmse": score + 100 * rate,
+            "rmse": score + 100 * (rate - 5e-4),
             "validation_rmse": score + rate,
         }
         for start in results.STARTS
         for method, score in scores
         for seed in range(2)
-        for rate in (0.0, 1e-3)
+        for rate in (5e-4, 1e-3)
     ]
     write(folder.parent / "original1.jsonl", original1)
     (folder / results.PUBLISHED).write_text(
@@ -290,9 +290,10 @@ def test_claim_without_rows_says_so():
     "claim", [claim for group in claims.CLAIMS.values() for claim in group]
 )
 def test_claims_name_rows_that_experiments_make(claim, frames):
-    if claim.experiment == "original1":
+    if claim.experiment.startswith("original1"):
         known = {f"{name}_{start}" for name in HEADS for start in results.STARTS}
         known |= {"raft_pretrained", "raft_random"}
+        known |= {f"{name}_0.0005" for name in ("raft", *HEADS)}
     else:
         known = {*SUITES[claim.experiment], "base"}
     assert {claim.first, claim.second} <= known

@@ -321,6 +321,13 @@ RAFT = [
         "raft_pretrained",
     ),
     Claim(
+        "The same, both at a learning rate of 0.0005",
+        "0.013 → 0.005 (2B)",
+        "original1_rates",
+        "special_token_0.0005",
+        "raft_0.0005",
+    ),
+    Claim(
         "Original #1, random weights: the head is better than RAFT",
         "1.704 → 0.327 (2B)",
         "original1",

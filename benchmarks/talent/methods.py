@@ -50,7 +50,8 @@ class Method(NamedTuple):
 
 # The training recipe of the papers, not the default one.
 RECIPE = {"ema_decay": 0.0}
-BASE = New("DecodingRegressor", fine_tuning=None, **RECIPE)
+FREE = {"encoder": "mlp", "decoder": "mlp"}
+BASE = New("DecodingRegressor", fine_tuning=None, **FREE, **RECIPE)
 RAFT = New("RAFTRegressor", **RECIPE)
 POINTWISE = New("PointwiseRegressor", **RECIPE)
 RIEMANN = New("RiemannRegressor", **RECIPE)

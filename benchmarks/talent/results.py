@@ -97,16 +97,39 @@ def frames_of(folder: Path) -> Frames:
         for row in rows["main"]
         if row["method"] == "base" and (row["data"], row["seed"]) in fits
     ] + rows["curves"]
+    original1 = rows_in(folder.parent / "original1.jsonl")
     rows["original1"] = [
-        {
-            "data": "Original #1",
-            "method": f"{row['method']}_{row['start']}",
-            "seed": row["seed"],
-            "rmse_mean": row["rmse"],
-        }
-        for row in at_best_rate(rows_in(folder.parent / "original1.jsonl"))
+        of_original1(row, row["start"]) for row in at_best_rate(original1)
+    ]
+    rows["original1_rates"] = [
+        of_original1(row, f"{row['rate']:g}")
+        for row in original1
+        if row["start"] == "pretrained"
     ]
     return {name: expanded(tables.framed(rows[name])) for name in rows if rows[name]}
+
+
+def of_original1(row: Row, ending: str) -> Row:
+    """Return a row of "Original #1" as those of the experiments are."""
+    return {
+        "data": "Original #1",
+        "method": f"{row['method']}_{ending}",
+        "seed": row["seed"],
+        "rmse_mean": row["rmse"],
+    }
+
+
+def by_rate(frame: pd.DataFrame) -> Parts:
+    """Return the errors of each method at each learning rate."""
+    names = [name.rpartition("_")[::2] for name in frame["method"].unique()]
+    cells = {
+        method: {
+            f"at {rate}": (f"{method}_{rate}", RMSE)
+            for rate in dict.fromkeys(rate for _, rate in names)
+        }
+        for method in dict.fromkeys(method for method, _ in names)
+    }
+    return {"From the pretrained decoder, RMSE by learning rate": crossed(frame, cells)}
 
 
 def at_best_rate(rows: list[Row]) -> list[Row]:
@@ -323,7 +346,8 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
             failed = {"Failures": tables.failures(frame)}
             found[name] = fragment(tables.about(frame), {**parts(frame), **failed})
     if "original1" in frames:
-        found["original1"] = fragment(ABOUT_ORIGINAL1, heads(frames["original1"]))
+        parts = {**heads(frames["original1"]), **by_rate(frames["original1_rates"])}
+        found["original1"] = fragment(ABOUT_ORIGINAL1, parts)
     verdicts = {paper: judged(claims, frames) for paper, claims in CLAIMS.items()}
     found["claims"] = fragment(RULE, verdicts)
     if set(EXPERIMENTS) & set(frames):

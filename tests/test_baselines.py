@@ -442,7 +442,7 @@ RECURRING = {
 }
 DIGITS = {"fine_tuning": None, "pretraining_epochs": 2, "random_state": 0}
 READERS = {
-    "digits": DecodingRegressor(NormalizedTokenizer(2, 5), **DIGITS),
+    "digits": DecodingRegressor(NormalizedTokenizer(2, 5), "mlp", "mlp", **DIGITS),
     "levels": DecodingRegressor("p10", **DIGITS),
     "histogram": RiemannRegressor(16, max_epochs=2, random_state=0),
 }

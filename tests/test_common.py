@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import partial
 
 import pytest
 from sklearn.base import BaseEstimator
@@ -19,6 +20,8 @@ from sklearn_genre import (
     RAFTRegressor,
     RiemannRegressor,
 )
+from sklearn_genre.encoders import ENCODERS
+from sklearn_genre.networks import DECODERS
 
 ESTIMATORS = [
     DecodingRegressor,
@@ -69,9 +72,11 @@ def test_checks_that_are_not_run_by_default(check, estimator):
     check(estimator.__name__, short(estimator))
 
 
-@pytest.mark.parametrize("decoder", ["mlp", "transformer"])
-def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(decoder):
+@pytest.mark.parametrize("encoder", ENCODERS.values())
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(encoder, decoder):
     estimator = DecodingRegressor(
+        encoder=partial(encoder, dropout=0.0),
         decoder=decoder,
         fine_tuning=None,
         pretraining_epochs=20,

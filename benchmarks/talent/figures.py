@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from talent.histories import fine_tuned
 from talent.tables import curves, per_set, ranks
@@ -53,8 +54,9 @@ def relative(frame: pd.DataFrame, score: str, reference: str) -> Figure:
     axes.axvline(1.0, color="grey", lw=1)
     axes.set_yticks(range(len(order)), order)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:.2g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(f"{score} over that of {reference}; bar: median of the sets")
     return figure
 
@@ -94,9 +96,9 @@ def training(frame: pd.DataFrame, score: str, reference: str) -> Figure:
             mean = np.exp(np.log(ratios.dropna()).mean(axis=1))
             axes.plot(mean.index, mean, f"C{color}", label=method)
     for axes, name in zip(panels, names, strict=True):
-        axes.set_yscale("log")
-        axes.set_title(f"{name} over that before fine-tuning")
+        axes.set_title(name)
         axes.set_xlabel("epoch")
+    panels[0].set_ylabel("over that before fine-tuning")
     panels[-1].legend(fontsize="small")
     return figure
 

@@ -286,6 +286,9 @@ def of_published(frame: pd.DataFrame, path: Path) -> Parts:
     own = frame[frame["method"] == "default"]
     return {
         "Among published methods": tables.published_ranking(own, path),
+        "The default and the best published method on each set": tables.beside_best(
+            own, path, "default"
+        ),
         "RMSE of published methods and of our own runs of them": (
             tables.beside_published(frame, path, PUBLISHED_TOO)
         ),

@@ -238,6 +238,22 @@ def beside_published(
     return shown[shown.index.isin(published.index)]
 
 
+def beside_best(frame: pd.DataFrame, path: Path, method: str) -> pd.DataFrame:
+    """Return the RMSE of one of ours on each set beside the best published one."""
+    published = pd.read_csv(path).set_index("dataset")
+    scale = published.pop("train_target_std")
+    own = by_seed(succeeded(frame), (method, "rmse_mean"))
+    own = own[own.index.isin(published.index)]
+    theirs = published.loc[own.index]
+    table = {
+        method: own.mean(axis=1),
+        f"{method}_se": own.sem(axis=1),
+        "best published": theirs.min(axis=1) / scale.loc[own.index],
+        "which is that of": theirs.idxmin(axis=1),
+    }
+    return pd.DataFrame(table).rename_axis("data")
+
+
 def in_unit(rows: pd.DataFrame) -> pd.Series:
     """Return the RMSE of rows in the unit of the target."""
     return rows["rmse_mean"] * rows["unit"].astype(float)

@@ -30,12 +30,15 @@ def table_of(rows: int, seed: int) -> tuple[Any, Any]:
 
 
 def regressor(base: int, length: int, seed: int) -> Any:
-    """Return an estimator that trains each stage for one epoch."""
+    """Return free digits that are trained for one epoch a stage."""
     from sklearn_genre import DecodingRegressor
     from sklearn_genre.tokenizers import NormalizedTokenizer
 
     return DecodingRegressor(
         NormalizedTokenizer(base, length),
+        encoder="mlp",
+        decoder="mlp",
+        fine_tuning="remax",
         pretraining_epochs=1,
         fine_tuning_epochs=1,
         random_state=seed,

@@ -1,9 +1,19 @@
 """What every test shares."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+# The benchmarks are not part of the distribution, and their tests need them.
+collect_ignore = []
+if BENCHMARKS.is_dir():
+    sys.path.insert(0, str(BENCHMARKS))
+else:
+    collect_ignore += ["test_benchmarks.py", "test_goals.py", "test_results.py"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,11 +30,13 @@ FORMATS = [
 every_format = pytest.mark.parametrize("tokenizer", FORMATS, ids=repr)
 
 
-def make_decoder(tokenizer, n_laws=3, dtype=torch.float64, low=-2.0, high=3.0):
+def make_decoder(tokenizer, n_components=3, dtype=torch.float64, low=-2.0, high=3.0):
     """Return a decoder with random weights on a fitted format."""
     torch.manual_seed(0)
     tokenizer = clone(tokenizer).fit([low, high])
-    decoder = AnchoredDecoder(WIDTH, tokenizer.allowed_tokens, n_laws=n_laws)
+    decoder = AnchoredDecoder(
+        WIDTH, tokenizer.allowed_tokens, n_components=n_components
+    )
     decoder.anchor(tokenizer)
     return decoder.to(dtype).eval(), tokenizer
 
@@ -65,7 +67,7 @@ def mixture_cdf(decoder, context, edges):
     shift, widen = parameters[..., :1], parameters[..., 1:2]
     location, scale, weight = np.split(parameters[..., 2:], 3, -1)
     location = TOGETHER * shift + location
-    scale = np.logaddexp(0, widen + scale) / decoder.n_laws
+    scale = np.logaddexp(0, widen + scale) / decoder.n_components
     scale += SMALLEST_SCALE * decoder.step_size
     law = logistic(loc=location, scale=scale)
     return (np.exp(log_softmax(weight, -1)) * law.cdf(edges[:, None])).sum(-1)
@@ -85,9 +87,9 @@ def test_leaves_are_differences_of_the_distribution_function(tokenizer):
     np.testing.assert_allclose(probs.sum(-1), 1, rtol=1e-12)
 
 
-@pytest.mark.parametrize("n_laws", [1, 2, 5])
-def test_the_first_digit_splits_the_number_line(n_laws):
-    decoder, _ = make_decoder(NormalizedTokenizer(2, 8), n_laws)
+@pytest.mark.parametrize("n_components", [1, 2, 5])
+def test_the_first_digit_splits_the_number_line(n_components):
+    decoder, _ = make_decoder(NormalizedTokenizer(2, 8), n_components)
     context = make_context()
     logits, _ = decoder.start(context)
     middle = decoder.edges[127:128].numpy()
@@ -124,7 +126,7 @@ def test_far_tails_are_finite_and_have_gradients(location, dtype):
 def test_digits_within_an_interval_far_from_the_law_keep_their_ratio():
     decoder, tokenizer = make_decoder(NormalizedTokenizer(2, 8), 1, torch.float32)
     context = at_location(decoder, 200.0, scale=0.0)
-    scale = float(decoder._laws(context).scale.detach())
+    scale = float(decoder._mixture(context).scale.detach())
     tokens = tokenizer.encode([0.5])[None]
     steps = decoder(context, tokens).log_softmax(-1)[0, 0].detach()  # (8, 2)
     widths = 5 / 255 * 2.0 ** torch.arange(7, -1, -1)
@@ -139,7 +141,7 @@ def test_formats_too_large_to_list_know_their_intervals():
     tokenizer = NormalizedTokenizer(10, 9)
     decoder, tokenizer = make_decoder(tokenizer, 1)
     context = at_location(decoder, 0.7, scale=-1.0)
-    scale = float(decoder._laws(context).scale.detach())
+    scale = float(decoder._mixture(context).scale.detach())
     y = torch.linspace(-1.9, 2.9, 50, dtype=torch.float64)
     tokens = tokenizer.encode(y)[:, None]
     steps = decoder(context, tokens).log_softmax(-1)
@@ -208,7 +210,7 @@ def test_evenly_spaced_means_what_it_says(member):
 def test_a_prediction_is_the_mixture_of_the_members():
     torch.manual_seed(0)
     tokenizer = NormalizedTokenizer(3, 3).fit([-2.0, 3.0])
-    decoder = AnchoredDecoder(12, tokenizer.allowed_tokens, n_laws=2, n_members=3)
+    decoder = AnchoredDecoder(12, tokenizer.allowed_tokens, n_components=2, n_members=3)
     decoder.anchor(tokenizer)
     context = torch.randn(5, 12)
     members = decoder.leaf_log_probs(decoder.separated(context)).exp()
@@ -243,7 +245,7 @@ def test_members_are_trained_one_by_one_and_predict_together():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_laws": 0}, "n_laws must be at least 1, got 0"),
+        ({"n_components": 0}, "n_components must be at least 1, got 0"),
         ({"n_members": 3}, "divide the width .* got n_members=3 and width=4"),
     ],
 )

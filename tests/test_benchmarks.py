@@ -14,6 +14,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from talent import (
+    datasets,
+    histories,
+    jobs,
+    predictions,
+    scores,
+    tables,
+    talent_client,
+)
+from talent.methods import METHODS, OURS, SUITES
+from talent.ours import Ours, Task, kept_history, sayable
+from talent.peers import PEERS, codes, filled_codes, one_hot, strings
 
 from sklearn_genre import PredictiveDistribution
 from sklearn_genre.losses import LOSSES
@@ -23,25 +35,6 @@ from sklearn_genre.tokenizers import TOKENIZERS
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
-if not BENCHMARKS.is_dir():
-    pytest.skip(
-        "the benchmarks are not part of the distribution", allow_module_level=True
-    )
-sys.path.insert(0, str(BENCHMARKS))
-
-from talent import (  # noqa: E402
-    datasets,
-    histories,
-    jobs,
-    predictions,
-    scores,
-    tables,
-    talent_client,
-)
-from talent.methods import METHODS, OURS, SUITES  # noqa: E402
-from talent.ours import Ours, Task, kept_history, sayable  # noqa: E402
-from talent.peers import PEERS, codes, filled_codes, one_hot, strings  # noqa: E402
-
 SIZES = {"train": 40, "val": 16, "test": 16}
 # What differs between two runs of the same jobs.
 OF_THE_RUN = {"seconds", "fit_s", "predict_s", "before_mb", "peak_mb", "commit"}

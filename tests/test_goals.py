@@ -1,23 +1,12 @@
 """The goals of accuracy and the exponents of scaling, on rows that are made."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.is_dir():
-    pytest.skip(
-        "the benchmarks are not part of the distribution", allow_module_level=True
-    )
-sys.path.insert(0, str(BENCHMARKS))
-
-import scaling  # noqa: E402
-from estimators import ESTIMATORS  # noqa: E402
-from talent import goals, tables  # noqa: E402
-from talent.datasets import LEFT_OUT  # noqa: E402
-from talent.methods import SUITES  # noqa: E402
+import scaling
+from estimators import ESTIMATORS
+from talent import goals, tables
+from talent.datasets import LEFT_OUT
+from talent.methods import SUITES
 
 SETS = {"s": 1.0, "t": 2.0, "u": 4.0}  # scores are multiples of these
 OURS = "default"
@@ -165,7 +154,7 @@ def sizes(method, power):
 
 
 def test_exponents_of_rows_and_of_columns():
-    rows = sizes("default", 1) + sizes("anchored", 2)
+    rows = sizes("default", 1) + sizes("free", 2)
     by_rows = scaling.exponents(rows, "rows")
     assert [row["fit_s"] for row in by_rows] == pytest.approx([1.0, 2.0])
     by_columns = scaling.exponents(rows, "columns")

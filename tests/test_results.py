@@ -1,23 +1,12 @@
 """The page "Results": fragments of the kept rows, and the rule of the verdicts."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[1]
-BENCHMARKS = ROOT / "benchmarks"
-if not BENCHMARKS.is_dir():
-    pytest.skip(
-        "the benchmarks are not part of the distribution", allow_module_level=True
-    )
-sys.path.insert(0, str(BENCHMARKS))
-
-from talent import claims, differences, histories, results, tables  # noqa: E402
-from talent.methods import SUITES  # noqa: E402
-from talent.scores import DRAWS  # noqa: E402
+from talent import claims, differences, histories, results, tables
+from talent.methods import SUITES
+from talent.scores import DRAWS
 
 HEADS = ("special_token", "mlp")
 

@@ -56,11 +56,7 @@ class MLPEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
-            raise ValueError(
-                "hidden_layer_sizes must hold at least one positive number, got "
-                f"{hidden_layer_sizes!r}."
-            )
+        check_layers(hidden_layer_sizes, dropout)
         if activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r}."
@@ -69,8 +65,6 @@ class MLPEncoder(nn.Module):
             raise ValueError(
                 f"normalization must be 'layer' or None, got {normalization!r}."
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")
         layers: list[nn.Module] = []
         for size in hidden_layer_sizes:
             layers.append(nn.Linear(n_features, size))
@@ -86,3 +80,14 @@ class MLPEncoder(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         """Map (batch, n_features) to (batch, width)."""
         return self.layers(X)
+
+
+def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:
+    """Raise ``ValueError`` unless there are layers, and dropout is a probability."""
+    if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
+        raise ValueError(
+            "hidden_layer_sizes must hold at least one positive number, got "
+            f"{hidden_layer_sizes!r}."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")

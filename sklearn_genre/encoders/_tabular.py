@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_genre.encoders._mlp import check_layers
+
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
@@ -116,15 +118,9 @@ class TabularEncoder(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
-            raise ValueError(
-                "hidden_layer_sizes must hold at least one positive number, got "
-                f"{hidden_layer_sizes!r}."
-            )
+        check_layers(hidden_layer_sizes, dropout)
         if n_members < 1:
             raise ValueError(f"n_members must be at least 1, got {n_members!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")
         self.n_numeric = n_features if n_numeric is None else n_numeric
         self.periods = _Periods(self.n_numeric) if self.n_numeric else None
         n_inputs = n_features + N_FEATURES * self.n_numeric

@@ -12,24 +12,24 @@ from sklearn_genre.tokenizers import Tokenizer
 
 # What the strings stand for until `anchor` says otherwise: this range.
 DEFAULT_RANGE = (-2.0, 2.0)
-# Smallest scale of a law, as a share of the distance between two numbers.
+# Smallest scale of a component, as a share of the distance between two numbers.
 SMALLEST_SCALE = 0.05
 # What the shift of all locations is multiplied by: they move faster than scales do.
 TOGETHER = 2.0
 
 
-class _Laws(NamedTuple):
-    """A mixture of logistic laws for each row, in standardised units."""
+class _Mixture(NamedTuple):
+    """A mixture of logistic distributions for each row, in standardised units."""
 
-    location: Tensor  # (batch, 1, 1, n), n of a member or of all
-    scale: Tensor  # (batch, 1, 1, n)
-    log_weight: Tensor  # (batch, 1, 1, n)
+    location: Tensor  # (batch, 1, 1, n_parts), those of a member or of all
+    scale: Tensor  # (batch, 1, 1, n_parts)
+    log_weight: Tensor  # (batch, 1, 1, n_parts)
 
 
 class _Cache(NamedTuple):
-    """The laws, and the rank of each lane's prefix among those of its length."""
+    """The mixtures, and the rank of each lane's prefix among those of its length."""
 
-    laws: _Laws
+    mixture: _Mixture
     rank: Tensor  # (batch or 1, lanes)
     position: int
 
@@ -47,9 +47,9 @@ class AnchoredDecoder(DigitDecoder):
 
     with weights, locations and scales linear in the context up to a softmax and a
     softplus. One shift of all locations and one of all scales is learned beside those
-    of each law, so that the whole mixture moves at once. Free digits must learn from
-    data that neighbouring numbers are alike; these know it. Numbers are still drawn
-    digit by digit, and every objective applies.
+    of each component, so that the whole mixture moves at once. Free digits must learn
+    from data that neighbouring numbers are alike; these know it. Numbers are still
+    drawn digit by digit, and every objective applies.
 
     Masses are computed as logarithms, from standardised edges :math:`a < b` as
     :math:`\log \sigma(b) + \log \sigma(-a) + \log(1 - e^{a - b})`, finite in the
@@ -64,9 +64,9 @@ class AnchoredDecoder(DigitDecoder):
     allowed_tokens : bool Tensor of shape (length, vocab_size)
         Tokens that may stand at each position. Strings must sort like numbers, in even
         steps: see :meth:`anchor`.
-    n_laws : int, default=4
-        Logistic laws in the mixture. One is enough for symmetric noise; more follow
-        skewed, heavy-tailed or many-peaked targets. Time is proportional to it.
+    n_components : int, default=4
+        Logistic distributions in the mixture. One is enough for symmetric noise; more
+        follow skewed, heavy-tailed or many-peaked targets. Time is proportional to it.
     n_members : int, default=1
         Equal parts of the context, each of which makes a mixture; the prediction is
         the mixture of these. Estimators give the number of members of the encoder.
@@ -77,7 +77,7 @@ class AnchoredDecoder(DigitDecoder):
     >>> from sklearn_genre.networks import AnchoredDecoder
     >>> from sklearn_genre.tokenizers import NormalizedTokenizer
     >>> tokenizer = NormalizedTokenizer(base=2, length=3).fit([0.0, 7.0])
-    >>> decoder = AnchoredDecoder(16, tokenizer.allowed_tokens, n_laws=2)
+    >>> decoder = AnchoredDecoder(16, tokenizer.allowed_tokens, n_components=2)
     >>> decoder.anchor(tokenizer)
     >>> decoder.edges.tolist()
     [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
@@ -93,20 +93,20 @@ class AnchoredDecoder(DigitDecoder):
         width: int,
         allowed_tokens: Tensor,
         *,
-        n_laws: int = 4,
+        n_components: int = 4,
         n_members: int = 1,
     ) -> None:
         super().__init__(width, allowed_tokens)
-        if n_laws < 1:
-            raise ValueError(f"n_laws must be at least 1, got {n_laws!r}.")
+        if n_components < 1:
+            raise ValueError(f"n_components must be at least 1, got {n_components!r}.")
         if n_members < 1 or width % n_members:
             raise ValueError(
                 "n_members must be at least 1 and divide the width of the context, "
                 f"got n_members={n_members!r} and width={width}."
             )
-        self.n_laws = n_laws
+        self.n_components = n_components
         self.n_members = n_members
-        n_inputs, n_outputs = width // n_members, 3 * n_laws + 2
+        n_inputs, n_outputs = width // n_members, 3 * n_components + 2
         bound = 1 / math.sqrt(n_inputs)
         weight = bound * (2 * torch.rand(n_members, n_inputs, n_outputs) - 1)
         self.weight = nn.Parameter(weight)
@@ -116,7 +116,7 @@ class AnchoredDecoder(DigitDecoder):
         self.n_strings = self.vocab_size**self.length
         self._spread(*DEFAULT_RANGE)
         with torch.no_grad():
-            self.bias[..., 2 : n_laws + 2] = _spread_out(n_laws)
+            self.bias[..., 2 : n_components + 2] = _spread_out(n_components)
 
     def anchor(self, tokenizer: Tokenizer) -> None:
         """Place the strings at the numbers of a fitted tokenizer.
@@ -148,19 +148,19 @@ class AnchoredDecoder(DigitDecoder):
 
     def states(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probabilities, (n, batch, n_positions, vocab_size)."""
-        laws = self._laws(context)
+        mixture = self._mixture(context)
         rank = torch.zeros_like(tokens[..., 0]).T  # (batch, n)
         states = []
         for position in range(tokens.shape[-1]):
             if position:
                 rank = rank * self.vocab_size + tokens[..., position - 1].T
-            states.append(self._state(_Cache(laws, rank, position)))
+            states.append(self._state(_Cache(mixture, rank, position)))
         return torch.stack(states, -2).transpose(0, 1)
 
     def start(self, context: Tensor) -> tuple[Tensor, _Cache]:
         """Return the logits of the first token and the cache."""
         rank = torch.zeros(1, 1, dtype=torch.int64, device=context.device)
-        return self._next(_Cache(self._laws(context), rank, 0))
+        return self._next(_Cache(self._mixture(context), rank, 0))
 
     def step(self, cache: _Cache, tokens: Tensor) -> tuple[Tensor, _Cache]:
         """Append a token to each lane and return the logits of the next."""
@@ -168,14 +168,14 @@ class AnchoredDecoder(DigitDecoder):
         if tokens.shape[1] > rank.shape[1]:
             rank = rank.repeat_interleave(tokens.shape[1] // rank.shape[1], 1)
         rank = rank * self.vocab_size + tokens
-        return self._next(_Cache(cache.laws, rank, cache.position + 1))
+        return self._next(_Cache(cache.mixture, rank, cache.position + 1))
 
     def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the log-probability of every string, from all edges at once."""
         if temperature != 1 or self.penalty is not None:
             return super().leaf_log_probs(context, temperature)
         index = torch.arange(self.n_strings + 1, device=context.device)
-        return self._log_masses(self._laws(context), index[None, None], 1)[:, 0]
+        return self._log_masses(self._mixture(context), index[None, None], 1)[:, 0]
 
     def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of one string for each row, from its two edges."""
@@ -183,14 +183,14 @@ class AnchoredDecoder(DigitDecoder):
         for digit in tokens.T[1:]:
             rank = rank * self.vocab_size + digit
         index = torch.stack([rank, rank + 1], -1)[:, None]  # (batch, 1, 2)
-        return self._log_masses(self._laws(context), index, 1)[:, 0, 0]
+        return self._log_masses(self._mixture(context), index, 1)[:, 0, 0]
 
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
-        laws = self._laws(context)
+        mixture = self._mixture(context)
         edges = self.edges.to(context)[:, None]  # (n_strings - 1, 1)
-        z = (edges - laws.location[:, 0]) / laws.scale[:, 0]
-        return torch.linalg.vecdot(z.sigmoid(), laws.log_weight[:, 0].exp())
+        z = (edges - mixture.location[:, 0]) / mixture.scale[:, 0]
+        return torch.linalg.vecdot(z.sigmoid(), mixture.log_weight[:, 0].exp())
 
     def _spread(self, low: float, high: float) -> None:
         """Spread the strings evenly from low to high."""
@@ -201,7 +201,7 @@ class AnchoredDecoder(DigitDecoder):
         """Return the numbers at edges; the two outermost ones are never used."""
         return self.first_edge + self.step_size * index.double()
 
-    def _laws(self, context: Tensor) -> _Laws:
+    def _mixture(self, context: Tensor) -> _Mixture:
         """Return the mixture of each row, or of each member and row."""
         n_inputs = self.weight.shape[1]
         if context.shape[1] == n_inputs:  # members below each other
@@ -209,10 +209,10 @@ class AnchoredDecoder(DigitDecoder):
         else:
             parts = context.view(len(context), -1, n_inputs).transpose(0, 1)
         parameters = torch.baddbmm(self.bias, parts, self.weight)
-        shift, widen, laws = parameters.split([1, 1, 3 * self.n_laws], -1)
-        location, scale, weight = laws.chunk(3, -1)  # (members, rows, n_laws) each
+        shift, widen, own = parameters.split([1, 1, 3 * self.n_components], -1)
+        location, scale, weight = own.chunk(3, -1)  # (members, rows, n_components) each
         location = TOGETHER * shift + location
-        scale = functional.softplus(widen + scale) / self.n_laws
+        scale = functional.softplus(widen + scale) / self.n_components
         scale = scale + SMALLEST_SCALE * self.step_size
         log_weight = weight.log_softmax(-1)
         n_mixed = context.shape[1] // n_inputs
@@ -224,7 +224,7 @@ class AnchoredDecoder(DigitDecoder):
                 part.transpose(0, 1).flatten(1)
                 for part in (location, scale, log_weight)
             ]
-        return _Laws(*(part[:, None, None] for part in mixed))
+        return _Mixture(*(part[:, None, None] for part in mixed))
 
     def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:
         """Return the logits at the position of the cache, and the cache."""
@@ -235,14 +235,14 @@ class AnchoredDecoder(DigitDecoder):
         below = self.vocab_size ** (self.length - cache.position - 1)
         child = torch.arange(self.vocab_size + 1, device=cache.rank.device)
         index = (cache.rank[..., None] * self.vocab_size + child) * below
-        return self._log_masses(cache.laws, index, below).log_softmax(-1)
+        return self._log_masses(cache.mixture, index, below).log_softmax(-1)
 
-    def _log_masses(self, laws: _Laws, index: Tensor, n_strings: int) -> Tensor:
+    def _log_masses(self, mixture: _Mixture, index: Tensor, n_strings: int) -> Tensor:
         """Return the log-masses between neighbouring edges.
 
         Parameters
         ----------
-        laws : _Laws
+        mixture : _Mixture
         index : int64 Tensor of shape (batch or 1, lanes, n + 1)
             Edges that are ``n_strings`` steps apart.
 
@@ -250,19 +250,21 @@ class AnchoredDecoder(DigitDecoder):
         -------
         log_masses : Tensor of shape (batch, lanes, n)
         """
-        edges = self._edge(index).to(laws.location.dtype)[..., None]
-        z = (edges - laws.location) / laws.scale  # (batch, lanes, n + 1, n_laws)
+        edges = self._edge(index).to(mixture.location.dtype)[..., None]
+        z = (
+            edges - mixture.location
+        ) / mixture.scale  # (batch, lanes, n + 1, n_components)
         log_below = functional.logsigmoid(z)
         log_above = log_below - z
         first = (index == 0)[..., :-1, None]
         last = (index == self.n_strings)[..., 1:, None]
-        gap = n_strings * self.step_size / laws.scale  # between the edges
+        gap = n_strings * self.step_size / mixture.scale  # between the edges
         log_mass = (
             log_below[..., 1:, :].masked_fill(last, 0)
             + log_above[..., :-1, :].masked_fill(first, 0)
             + (-(-gap).expm1()).log().masked_fill(first | last, 0)
         )
-        return (log_mass + laws.log_weight).logsumexp(-1)
+        return (log_mass + mixture.log_weight).logsumexp(-1)
 
 
 def _spread_out(n: int) -> Tensor:

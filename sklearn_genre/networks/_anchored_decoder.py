@@ -251,9 +251,8 @@ class AnchoredDecoder(DigitDecoder):
         log_masses : Tensor of shape (batch, lanes, n)
         """
         edges = self._edge(index).to(mixture.location.dtype)[..., None]
-        z = (
-            edges - mixture.location
-        ) / mixture.scale  # (batch, lanes, n + 1, n_components)
+        # (batch, lanes, n + 1, n_parts)
+        z = (edges - mixture.location) / mixture.scale
         log_below = functional.logsigmoid(z)
         log_above = log_below - z
         first = (index == 0)[..., :-1, None]

@@ -110,6 +110,8 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
         categorical_features=categorical_columns(folder),
         temperature="validation",
         ema_decay=0.0,
+        normal_scores=False,
+        scoring="rmse",
         random_state=seed,
     )
     model.fit(X, y, X_val=X_val[first], y_val=y_val[first])

@@ -140,6 +140,8 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
         categorical_features=categorical_columns(folder),
         random_state=seed,
         ema_decay=0.0,
+        normal_scores=False,
+        scoring="rmse",
         **(GRIDS[method](y) if method in GRIDS else {}),
     )
     start = time.perf_counter()

@@ -22,7 +22,7 @@ STARTS = {"pretrained": 50, "random": 0}
 EPOCHS = 50
 RATE = 1.5e-3
 # The last weights count, as in the paper.
-RECIPE = {"ema_decay": 0.0}
+RECIPE = {"ema_decay": 0.0, "normal_scores": False, "scoring": "rmse"}
 
 
 def original1(seed: int) -> list[tuple[Array, Array]]:

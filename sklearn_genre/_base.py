@@ -113,6 +113,7 @@ class BaseDistributionRegressor(
             HasMethods(["fit", "transform", "inverse_transform"]),
         ],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "normal_scores": ["boolean"],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -136,6 +137,7 @@ class BaseDistributionRegressor(
         "encoder",
         "target_transform",
         "categorical_features",
+        "normal_scores",
         "dtype",
     )
     _architectural: ClassVar[tuple[str, ...]] = ("encoder", "dtype")
@@ -143,6 +145,7 @@ class BaseDistributionRegressor(
     encoder: Any
     target_transform: Any
     categorical_features: Any
+    normal_scores: bool
     batch_size: Any
     weight_decay: float
     ema_decay: float
@@ -475,7 +478,9 @@ class BaseDistributionRegressor(
 
     def _fit_scales(self, rows: Rows) -> None:
         """Learn how features and targets are scaled, and what the head needs."""
-        self.feature_encoder_ = FeatureEncoder(self._is_categorical)
+        self.feature_encoder_ = FeatureEncoder(
+            self._is_categorical, normal_scores=self.normal_scores
+        )
         self.feature_encoder_.fit(rows.X, rows.weight)
         self.target_scaler_ = TargetScaler(self.target_transform)
         self.target_scaler_.fit(rows.y, rows.weight)

@@ -116,6 +116,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes
         the string, categorical and enum columns of a data frame.
+    normal_scores : bool, default=True
+        Whether the network also reads each number as a normal score, the quantile of
+        the normal distribution at its rank among the training rows: what helps with
+        skewed columns. False halves the numeric inputs.
     pretraining_epochs : int, default=0
         Passes over the training rows, at most, in which the digits are trained by
         cross-entropy, before the head is: about 100 for a pretrained start. 0 is a
@@ -240,6 +244,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         decoder: Any = "mlp",
         target_transform: Any = "standard",
         categorical_features: Any = "from_dtype",
+        normal_scores: bool = True,
         pretraining_epochs: int = 0,
         max_epochs: int = 100,
         pretraining_learning_rate: float = 1.5e-3,
@@ -264,6 +269,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.decoder = decoder
         self.target_transform = target_transform
         self.categorical_features = categorical_features
+        self.normal_scores = normal_scores
         self.pretraining_epochs = pretraining_epochs
         self.max_epochs = max_epochs
         self.pretraining_learning_rate = pretraining_learning_rate
@@ -418,6 +424,10 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes
         the string, categorical and enum columns of a data frame.
+    normal_scores : bool, default=True
+        Whether the network also reads each number as a normal score, the quantile of
+        the normal distribution at its rank among the training rows: what helps with
+        skewed columns. False halves the numeric inputs.
     max_epochs : int, default=100
         Passes over the training rows, at most.
     learning_rate : float, default=1.5e-3
@@ -532,6 +542,7 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         *,
         target_transform: Any = "standard",
         categorical_features: Any = "from_dtype",
+        normal_scores: bool = True,
         max_epochs: int = 100,
         learning_rate: float = 1.5e-3,
         batch_size: Any = "auto",
@@ -555,6 +566,7 @@ class RiemannRegressor(TemperatureMixin, BaseDistributionRegressor):
         self.encoder = encoder
         self.target_transform = target_transform
         self.categorical_features = categorical_features
+        self.normal_scores = normal_scores
         self.max_epochs = max_epochs
         self.learning_rate = learning_rate
         self.batch_size = batch_size

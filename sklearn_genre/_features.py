@@ -5,6 +5,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import check_array
@@ -13,6 +14,10 @@ from sklearn.utils import check_array
 MAX_CATEGORIES = 256
 # Standardised values are squashed into (-SQUASH, SQUASH), smoothly.
 SQUASH = 3.0
+# Values whose normal scores are learned, at most; the scores between are interpolated.
+MAX_KNOTS = 1_000
+# Largest size of a normal score.
+LARGEST_SCORE = 3.0
 
 
 def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
@@ -88,14 +93,18 @@ class FeatureEncoder(BaseEstimator):
     """Turns validated columns into one numeric array.
 
     Numeric columns are centred at the median, divided by the interquartile range (or
-    half the range, where that is zero), and squashed smoothly, all in float64. Missing
-    values become zero, with an indicator column where training had some. Categories
-    become codes: a missing value is a level of its own where training had some,
-    levels beyond the 256 most frequent share one, unseen levels are -1.
+    half the range, where that is zero), and squashed smoothly, all in float64. Normal
+    scores, if wanted, join them: the quantile of the normal distribution at the share
+    of training rows below. Missing values become zero, with an indicator column where
+    training had some. Categories become codes: a missing value is a level of its own
+    where training had some, levels beyond the 256 most frequent share one, unseen
+    levels are -1.
 
     Parameters
     ----------
     is_categorical : bool array of shape (n_features,)
+    normal_scores : bool, default=False
+        Whether numeric columns come twice.
 
     Attributes
     ----------
@@ -105,8 +114,11 @@ class FeatureEncoder(BaseEstimator):
         Levels of each category column.
     """
 
-    def __init__(self, is_categorical: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, is_categorical: NDArray[np.bool_], *, normal_scores: bool = False
+    ) -> None:
         self.is_categorical = is_categorical
+        self.normal_scores = normal_scores
 
     def fit(self, X: Any, sample_weight: NDArray[np.float64]) -> "FeatureEncoder":
         """Learn scales, missing columns and levels.
@@ -128,7 +140,15 @@ class FeatureEncoder(BaseEstimator):
                 self.centers_[j], self.scales_[j] = center_and_scale(
                     column[seen], sample_weight[seen]
                 )
-        self.n_numeric_ = numeric.shape[1] + int(self.missing_.sum())
+        self.scores_: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        if self.normal_scores:
+            scaled = self._scaled(numeric)
+            for column, unseen in zip(scaled.T, missing.T, strict=True):
+                seen = ~unseen
+                self.scores_.append(normal_scores(column[seen], sample_weight[seen]))
+        self.n_numeric_ = (
+            len(self.scores_) + numeric.shape[1] + int(self.missing_.sum())
+        )
         self.levels_ = OrdinalEncoder(
             handle_unknown="use_encoded_value",
             unknown_value=-1,
@@ -162,17 +182,28 @@ class FeatureEncoder(BaseEstimator):
             ) from error
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Return [numeric | missing indicators | codes], float64."""
+        """Return [normal scores | numeric | missing indicators | codes], float64."""
         numeric, categorical = self._split(X)
         missing = np.isnan(numeric)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = squash((numeric - self.centers_) / self.scales_)
-        parts = [np.where(missing, 0.0, scaled), missing[:, self.missing_]]
+        scaled = self._scaled(numeric)
+        scores = np.empty((len(scaled), len(self.scores_)))
+        for j, (knots, scores_there) in enumerate(self.scores_):
+            scores[:, j] = np.interp(scaled[:, j], knots, scores_there)
+        parts = [
+            np.where(missing[:, : len(self.scores_)], 0.0, scores),
+            np.where(missing, 0.0, scaled),
+            missing[:, self.missing_],
+        ]
         if categorical.shape[1]:
             codes = self.levels_.transform(categorical)
             last = np.asarray(self.cardinalities_) - 1
             parts.append(np.where(codes == -2, last, codes))
         return np.concatenate(parts, axis=1, dtype=np.float64)
+
+    def _scaled(self, numeric: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return columns centred, scaled and squashed."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return squash((numeric - self.centers_) / self.scales_)
 
     def _split(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
         """Return the numeric columns in float64 and the categories as objects."""
@@ -216,6 +247,25 @@ def center_and_scale(
             scale = (column.max() - column.min()) / 2
     scale = min(float(scale), np.finfo(np.float64).max)
     return float(center), scale if scale > 0 else 1.0
+
+
+def normal_scores(
+    column: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return distinct values and the normal quantile at the middle of each one's rank.
+
+    Of more than ``MAX_KNOTS`` values, every so many are kept. Without values, zero.
+    """
+    if not column.size:
+        return np.zeros(1), np.zeros(1)
+    values, place = np.unique(column, return_inverse=True)
+    share = np.bincount(place, weights=weight) / weight.sum()
+    scores = ndtri(np.clip(share.cumsum() - share / 2, 0, 1))
+    scores = scores.clip(-LARGEST_SCORE, LARGEST_SCORE)
+    if len(values) > MAX_KNOTS:
+        kept = np.linspace(0, len(values) - 1, MAX_KNOTS).round().astype(np.intp)
+        values, scores = values[kept], scores[kept]
+    return values, scores
 
 
 def _is_missing(column: NDArray[np.object_]) -> NDArray[np.bool_]:

@@ -68,15 +68,13 @@ def test_spread_is_over_seeds(published):
 
 
 def test_rank_is_among_the_published_and_ours_alone(published):
-    rows = suite(
-        default=0.5, anchored_crps=0.01
-    )  # good has 0.1 and 0.2, bad 0.9 and 0.8
+    rows = suite(default=0.5, other=0.01)  # good has 0.1 and 0.2, bad 0.9 and 0.8
     line = measured(rows, published).loc[
         "mean rank among published methods, exact sets"
     ]
     assert line["measured"] == 2.5  # behind one on s, two on t
     assert line["met"] == "stretch"
-    line = measured(rows, published, "anchored_crps").loc[line.name]
+    line = measured(rows, published, "other").loc[line.name]
     assert line["measured"] == 1.0
 
 
@@ -115,7 +113,7 @@ def test_what_is_missing_is_said(published):
     assert table.loc["seconds of fit / realmlp", "measured"] == "no rows of realmlp"
     assert table["met"].isna().sum() == 4
     assert "| no rows of lightgbm |  |  |  |" in tables.markdown(table)
-    none = measured(rows, published, "anchored_crps")
+    none = measured(rows, published, "other")
     assert none["met"].isna().all()
     alone = measured([job("u", OURS, 1.0), job("u", "catboost", 1.0)], published)
     assert alone["measured"].iloc[-1] == "no such set"
@@ -136,7 +134,7 @@ def test_twins_and_boston_do_not_count(published):
 
 def test_suite_has_what_the_goals_compare():
     asked = {peer for goal in goals.goals(goals.PUBLISHED) for peer in goal.peers}
-    assert asked | {"default", "anchored_crps"} == set(SUITES["accuracy"])
+    assert asked | {"default"} == set(SUITES["accuracy"])
 
 
 # -- scaling ---------------------------------------------------------------------

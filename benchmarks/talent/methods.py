@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from talent.ablation import ABLATION
 from talent.datasets import Array, Part
 from talent.ours import New, Ours, Task
 from talent.peers import PEERS
@@ -49,7 +50,7 @@ class Method(NamedTuple):
 
 
 # The training recipe of the papers, not the default one.
-RECIPE = {"ema_decay": 0.0}
+RECIPE = {"ema_decay": 0.0, "normal_scores": False, "scoring": "rmse"}
 FREE = {"encoder": "mlp", "decoder": "mlp"}
 BASE = New("DecodingRegressor", fine_tuning=None, **FREE, **RECIPE)
 RAFT = New("RAFTRegressor", **RECIPE)
@@ -181,21 +182,21 @@ RAFT_FAMILY = {
 }
 # Beside the experiments.
 OTHERS = {
-    "default": New("DecodingRegressor"),
     "transformer": BASE.changed(decoder="transformer"),
     "anchored": BASE.changed(decoder="anchored"),
-    "anchored_crps": New(
-        "DecodingRegressor",
-        encoder="tabular",
-        decoder="anchored",
-        pretraining="crps",
-        fine_tuning=None,
-    ),
     "tabular": BASE.changed(encoder="tabular"),
     "riemann_hl_gauss": RIEMANN.changed(loss="hl_gauss"),
     "riemann_crps": RIEMANN.changed(loss="crps"),
 }
-OURS = {**MAIN, **BASES, **CURVES, **TOKENIZERS, **RAFT_FAMILY, **OTHERS}
+OURS = {
+    **MAIN,
+    **BASES,
+    **CURVES,
+    **TOKENIZERS,
+    **RAFT_FAMILY,
+    **ABLATION,
+    **OTHERS,
+}
 
 METHODS: dict[str, Method] = {
     **{
@@ -216,7 +217,6 @@ SUITES: dict[str, list[str]] = {
     "published": ["default", "linear"],
     "accuracy": [
         "default",
-        "anchored_crps",
         "lightgbm",
         "catboost",
         "realmlp",
@@ -224,5 +224,6 @@ SUITES: dict[str, list[str]] = {
         "quantile_forest",
         "catboost_quantiles",
     ],
+    "ablation": list(ABLATION),
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

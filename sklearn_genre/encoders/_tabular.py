@@ -13,8 +13,8 @@ from sklearn_genre.encoders._mlp import check_layers
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
-# How much faster than that the scales of the inputs move; how much slower biases,
-# slopes of the activation, and periods.
+# How much faster than that the scales of the inputs move; how much slower biases and
+# periods.
 FAST, SLOW = 6.0, 0.1
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
 N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
@@ -69,9 +69,8 @@ class TabularEncoder(nn.Module):
     Each numeric column is joined by three combinations of sixteen cosines with learned
     frequencies, so that steep and wavy functions of one column are within reach. Each
     input has a learned scale that moves fast: a soft choice of features. The
-    activation is :math:`x + \lambda (\operatorname{mish}(x) - x)` with a learned slope
-    per unit. Layers are in the neural-tangent parametrisation. The recipe follows
-    RealMLP [1]_.
+    activation is mish. Layers are in the neural-tangent parametrisation. The recipe
+    follows RealMLP [1]_, without its learned slope of the activation.
 
     Parameters
     ----------
@@ -79,9 +78,9 @@ class TabularEncoder(nn.Module):
         Columns of the input, after one-hot encoding.
     n_numeric : int or None, default=None
         How many of the first columns are numbers; None means all. Estimators give it.
-    hidden_layer_sizes : sequence of int, default=(256, 256, 256)
+    hidden_layer_sizes : sequence of int, default=(128, 128, 128)
         Units of each layer of a member.
-    n_members : int, default=1
+    n_members : int, default=4
         Perceptrons side by side, which share the cosines and nothing else; their last
         layers together are the context. With ``decoder="anchored"`` each is trained on
         its own and the distribution is their mixture: an ensemble at the price of one
@@ -103,9 +102,9 @@ class TabularEncoder(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_genre.encoders import TabularEncoder
-    >>> encoder = TabularEncoder(3, n_numeric=2, hidden_layer_sizes=(16, 8))
+    >>> encoder = TabularEncoder(3, n_numeric=2, n_members=2)
     >>> encoder(torch.zeros(5, 3)).shape
-    torch.Size([5, 8])
+    torch.Size([5, 256])
     """
 
     def __init__(
@@ -113,8 +112,8 @@ class TabularEncoder(nn.Module):
         n_features: int,
         *,
         n_numeric: int | None = None,
-        hidden_layer_sizes: Sequence[int] = (256, 256, 256),
-        n_members: int = 1,
+        hidden_layer_sizes: Sequence[int] = (128, 128, 128),
+        n_members: int = 4,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -130,9 +129,6 @@ class TabularEncoder(nn.Module):
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
         )
-        self.slopes = nn.ParameterList(
-            torch.zeros(n_members, 1, size) for size in sizes[1:]
-        )
         self.dropout = dropout
         self.width = n_members * sizes[-1]
 
@@ -141,8 +137,8 @@ class TabularEncoder(nn.Module):
         if self.periods is not None:
             X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
         X = X * (1 + UNIT * FAST * self.scale)  # (n_members, batch, n_inputs)
-        for layer, slope in zip(self.layers, self.slopes, strict=True):
-            X = layer(X)
-            X = X + (1 + UNIT * SLOW * slope) * (functional.mish(X) - X)
-            X = functional.dropout(X, self.dropout, self.training)
+        for layer in self.layers:
+            X = functional.dropout(
+                functional.mish(layer(X)), self.dropout, self.training
+            )
         return X.transpose(0, 1).flatten(1)

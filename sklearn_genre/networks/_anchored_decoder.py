@@ -21,9 +21,9 @@ TOGETHER = 2.0
 class _Mixture(NamedTuple):
     """A mixture of logistic distributions for each row, in standardised units."""
 
-    location: Tensor  # (batch, 1, 1, n_parts), those of a member or of all
-    scale: Tensor  # (batch, 1, 1, n_parts)
-    log_weight: Tensor  # (batch, 1, 1, n_parts)
+    location: Tensor  # (batch, 1, n_parts, 1), those of a member or of all
+    scale: Tensor  # (batch, 1, n_parts, 1)
+    log_weight: Tensor  # (batch, 1, n_parts, 1)
 
 
 class _Cache(NamedTuple):
@@ -188,9 +188,10 @@ class AnchoredDecoder(DigitDecoder):
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
         mixture = self._mixture(context)
-        edges = self.edges.to(context)[:, None]  # (n_strings - 1, 1)
-        z = (edges - mixture.location[:, 0]) / mixture.scale[:, 0]
-        return torch.linalg.vecdot(z.sigmoid(), mixture.log_weight[:, 0].exp())
+        location, scale, log_weight = (part[:, 0] for part in mixture)
+        # (batch, n_parts, n_strings - 1)
+        z = (self.edges.to(context) - location) * scale.reciprocal()
+        return (log_weight.exp().mT @ z.sigmoid())[:, 0]
 
     def _spread(self, low: float, high: float) -> None:
         """Spread the strings evenly from low to high."""
@@ -224,7 +225,7 @@ class AnchoredDecoder(DigitDecoder):
                 part.transpose(0, 1).flatten(1)
                 for part in (location, scale, log_weight)
             ]
-        return _Mixture(*(part[:, None, None] for part in mixed))
+        return _Mixture(*(part[:, None, :, None] for part in mixed))
 
     def _next(self, cache: _Cache) -> tuple[Tensor, _Cache]:
         """Return the logits at the position of the cache, and the cache."""
@@ -250,20 +251,20 @@ class AnchoredDecoder(DigitDecoder):
         -------
         log_masses : Tensor of shape (batch, lanes, n)
         """
-        edges = self._edge(index).to(mixture.location.dtype)[..., None]
-        # (batch, lanes, n + 1, n_parts)
-        z = (edges - mixture.location) / mixture.scale
+        edges = self._edge(index).to(mixture.location.dtype)[..., None, :]
+        # (batch, lanes, n_parts, n + 1)
+        z = (edges - mixture.location) * mixture.scale.reciprocal()
         log_below = functional.logsigmoid(z)
         log_above = log_below - z
-        first = (index == 0)[..., :-1, None]
-        last = (index == self.n_strings)[..., 1:, None]
+        first = (index == 0)[..., None, :-1]
+        last = (index == self.n_strings)[..., None, 1:]
         gap = n_strings * self.step_size / mixture.scale  # between the edges
         log_mass = (
-            log_below[..., 1:, :].masked_fill(last, 0)
-            + log_above[..., :-1, :].masked_fill(first, 0)
+            log_below[..., 1:].masked_fill(last, 0)
+            + log_above[..., :-1].masked_fill(first, 0)
             + (-(-gap).expm1()).log().masked_fill(first | last, 0)
         )
-        return (log_mass + mixture.log_weight).logsumexp(-1)
+        return (log_mass + mixture.log_weight).logsumexp(-2)
 
 
 def _spread_out(n: int) -> Tensor:

@@ -1,0 +1,79 @@
+"""The default with one ingredient out or exchanged, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from talent.datasets import Array
+from talent.ours import New
+
+DEFAULT = New("DecodingRegressor")
+
+
+def encoder(**options: Any) -> Callable[[Array], Any]:
+    """Return what makes the default encoder with other options."""
+
+    def make(y: Array) -> Any:
+        from sklearn_genre.encoders import TabularEncoder
+
+        return partial(TabularEncoder, **options)
+
+    return make
+
+
+def decoder(**options: Any) -> Callable[[Array], Any]:
+    """Return what makes the anchored decoder with other options."""
+
+    def make(y: Array) -> Any:
+        from sklearn_genre.networks import AnchoredDecoder
+
+        return partial(AnchoredDecoder, **options)
+
+    return make
+
+
+def without_cosines(n_features: int) -> Any:
+    """Return the default encoder without cosines of the columns."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    return TabularEncoder(n_features, n_numeric=0)
+
+
+def without_scales(n_features: int, n_numeric: int) -> Any:
+    """Return the default encoder with inputs as they are."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    module = TabularEncoder(n_features, n_numeric=n_numeric)
+    module.scale.requires_grad_(False)
+    return module
+
+
+def digits(length: int) -> New:
+    """Return binary digits of a length."""
+    return New("tokenizers.NormalizedTokenizer", base=2, length=length)
+
+
+ABLATION: dict[str, New] = {
+    "default": DEFAULT,
+    "no_cross_entropy": DEFAULT.changed(pretraining="crps", fine_tuning=None),
+    "no_crps": DEFAULT.changed(fine_tuning=None),
+    "remax_for_crps": DEFAULT.changed(fine_tuning="remax"),
+    "expected_error_for_crps": DEFAULT.changed(fine_tuning="expected_error"),
+    "no_anchors": DEFAULT.changed(decoder="mlp"),
+    "one_component": DEFAULT.changed(decoder=decoder(n_components=1)),
+    "six_digits": DEFAULT.changed(tokenizer=digits(6)),
+    "plain_encoder": DEFAULT.changed(encoder="mlp"),
+    "one_member": DEFAULT.changed(encoder=encoder(n_members=1)),
+    "one_wide_member": DEFAULT.changed(
+        encoder=encoder(n_members=1, hidden_layer_sizes=(256, 256, 256))
+    ),
+    "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
+    "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
+    "no_dropout": DEFAULT.changed(encoder=encoder(dropout=0.0)),
+    "no_normal_scores": DEFAULT.changed(normal_scores=False),
+    "no_average": DEFAULT.changed(ema_decay=0.0),
+    "selected_by_rmse": DEFAULT.changed(scoring="rmse"),
+    "half_the_epochs": DEFAULT.changed(pretraining_epochs=50, fine_tuning_epochs=15),
+}

@@ -234,7 +234,7 @@ def test_members_are_trained_one_by_one_and_predict_together():
         fine_tuning_epochs=2,
         random_state=0,
     ).fit(X, X[:, 0])
-    network, rows = model.network_, torch.zeros(7, 2)
+    network, rows = model.network_, model._encode(X[:7])
     assert network.n_copies == 1
     assert network(rows).atoms().probs.shape == (7, 256)
     network.train()

@@ -22,6 +22,10 @@ class Leaves(NamedTuple):
     outside: Tensor | None  # (n_strings,) whether the string was clipped; None: none
 
 
+# Probabilities below this add nothing to an entropy.
+TINY = 1e-300
+
+
 class Atoms(NamedTuple):
     """Numbers and masses, per row: what a predictive distribution is built from."""
 
@@ -291,11 +295,9 @@ class TokenDistribution:
     def _exact_atoms(self) -> Atoms:
         """Return the distribution on all leaves."""
         assert self.leaves is not None
-        log_probs = self.decoder.leaf_log_probs(self.context, self.temperature)
-        probs = log_probs.exp().double()  # (batch, n_strings)
-        total = probs.sum(-1, keepdim=True)  # one, but for rounding
-        probs = probs / total
-        entropy = total[:, 0].log() - (probs * log_probs).sum(-1)
+        probs = self.decoder.leaf_probs(self.context, self.temperature).double()
+        probs = probs / probs.sum(-1, keepdim=True)  # one, but for rounding
+        entropy = -(probs * probs.clamp_min(TINY).log()).sum(-1)
         clipped = torch.zeros_like(entropy)
         if self.leaves.outside is not None:
             clipped = probs[:, self.leaves.outside].sum(-1)

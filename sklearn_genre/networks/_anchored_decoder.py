@@ -51,11 +51,11 @@ class AnchoredDecoder(DigitDecoder):
     from data that neighbouring numbers are alike; these know it. Numbers are still
     drawn digit by digit, and every objective applies.
 
-    Masses are computed as logarithms, from standardised edges :math:`a < b` as
-    :math:`\log \sigma(b) + \log \sigma(-a) + \log(1 - e^{a - b})`, finite in the
-    farthest tails. Edges lie in the middle between numbers; the first and the last
-    interval are half-open. An interval is known from its digits, so formats that are
-    too large to enumerate work as well.
+    Masses are computed from standardised edges :math:`a < b` as
+    :math:`\sigma(b) \, \sigma(-a) \, (1 - e^{a - b})`, exact in both tails, and
+    their logarithms term by term, finite in the farthest. Edges lie in the middle
+    between numbers; the first and the last interval are half-open. An interval is known
+    from its digits, so formats that are too large to enumerate work as well.
 
     Parameters
     ----------
@@ -177,6 +177,23 @@ class AnchoredDecoder(DigitDecoder):
         index = torch.arange(self.n_strings + 1, device=context.device)
         return self._log_masses(self._mixture(context), index[None, None], 1)[:, 0]
 
+    def leaf_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the probability of every string, without logarithms."""
+        if temperature != 1 or self.penalty is not None:
+            return super().leaf_probs(context, temperature)
+        location, scale, log_weight = (part[:, 0] for part in self._mixture(context))
+        weight = log_weight.exp().mT  # (batch, 1, n_parts)
+        # (batch, n_parts, n_strings - 1)
+        z = (self.edges.to(context) - location) * scale.reciprocal()
+        below, above = z.sigmoid(), (-z).sigmoid()
+        between = -(-self.step_size / scale).expm1().mT  # (batch, 1, n_parts)
+        parts = [
+            weight @ below[..., :1],
+            (weight * between) @ (below[..., 1:] * above[..., :-1]),
+            weight @ above[..., -1:],
+        ]
+        return torch.cat(parts, -1)[:, 0]
+
     def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of one string for each row, from its two edges."""
         rank = tokens[:, 0]
@@ -187,8 +204,7 @@ class AnchoredDecoder(DigitDecoder):
 
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
-        mixture = self._mixture(context)
-        location, scale, log_weight = (part[:, 0] for part in mixture)
+        location, scale, log_weight = (part[:, 0] for part in self._mixture(context))
         # (batch, n_parts, n_strings - 1)
         z = (self.edges.to(context) - location) * scale.reciprocal()
         return (log_weight.exp().mT @ z.sigmoid())[:, 0]

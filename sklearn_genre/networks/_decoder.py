@@ -160,6 +160,10 @@ class DigitDecoder(nn.Module, ABC):
             log_probs = extend(log_probs, logits[..., choices] / temperature)
         return log_probs
 
+    def leaf_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the probability of every string, as in :meth:`leaf_log_probs`."""
+        return self.leaf_log_probs(context, temperature).exp()
+
     def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of one string for each row.
 

@@ -61,7 +61,8 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     encoder : {"mlp", "tabular"} or callable, default="tabular"
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
-        ``"tabular"`` adds learned cosines and scales of the columns to ``"mlp"``.
+        ``"tabular"`` adds learned cosines and scales of the columns to ``"mlp"``, and
+        is an ensemble of four; see :class:`~sklearn_genre.encoders.TabularEncoder`.
     decoder : {"auto", "anchored", "mlp", "transformer"} or callable, default="auto"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. ``"anchored"`` knows
         that neighbouring numbers are alike and needs fewer rows; it writes the numbers

@@ -283,6 +283,19 @@ def test_the_distribution_function_is_that_of_the_leaves(name):
 
 
 @every_format
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_probabilities_without_logarithms_are_the_same(tokenizer, dtype):
+    decoder, _ = make_decoder(tokenizer, dtype=dtype)
+    context = (5 * make_context(dtype=dtype)).requires_grad_()  # narrow and far away
+    probs, expected = decoder.leaf_probs(context), decoder.leaf_log_probs(context).exp()
+    torch.testing.assert_close(probs, expected, rtol=1e-4, atol=1e-30)
+    weight = torch.arange(probs.shape[1], dtype=dtype)
+    (slope,) = torch.autograd.grad((probs @ weight).sum(), context)
+    (expected,) = torch.autograd.grad((expected @ weight).sum(), context)
+    torch.testing.assert_close(slope, expected, rtol=1e-3, atol=1e-3)
+
+
+@every_format
 def test_the_probability_of_a_string_is_the_product_of_its_digits(tokenizer):
     decoder, tokenizer = make_decoder(tokenizer)
     context = make_context(40)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -309,6 +310,18 @@ def test_peers_predict_in_the_unit_of_the_target(tiny, name):
     assert np.isfinite(mean).all()
     assert np.abs(mean - 100).max() < 30
     assert json.dumps(model.parameters())
+
+
+@pytest.mark.parametrize("target", [0.0, 0.69, 645.0])
+def test_equal_quantiles_of_a_peer_survive_the_unit_of_the_target(tiny, target):
+    model = METHODS["dummy"].make(Task(0, 1, tiny.categories))
+    model.fit(tiny.train, tiny.val)
+    scaled = (target - model.center) / model.scale
+    tied = predictions.from_quantiles(np.full((len(tiny.test.X), 100), scaled))
+    read = predictions.Prediction(np.full(len(tiny.test.X), scaled), tied, False)
+    model.peer = replace(model.peer, read=lambda estimator, X: read)
+    dist = model.predict(tiny.test.X).dist
+    np.testing.assert_allclose(dist.interval(0.9), target, atol=1e-9)
 
 
 @pytest.mark.parametrize("columns", [one_hot, codes, filled_codes, strings])

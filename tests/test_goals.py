@@ -119,6 +119,17 @@ def test_what_is_missing_is_said(published):
     assert alone["measured"].iloc[-1] == "no such set"
 
 
+def test_more_seeds_on_some_sets_do_not_take_the_other_sets_away(published):
+    rows = suite((0,), default=1.0, catboost=1.0)
+    more = suite((1, 2), default=1.0, catboost=1.0)
+    rows += [row for row in more if row["data"] in ("s", "t")]
+    table = measured(rows, published)
+    counts = table[["sets", "seeds"]]
+    assert counts.loc["RMSE, exact sets"].tolist() == ["2 of 2", "3"]
+    assert counts.loc["90 % coverage"].tolist() == ["3 of 3", "1"]
+    assert counts.loc["RMSE / catboost"].tolist() == ["3 of 3", "1"]
+
+
 def test_twins_and_boston_do_not_count(published):
     rows = suite(default=1.0, catboost=1.0)
     left_out = [

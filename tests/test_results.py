@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
-from talent import claims, differences, histories, results, tables
+from talent import claims, differences, histories, ratios, results, tables
 from talent.methods import SUITES
 from talent.scores import DRAWS
 
@@ -29,6 +30,7 @@ def made_row(random, data, method, seed):
         "seed": seed,
         "n_train": 100,
         "unit": 2.0,
+        "threads": 1,
         "commit": "abc",
         "parameters": dict.fromkeys(
             ("pretraining_epochs", "fine_tuning_epochs", "max_epochs"), 9
@@ -51,7 +53,7 @@ def write_rows(folder):
     """Write rows of every experiment."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
-    for name in results.EXPERIMENTS:
+    for name in (*results.EXPERIMENTS, *results.ABOUT_DEFAULT):
         rows = [
             made_row(random, data, method, seed)
             for data in ("s", "t", "u")
@@ -126,7 +128,9 @@ def test_page_has_every_fragment():
 
 
 def test_every_experiment_has_a_fragment(found):
-    assert set(found) == {*results.EXPERIMENTS, "original1", "claims", "cost"}
+    about_default = {"goals", *results.ABOUT_DEFAULT}
+    others = {"original1", "claims", "cost"}
+    assert set(found) == {*results.EXPERIMENTS, *about_default, *others}
 
 
 def test_fragments_show_what_the_rows_say(frames, found):
@@ -136,6 +140,23 @@ def test_fragments_show_what_the_rows_say(frames, found):
     assert line.split("|")[2].split("±")[0].strip() == f"{own.mean():.4g}"
     assert "| raft | 0.1 ± 0 | 0.1 ± 0 |" in found["original1"]
     assert "no rows" not in found["claims"]
+    assert "no rows" not in found["goals"]
+    rows = frames["ablation"]
+    own = rows[rows["method"] == "no_crps"]["coverage_90"]
+    (line,) = [x for x in found["ablation"].splitlines() if x.startswith("| no_crps |")]
+    assert f" {own.mean():.4g} " in line.split("|")
+
+
+@pytest.mark.parametrize(
+    ("name", "made_of"),
+    [("accuracy", {"accuracy", "goals"}), ("ablation", {"ablation"})],
+)
+def test_rows_about_the_default_stand_alone(name, made_of, made, tmp_path):
+    folder = tmp_path / "talent"
+    folder.mkdir()
+    (folder / f"{name}.jsonl").write_text((made / f"{name}.jsonl").read_text())
+    found = results.fragments(results.frames_of(folder), made / results.PUBLISHED)
+    assert set(found) == {*made_of, "claims"}
 
 
 def test_experiment_without_rows_is_left_out(made, tmp_path):
@@ -219,6 +240,93 @@ def test_lists_and_dicts_of_rows_are_columns():
     history = row["history"]
     assert frame["before_digit_entropy"][0] == history["digit_entropy"][1]
     assert frame["after_wasserstein1"][0] == history["wasserstein1"][-1] / row["unit"]
+
+
+# -- ratios ----------------------------------------------------------------------
+
+
+def with_scores(frame):
+    """Return rows whose other scores are multiples of the RMSE, of sets of a size."""
+    rmse = frame["rmse_mean"]
+    sizes = 10 - frame["data"].str[-1].astype(int)
+    return frame.assign(crps=rmse / 2, fit_s=10 * rmse, coverage_90=0.9, n_train=sizes)
+
+
+def test_twice_the_error_is_a_ratio_of_two():
+    frame = frame_of(default=[(1.0, 3.0), (5.0, 5.0)], out=[(3.0, 5.0), (10.0, 10.0)])
+    line = ratios.exchanged(with_scores(frame), "default").loc["out"]
+    names = ["rmse_ratio", "crps_ratio", "fit_s_ratio"]
+    assert line[names].tolist() == pytest.approx([2.0] * 3)
+    errors = line[["rmse_ratio_se", "crps_ratio_se"]].tolist()
+    assert errors == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert line[["default better on", "sets", "coverage_90"]].tolist() == [2, 2, 0.9]
+
+
+def test_error_of_a_ratio_is_over_sets_in_its_unit():
+    found = ratios.ratio(pd.Series([1.0, np.nan, 4.0]))
+    assert found.value == pytest.approx(2.0)
+    assert found.error == pytest.approx(2.0 * np.log(2.0))
+
+
+def test_largest_error_comes_first_and_level_sets_are_no_win():
+    frame = frame_of(
+        default=[(1.0, 1.0)] * 2,
+        less=[(0.9, 0.9), (1.0, 1.0)],
+        more=[(1.0005, 1.0005), (3.0, 3.0)],
+    )
+    table = ratios.exchanged(with_scores(frame), "default")
+    assert table.index.tolist() == ["more", "default", "less"]
+    assert table["default better on"].tolist() == [1, 0, 0]
+    assert table.loc["default", ["rmse_ratio", "rmse_ratio_se"]].tolist() == [1, 0]
+
+
+def test_ratios_are_of_the_sets_and_seeds_of_both():
+    frame = with_scores(
+        frame_of(default=[(1.0,), (1.0, 9.0)], out=[(2.0, 7.0), (2.0, 18.0), (9.0,)])
+    )
+    failed = {"data": "set 0", "method": "failed", "seed": 0, "error": "Killed"}
+    frame = tables.framed([*frame.to_dict("records"), failed])
+    table = ratios.exchanged(frame, "default")
+    assert table["rmse_ratio"].to_dict() == {"out": 2.0, "default": 1.0}
+    assert table.loc["out", "sets"] == 2
+    assert ratios.exchanged(frame, "none").empty
+
+
+def test_sets_by_size_and_ratios_below():
+    frame = frame_of(
+        twice=[(2.0, 2.0), (6.0, 6.0), (1.0, 1.0)],
+        default=[(1.0, 1.0), (2.0, 4.0)],
+        some=[(4.0, 4.0)],
+    )
+    table = ratios.on_sets(with_scores(frame), "rmse_mean", "default")
+    *sets, both, below = table.index
+    assert sets == ["set 2", "set 1", "set 0"]
+    assert table.columns[1] == "default"
+    assert table["n_train"].tolist()[:3] == [8, 9, 10]
+    assert table["default"].tolist()[1:3] == [3.0, 1.0]
+    assert np.isnan(table.loc["set 1", "some"])
+    names = ["default", "twice", "some"]
+    assert table.loc[both, names].tolist() == [2, 2, 1]
+    assert table.loc[below, names].tolist() == pytest.approx([1.0, 0.5, 0.25])
+    assert "| set 1 | 9 | 3 | 6 |  |" in tables.markdown(table)
+    assert ratios.on_sets(frame, "rmse_mean", "none").empty
+
+
+def test_accuracy_is_of_the_seeds_of_most_sets_without_twins(made):
+    frame = results.frames_of(made)["accuracy"]
+    more = frame[(frame["data"] == "s") & (frame["method"] == "default")]
+    twin = frame[frame["data"] == "s"].assign(data="boston")
+    grown = tables.framed(
+        [
+            *frame.to_dict("records"),
+            *more.assign(seed=more["seed"] + 2, rmse_mean=99.0).to_dict("records"),
+            *twin.to_dict("records"),
+        ]
+    )
+    for name, rows in {"few": frame, "many": grown}.items():
+        found = results.about_default({"accuracy": rows}, made / results.PUBLISHED)
+        assert "boston" not in found["accuracy"], name
+        assert "42 rows, 3 sets, 2 seeds" in found["accuracy"], name
 
 
 # -- verdicts --------------------------------------------------------------------

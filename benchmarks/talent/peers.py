@@ -94,14 +94,17 @@ class PeerModel:
 
     def predict(self, X: NDArray[Any]) -> Prediction:
         """Return the prediction of each row, with a distribution if there is one."""
+        from sklearn_genre.distributions import mapped_cells
+
         read = self.peer.read or read_mean
         mean, dist, has_density = read(self.estimator, self.columns.transform(X))
         if dist is not None:
-            dist = type(dist)(
+            values, mass, edges = mapped_cells(
                 self.center + self.scale * dist.support,
                 dist.pmf(),
-                edges=self.center + self.scale * dist.edges,
+                self.center + self.scale * dist.edges,
             )
+            dist = type(dist)(values, mass, edges=edges)
         return Prediction(self.center + self.scale * mean, dist, has_density)
 
     def parameters(self) -> Options:

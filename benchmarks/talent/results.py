@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
 
-from talent import tables
+from talent import goals, ratios, tables
 from talent.claims import CLAIMS, RULE, Frames, judged
 from talent.differences import crossed, differences
 from talent.histories import ALONG, epochs, expanded
@@ -33,6 +33,9 @@ PUBLISHED = "published_rmse.csv"
 # Methods of ours that are published ones.
 PUBLISHED_TOO = {"linear": "LinearRegression", "catboost_tuned": "catboost"}
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
+# Files of rows about the default, beside those of the experiments.
+ABOUT_DEFAULT = ("accuracy", "ablation")
+OURS = "default"
 RMSE = "rmse_mean"
 # Rules of inference by the scores of what they predict, and whose they are.
 RULES = {
@@ -65,6 +68,17 @@ ABOUT_COST = (
     "Hours of jobs, of which two ran at once: what `run.py --dry-run` says before the "
     "first row, and the sum over the rows."
 )
+ABOUT_ACCURACY = (
+    f"{tables.UNIT} Means over seeds; of the seeds, those that `{OURS}` was run with "
+    "on the most sets. The last line has geometric means over the sets that have both: "
+    f"below 1, `{OURS}` has the smaller error."
+)
+ABOUT_ABLATION = (
+    f"{tables.UNIT} Geometric means over sets of the ratio of a method's error, a mean "
+    f"over seeds, to that of `{OURS}`: above 1, the ingredient helps. ± is the "
+    f"standard error over sets. Methods within {tables.TIE:.1%} are tied. Seconds are "
+    "summed over the sets."
+)
 # Tables by their captions.
 Parts = dict[str, pd.DataFrame]
 
@@ -90,7 +104,8 @@ def frames_of(folder: Path) -> Frames:
     Beside those of "curves" stands the state before fine-tuning, `base` of "main".
     Those of "Original #1" are in the folder above.
     """
-    rows = {name: rows_in(folder / f"{name}.jsonl") for name in EXPERIMENTS}
+    names = (*EXPERIMENTS, *ABOUT_DEFAULT)
+    rows = {name: rows_in(folder / f"{name}.jsonl") for name in names}
     fits = {(row["data"], row["seed"]) for row in rows["curves"]}
     rows["curves"] = [
         row
@@ -283,16 +298,54 @@ def heads(frame: pd.DataFrame) -> Parts:
 
 def of_published(frame: pd.DataFrame, path: Path) -> Parts:
     """Return our place among published methods, and our runs of two of them."""
-    own = frame[frame["method"] == "default"]
+    own = frame[frame["method"] == OURS]
     return {
         "Among published methods": tables.published_ranking(own, path),
         "The default and the best published method on each set": tables.beside_best(
-            own, path, "default"
+            own, path, OURS
         ),
         "RMSE of published methods and of our own runs of them": (
             tables.beside_published(frame, path, PUBLISHED_TOO)
         ),
     }
+
+
+def of_accuracy(frame: pd.DataFrame) -> Parts:
+    """Return the errors and the CRPS of each method on each set."""
+    return {
+        "RMSE of the mean": ratios.on_sets(frame, RMSE, OURS),
+        "CRPS": ratios.on_sets(frame, "crps", OURS),
+        "Failures": tables.failures(frame),
+    }
+
+
+def of_ablation(frame: pd.DataFrame) -> Parts:
+    """Return what the default is worth with an ingredient out or exchanged."""
+    return {
+        f"Against `{OURS}`": ratios.exchanged(frame, OURS),
+        "Failures": tables.failures(frame),
+    }
+
+
+def about_default(frames: Frames, published: Path) -> dict[str, str]:
+    """Return the fragments of the rows about the default that are there."""
+    found = {}
+    if "accuracy" in frames:
+        frame = frames["accuracy"]
+        table = goals.measured(frame, goals.goals(published), OURS)
+        found["goals"] = fragment(goals.ABOUT, {f"What `{OURS}` reaches": table})
+        sets = goals.dev_sets(frame)
+        rows = frame[frame["seed"].isin(goals.main_seeds(frame, OURS, sets))]
+        found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
+    if "ablation" in frames:
+        found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
+    return found
+
+
+def of_sets(head: str, frame: pd.DataFrame, parts: Callable[..., Parts]) -> str:
+    """Return a fragment of the sets that an average may have."""
+    rows = frame[frame["data"].isin(goals.dev_sets(frame))]
+    return fragment(f"{tables.counts(rows)}. {head}", parts(rows))
 
 
 def cost(frames: Frames) -> pd.DataFrame:
@@ -351,6 +404,7 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
     if "original1" in frames:
         parts = {**heads(frames["original1"]), **by_rate(frames["original1_rates"])}
         found["original1"] = fragment(ABOUT_ORIGINAL1, parts)
+    found |= about_default(frames, published)
     verdicts = {paper: judged(claims, frames) for paper, claims in CLAIMS.items()}
     found["claims"] = fragment(RULE, verdicts)
     if set(EXPERIMENTS) & set(frames):
@@ -399,7 +453,7 @@ def main() -> None:
     for name, text in found.items():
         (args.out / f"{name}.md").write_text(text, encoding="utf-8")
     draw(frames, published, args.out)
-    for name in EXPERIMENTS:
+    for name in (*EXPERIMENTS, *ABOUT_DEFAULT):
         if name not in frames:
             print(f"No {name}: {args.rows / name}.jsonl has no rows")
 

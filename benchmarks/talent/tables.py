@@ -38,6 +38,7 @@ SCORES = (
 )
 # Relative difference up to which two methods are tied on a set.
 TIE = 0.001
+UNIT = "Test part; lengths are in standard deviations of the training target."
 # A method and a score of it.
 Cell = tuple[str, str]
 
@@ -67,13 +68,17 @@ def framed(rows: list[Row]) -> pd.DataFrame:
 
 def about(frame: pd.DataFrame) -> str:
     """Return what the numbers of a report mean, in one paragraph."""
-    n_sets, n_seeds = frame["data"].nunique(), frame["seed"].nunique()
     return (
-        f"{len(frame)} rows, {n_sets} sets, {n_seeds} seeds. Test part; lengths are in "
-        "standard deviations of the training target. A score is averaged over the sets "
+        f"{counts(frame)}. {UNIT} A score is averaged over the sets "
         "on which all methods that have it succeeded; ± is the standard error over "
         f"seeds. Methods within {TIE:.1%} are tied."
     )
+
+
+def counts(frame: pd.DataFrame) -> str:
+    """Return how many rows, sets and seeds there are."""
+    n_sets, n_seeds = frame["data"].nunique(), frame["seed"].nunique()
+    return f"{len(frame)} rows, {n_sets} sets, {n_seeds} seed{'s' * (n_seeds != 1)}"
 
 
 def succeeded(frame: pd.DataFrame) -> pd.DataFrame:

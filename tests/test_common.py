@@ -32,7 +32,7 @@ ESTIMATORS = [
 # On the 15 rows of that check a histogram saturates: in float32 it is equivalent or not
 # by the last bit, in one batch of float64 it must be.
 FULL_BATCH = {"batch_size": 100_000, "early_stopping": False, "dtype": "float64"}
-OPTIONS = {RiemannRegressor: FULL_BATCH}
+OPTIONS = {RiemannRegressor: FULL_BATCH, RAFTRegressor: FULL_BATCH}
 MINI_BATCHES = (
     "sample_weight is not equivalent to removing or repeating rows: shuffled batches "
     "and sampled rollouts depend on the number of rows."

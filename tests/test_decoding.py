@@ -447,7 +447,7 @@ def test_validation_rows_select_but_do_not_train():
     bad = small(**settings).fit(X, Y, X_val=X[:50], y_val=-Y[:50])
     losses = [[row["train_loss"] for row in m.history_] for m in (last, good, bad)]
     assert losses[0] == losses[1] == losses[2]
-    scores = [row["validation_rmse"] for row in bad.history_]
+    scores = [row["validation_crps"] for row in bad.history_]
     chosen = [row["selected"] for row in bad.history_]
     assert chosen.index(True) == int(np.argmin(scores))
 

@@ -137,7 +137,7 @@ def test_periods_are_of_numeric_columns_alone():
 
 def test_optimizer_units_do_not_change_the_function():
     torch.manual_seed(0)
-    encoder = TabularEncoder(6, hidden_layer_sizes=(400,), dropout=0.0)
+    encoder = TabularEncoder(6, hidden_layer_sizes=(400,), n_members=1, dropout=0.0)
     inputs = torch.randn(1000, 24)
     outputs = encoder.layers[0](inputs[None])  # weights and biases of unit variance
     assert 1.2 < outputs.var() < 2.8

@@ -412,7 +412,7 @@ def test_history_shows_both_stages_and_marks_the_kept_epochs(model):
     stages = split_stages(model.history_)
     assert drawn.axes_.shape == (2, 2)
     for j, rows in enumerate(stages):
-        for i, column in enumerate(("validation_rmse", "train_loss")):
+        for i, column in enumerate(("validation_crps", "train_loss")):
             known = [row for row in rows if row[column] is not None]
             x, y = drawn.lines_[i, j].get_data()
             assert list(x) == [row["epoch"] for row in known]

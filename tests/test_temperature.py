@@ -206,7 +206,11 @@ def test_weights_of_the_validation_part_count():
 
 def test_it_widens_the_intervals_of_a_model_that_is_too_sure():
     model = clone(MODELS["digits"]).set_params(
-        pretraining_epochs=100, learning_rate=1e-2, temperature="validation"
+        pretraining_epochs=100,
+        learning_rate=1e-2,
+        normal_scores=False,
+        scoring="rmse",
+        temperature="validation",
     )
     model.fit(X, MEAN, X_val=X_VAL, y_val=Y_VAL)  # it sees noise in validation alone
     assert model.temperature_ > 1.2

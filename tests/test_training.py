@@ -164,6 +164,7 @@ def test_history_without_validation_selects_the_last_state():
 def test_the_best_state_is_selected_and_kept(scoring):
     model = fit(
         scoring=scoring,
+        normal_scores=False,
         pretraining_epochs=30,
         n_iter_no_change=None,
         fine_tuning="grpo",

@@ -71,7 +71,7 @@ ABLATION: dict[str, New] = {
     ),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
-    "no_dropout": DEFAULT.changed(encoder=encoder(dropout=0.0)),
+    "with_dropout": DEFAULT.changed(encoder=encoder(dropout=0.1)),
     "no_normal_scores": DEFAULT.changed(normal_scores=False),
     "no_average": DEFAULT.changed(ema_decay=0.0),
     "selected_by_rmse": DEFAULT.changed(scoring="rmse"),

@@ -317,7 +317,7 @@ class BaseDistributionRegressor(
 
         Exact for number formats of at most 4,096 strings and for histograms; for larger
         formats made of the numbers at 256 fixed levels. Rows that together hold more
-        than 16,777,216 numbers are not kept: every method computes them again, some at
+        than 33,554,432 numbers are not kept: every method computes them again, some at
         a time.
 
         Parameters

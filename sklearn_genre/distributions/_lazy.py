@@ -13,7 +13,7 @@ from sklearn_genre.distributions._rows import Index, Rows, slices
 # Rows of which the first look at a source tells how many numbers a row holds.
 FIRST = 64
 # Rows that together hold at most this many numbers are read once and kept.
-MAX_KEPT = 2**24
+MAX_KEPT = 2**25
 
 
 class LazyRows:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from estimators import RECIPE
 from mapie.regression import ConformalizedQuantileRegressor
 from methods import (
     FINE_TUNING,
@@ -109,9 +110,7 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     model = METHODS[method](
         categorical_features=categorical_columns(folder),
         temperature="validation",
-        ema_decay=0.0,
-        normal_scores=False,
-        scoring="rmse",
+        **RECIPE,
         random_state=seed,
     )
     model.fit(X, y, X_val=X_val[first], y_val=y_val[first])

@@ -41,6 +41,7 @@ def regressor(base: int, length: int, seed: int) -> Any:
         fine_tuning="remax",
         pretraining_epochs=1,
         fine_tuning_epochs=1,
+        normal_scores=False,
         random_state=seed,
     )
 

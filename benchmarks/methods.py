@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from estimators import RECIPE
 from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from sklearn.base import clone
@@ -139,9 +140,7 @@ def evaluate(folder: Path, method: str, seed: int) -> Row:
     model.set_params(
         categorical_features=categorical_columns(folder),
         random_state=seed,
-        ema_decay=0.0,
-        normal_scores=False,
-        scoring="rmse",
+        **RECIPE,
         **(GRIDS[method](y) if method in GRIDS else {}),
     )
     start = time.perf_counter()

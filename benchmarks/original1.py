@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from estimators import RECIPE
 from methods import Array
 from rows import Results, Row, parser, print_table, set_threads
 from sklearn.preprocessing import minmax_scale
@@ -21,8 +22,6 @@ SIZES = [10_000, 1_000, 1_000]
 STARTS = {"pretrained": 50, "random": 0}
 EPOCHS = 50
 RATE = 1.5e-3
-# The last weights count, as in the paper.
-RECIPE = {"ema_decay": 0.0, "normal_scores": False, "scoring": "rmse"}
 
 
 def original1(seed: int) -> list[tuple[Array, Array]]:

@@ -143,9 +143,10 @@ class FeatureEncoder(BaseEstimator):
         self.scores_: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         if self.normal_scores:
             scaled = self._scaled(numeric)
-            for column, unseen in zip(scaled.T, missing.T, strict=True):
-                seen = ~unseen
-                self.scores_.append(normal_scores(column[seen], sample_weight[seen]))
+            self.scores_ = [
+                normal_scores(column[seen], sample_weight[seen])
+                for column, seen in zip(scaled.T, ~missing.T, strict=True)
+            ]
         self.n_numeric_ = (
             len(self.scores_) + numeric.shape[1] + int(self.missing_.sum())
         )
@@ -184,16 +185,13 @@ class FeatureEncoder(BaseEstimator):
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return [normal scores | numeric | missing indicators | codes], float64."""
         numeric, categorical = self._split(X)
-        missing = np.isnan(numeric)
         scaled = self._scaled(numeric)
-        scores = np.empty((len(scaled), len(self.scores_)))
-        for j, (knots, scores_there) in enumerate(self.scores_):
-            scores[:, j] = np.interp(scaled[:, j], knots, scores_there)
-        parts = [
-            np.where(missing[:, : len(self.scores_)], 0.0, scores),
-            np.where(missing, 0.0, scaled),
-            missing[:, self.missing_],
-        ]
+        numbers = np.empty((len(scaled), len(self.scores_) + scaled.shape[1]))
+        numbers[:, len(self.scores_) :] = scaled
+        for j, (knots, scores) in enumerate(self.scores_):
+            numbers[:, j] = np.interp(scaled[:, j], knots, scores)
+        missing = np.isnan(numeric)[:, self.missing_]
+        parts = [np.where(np.isnan(numbers), 0.0, numbers), missing]
         if categorical.shape[1]:
             codes = self.levels_.transform(categorical)
             last = np.asarray(self.cardinalities_) - 1
@@ -254,7 +252,18 @@ def normal_scores(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return distinct values and the normal quantile at the middle of each one's rank.
 
-    Of more than ``MAX_KNOTS`` values, every so many are kept. Without values, zero.
+    Parameters
+    ----------
+    column : array of shape (n,)
+        Without NaN.
+    weight : array of shape (n,)
+        Positive; a weight of two counts like two rows.
+
+    Returns
+    -------
+    values, scores : arrays of shape (n_values,)
+        Ascending. Of more than ``MAX_KNOTS`` values, every so many are kept; for an
+        empty column one zero.
     """
     if not column.size:
         return np.zeros(1), np.zeros(1)

@@ -249,6 +249,13 @@ def test_every_member_of_the_families_is_there():
     assert {name for name in DECODERS if name != "mlp"} <= names
 
 
+def test_functions_are_said_without_their_address():
+    assert sayable(len) == sayable(len)
+    for name in ("no_cosines", "one_member"):
+        options = OURS[name].options
+        assert " at 0x" not in sayable(options["encoder"](np.zeros(2)))
+
+
 def test_importing_the_methods_imports_neither_torch_nor_peers():
     code = "import sys, talent.methods; print(*sys.modules)"
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """The goals of accuracy and the exponents of scaling, on rows that are made."""
 
 import numpy as np
+import profiling
 import pytest
 import scaling
 from estimators import ESTIMATORS
@@ -189,3 +190,10 @@ def test_table_of_fewer_rows_is_its_start(monkeypatch):
     np.testing.assert_array_equal(X[:16], few)
     np.testing.assert_array_equal(y[:16], of_few)
     assert len(np.unique(X)) == X.size
+
+
+def test_profile_finds_every_part_of_fit():
+    row = profiling.measure("default", rows=100, epochs=1, seed=0)
+    parts = [row[name] for name in (*profiling.PARTS, "loss", "validation", "the rest")]
+    assert min(parts) > 0
+    assert sum(parts) == pytest.approx(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from talent.datasets import Array
@@ -12,26 +13,18 @@ from talent.ours import New
 DEFAULT = New("DecodingRegressor")
 
 
-def encoder(**options: Any) -> Callable[[Array], Any]:
-    """Return what makes the default encoder with other options."""
+def factory(name: str, **options: Any) -> Callable[[Array], Any]:
+    """Return what makes a module of sklearn_genre with other options."""
 
     def make(y: Array) -> Any:
-        from sklearn_genre.encoders import TabularEncoder
-
-        return partial(TabularEncoder, **options)
+        module, _, member = f"sklearn_genre.{name}".rpartition(".")
+        return partial(getattr(import_module(module), member), **options)
 
     return make
 
 
-def decoder(**options: Any) -> Callable[[Array], Any]:
-    """Return what makes the anchored decoder with other options."""
-
-    def make(y: Array) -> Any:
-        from sklearn_genre.networks import AnchoredDecoder
-
-        return partial(AnchoredDecoder, **options)
-
-    return make
+encoder = partial(factory, "encoders.TabularEncoder")
+decoder = partial(factory, "networks.AnchoredDecoder")
 
 
 def without_cosines(n_features: int) -> Any:

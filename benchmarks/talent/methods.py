@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from estimators import RECIPE
 from numpy.typing import NDArray
 
 from talent.ablation import ABLATION
@@ -49,8 +50,6 @@ class Method(NamedTuple):
         return find_spec(self.package) is not None
 
 
-# The training recipe of the papers, not the default one.
-RECIPE = {"ema_decay": 0.0, "normal_scores": False, "scoring": "rmse"}
 FREE = {"encoder": "mlp", "decoder": "mlp"}
 BASE = New("DecodingRegressor", fine_tuning=None, **FREE, **RECIPE)
 RAFT = New("RAFTRegressor", **RECIPE)

@@ -108,12 +108,15 @@ class Ours:
 
 def sayable(value: Any) -> Any:
     """Return a value as it is if JSON has it, and as text if not."""
+    from sklearn_genre._base import description
+
     if isinstance(value, np.ndarray):
         value = value.tolist()
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        return repr(value)
+        # a function's repr has its address
+        return description(value) if callable(value) else repr(value)
     return value
 
 

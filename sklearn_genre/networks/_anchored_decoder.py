@@ -25,6 +25,10 @@ class _Mixture(NamedTuple):
     scale: Tensor  # (batch, 1, n_parts, 1)
     log_weight: Tensor  # (batch, 1, n_parts, 1)
 
+    def standardised(self, edges: Tensor) -> Tensor:
+        """Map (n,) or (batch or 1, lanes, 1, n) to (batch, lanes or 1, n_parts, n)."""
+        return (edges - self.location) * self.scale.reciprocal()
+
 
 class _Cache(NamedTuple):
     """The mixtures, and the rank of each lane's prefix among those of its length."""
@@ -170,29 +174,21 @@ class AnchoredDecoder(DigitDecoder):
         rank = rank * self.vocab_size + tokens
         return self._next(_Cache(cache.mixture, rank, cache.position + 1))
 
-    def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return the log-probability of every string, from all edges at once."""
-        if temperature != 1 or self.penalty is not None:
-            return super().leaf_log_probs(context, temperature)
-        index = torch.arange(self.n_strings + 1, device=context.device)
-        return self._log_masses(self._mixture(context), index[None, None], 1)[:, 0]
-
     def leaf_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the probability of every string, without logarithms."""
         if temperature != 1 or self.penalty is not None:
             return super().leaf_probs(context, temperature)
-        location, scale, log_weight = (part[:, 0] for part in self._mixture(context))
-        weight = log_weight.exp().mT  # (batch, 1, n_parts)
-        # (batch, n_parts, n_strings - 1)
-        z = (self.edges.to(context) - location) * scale.reciprocal()
+        mixture = self._mixture(context)
+        weight = mixture.log_weight.exp().mT  # (batch, 1, 1, n_parts)
+        z = mixture.standardised(self.edges.to(context))
         below, above = z.sigmoid(), (-z).sigmoid()
-        between = -(-self.step_size / scale).expm1().mT  # (batch, 1, n_parts)
+        between = -(-self.step_size / mixture.scale).expm1().mT
         parts = [
             weight @ below[..., :1],
             (weight * between) @ (below[..., 1:] * above[..., :-1]),
             weight @ above[..., -1:],
         ]
-        return torch.cat(parts, -1)[:, 0]
+        return torch.cat(parts, -1)[:, 0, 0]
 
     def string_log_prob(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of one string for each row, from its two edges."""
@@ -204,10 +200,9 @@ class AnchoredDecoder(DigitDecoder):
 
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
-        location, scale, log_weight = (part[:, 0] for part in self._mixture(context))
-        # (batch, n_parts, n_strings - 1)
-        z = (self.edges.to(context) - location) * scale.reciprocal()
-        return (log_weight.exp().mT @ z.sigmoid())[:, 0]
+        mixture = self._mixture(context)
+        z = mixture.standardised(self.edges.to(context))
+        return (mixture.log_weight.exp().mT @ z.sigmoid())[:, 0, 0]
 
     def _spread(self, low: float, high: float) -> None:
         """Spread the strings evenly from low to high."""
@@ -268,8 +263,7 @@ class AnchoredDecoder(DigitDecoder):
         log_masses : Tensor of shape (batch, lanes, n)
         """
         edges = self._edge(index).to(mixture.location.dtype)[..., None, :]
-        # (batch, lanes, n_parts, n + 1)
-        z = (edges - mixture.location) * mixture.scale.reciprocal()
+        z = mixture.standardised(edges)
         log_below = functional.logsigmoid(z)
         log_above = log_below - z
         first = (index == 0)[..., None, :-1]

@@ -8,7 +8,12 @@ from typing import Any
 
 # The training recipe of the papers, not the default one: the last weights count,
 # numbers come once, the error of the mean selects.
-RECIPE = {"ema_decay": 0.0, "normal_scores": False, "scoring": "rmse"}
+RECIPE = {
+    "ema_decay": 0.0,
+    "n_iter_no_change": 30,
+    "normal_scores": False,
+    "scoring": "rmse",
+}
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "default": {},
     "free": {"encoder": "mlp", "decoder": "mlp", "fine_tuning": "remax"},

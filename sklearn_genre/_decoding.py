@@ -113,7 +113,7 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         its last state.
     validation_fraction : float, default=0.1
         Share of the training rows that is set aside.
-    n_iter_no_change : int or None, default=30
+    n_iter_no_change : int or None, default=20
         Patience in epochs; None never stops early.
     scoring : {"rmse", "crps"}, default="crps"
         Validation score that selects the state: error of the mean, or of the whole
@@ -218,7 +218,7 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 30,
+        n_iter_no_change: int | None = 20,
         scoring: str = "crps",
         temperature: Any = 1.0,
         warm_start: bool = False,

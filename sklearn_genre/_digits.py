@@ -309,6 +309,7 @@ def new_decoding_network(estimator: Any) -> DecodingNetwork:
         estimator.tokenizer_,
         estimator.feature_encoder_.n_numeric_,
         estimator.feature_encoder_.cardinalities_,
+        estimator.feature_encoder_.n_added_,
     )
 
 

@@ -3,9 +3,11 @@
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
 from sklearn_genre.encoders._mlp import ACTIVATIONS
+from sklearn_genre.encoders._tabular import FAST, UNIT
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
 
@@ -141,7 +143,19 @@ def test_optimizer_units_do_not_change_the_function():
     inputs = torch.randn(1000, 24)
     outputs = encoder.layers[0](inputs[None])  # weights and biases of unit variance
     assert 1.2 < outputs.var() < 2.8
-    assert encoder.scale.any() == 0  # all inputs count alike at first
+    assert encoder.scale.any() == 0  # all columns count alike at first
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_scale_of_zero_silences_a_column_and_its_cosines(column):
+    torch.manual_seed(0)
+    encoder = TabularEncoder(3, n_numeric=2).eval()
+    with torch.no_grad():
+        encoder.scale[..., column] = -1 / (UNIT * FAST)
+    X, other = make_rows()[:, :3], make_rows()[:, :3] + 1
+    mixed = torch.where(torch.arange(3) == column, other, X)
+    assert_close(encoder(mixed), encoder(X))
+    assert not torch.allclose(encoder(other), encoder(X))
 
 
 def test_tabular_dropout_acts_in_training_alone():

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from talent import (
     datasets,
     histories,
@@ -165,6 +166,15 @@ def test_folder_from_the_environment(tmp_path, monkeypatch):
         datasets.data_folder(None)
     with pytest.raises(ValueError, match="not a folder"):
         datasets.data_folder(tmp_path / "none")
+
+
+def test_choosing_reads_no_test_part(data, tiny):
+    table = datasets.READERS["val"](data / "tiny")
+    assert_array_equal(table.test.y, tiny.val.y)
+    assert len(table.val.y) == SIZES["train"] // 5
+    both = np.concatenate([table.train.y, table.val.y])
+    assert_array_equal(np.sort(both), np.sort(tiny.train.y))
+    datasets.READERS["val"](data / "broken")
 
 
 # -- scores ----------------------------------------------------------------------
@@ -438,6 +448,19 @@ def undisturbed(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "rows.jsonl"
     run(data, out, *JOBS, "--n-jobs", "2")
     return out
+
+
+def test_val_part_is_scored_in_a_file_of_its_own(data, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    job = ("--sets", "broken", "--methods", "dummy", "--seeds", "1")
+    run(data, out, *job, "--part", "val")
+    (row,) = rows_of(out).values()
+    assert (row["part"], row["n_train"], row["n_test"]) == ("val", 32, SIZES["val"])
+    refused = subprocess.run(
+        command(data, out, *job), env=environment(), capture_output=True, text=True
+    )
+    assert refused.returncode != 0
+    assert "another part than test" in refused.stderr
 
 
 def wait_for(condition, seconds=60.0):

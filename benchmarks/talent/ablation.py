@@ -11,6 +11,25 @@ from talent.datasets import Array
 from talent.ours import New
 
 DEFAULT = New("DecodingRegressor")
+# Sets whose val parts the default was chosen on.
+CHOSEN_ON = frozenset(
+    {
+        "airfoil_self_noise",
+        "analcatdata_supreme",
+        "autompg",
+        "concrete_compressive_strength",
+        "cpu_act",
+        "energy_efficiency",
+        "healthcare_insurance_expenses",
+        "kin40k",
+        "kin8nm",
+        "mv",
+        "puma32H",
+        "qsar_aquatic_toxicity",
+        "skillcraft",
+        "treasury",
+    }
+)
 
 
 def factory(name: str, **options: Any) -> Callable[[Array], Any]:
@@ -62,6 +81,9 @@ ABLATION: dict[str, New] = {
     "one_wide_member": DEFAULT.changed(
         encoder=encoder(n_members=1, hidden_layer_sizes=(256, 256, 256))
     ),
+    "eight_small_members": DEFAULT.changed(
+        encoder=encoder(n_members=8, hidden_layer_sizes=(64, 64, 64))
+    ),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
     "with_dropout": DEFAULT.changed(encoder=encoder(dropout=0.1)),
@@ -69,4 +91,5 @@ ABLATION: dict[str, New] = {
     "no_average": DEFAULT.changed(ema_decay=0.0),
     "selected_by_rmse": DEFAULT.changed(scoring="rmse"),
     "half_the_epochs": DEFAULT.changed(pretraining_epochs=50, fine_tuning_epochs=15),
+    "validated_temperature": DEFAULT.changed(temperature="validation"),
 }

@@ -44,6 +44,24 @@ def read_table(folder: Path) -> Table:
     return Table(train, val, test, categorical_columns(folder), read_info(folder))
 
 
+def read_without_test(folder: Path) -> Table:
+    """Return a set for choosing methods: its val part is scored, test is not opened.
+
+    A fifth of the train part is the val part.
+    """
+    train, test = (Part(*read_part(folder, part)) for part in PARTS[:2])
+    order = np.random.default_rng(0).permutation(len(train.y))
+    n_val = len(order) // 5
+    val, train = (
+        Part(train.X[rows], train.y[rows]) for rows in (order[:n_val], order[n_val:])
+    )
+    return Table(train, val, test, categorical_columns(folder), read_info(folder))
+
+
+# How a set is read, by the part that is scored.
+READERS = {"test": read_table, "val": read_without_test}
+
+
 def read_part(folder: Path, part: str) -> tuple[NDArray[Any], Array]:
     """Return the features, numeric columns first, and the target of a part."""
     y = load(folder / f"y_{part}.npy").astype(np.float64).reshape(-1)

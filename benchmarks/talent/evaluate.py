@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from talent.datasets import read_table
+from talent.datasets import READERS
 from talent.methods import METHODS
 from talent.ours import Task
 from talent.scores import scores
@@ -27,8 +27,11 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "quantile_forest": "quantile-forest"
 
 
 def evaluate(order: dict[str, Any]) -> dict[str, Any]:
-    """Fit to the train part, select by the val part, score the test part once."""
-    table = read_table(Path(order["folder"]))
+    """Fit to the train part, select by the val part, score the test part once.
+
+    Where the val part is to be scored, a fifth of train takes its place.
+    """
+    table = READERS[order["part"]](Path(order["folder"]))
     method = METHODS[order["method"]]
     model = method.make(Task(order["seed"], order["threads"], table.categories))
     unit = float(table.train.y.std()) or 1.0

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import pandas as pd
 
 from talent import goals, ratios, tables
+from talent.ablation import CHOSEN_ON
 from talent.claims import CLAIMS, RULE, Frames, judged
 from talent.differences import crossed, differences
 from talent.histories import ALONG, epochs, expanded
@@ -74,7 +75,8 @@ ABOUT_ACCURACY = (
     f"below 1, `{OURS}` has the smaller error."
 )
 ABOUT_ABLATION = (
-    f"{tables.UNIT} Geometric means over sets of the ratio of a method's error, a mean "
+    "Val part of TALENT's split; a fifth of the train part selects, and the test part "
+    "is not read. Geometric means over sets of the ratio of a method's error, a mean "
     f"over seeds, to that of `{OURS}`: above 1, the ingredient helps. ± is the "
     f"standard error over sets. Methods within {tables.TIE:.1%} are tied. Seconds are "
     "summed over the sets."
@@ -321,8 +323,11 @@ def of_accuracy(frame: pd.DataFrame) -> Parts:
 
 def of_ablation(frame: pd.DataFrame) -> Parts:
     """Return what the default is worth with an ingredient out or exchanged."""
+    chosen = frame["data"].isin(CHOSEN_ON)
     return {
         f"Against `{OURS}`": ratios.exchanged(frame, OURS),
+        f"Sets that `{OURS}` was chosen on": ratios.exchanged(frame[chosen], OURS),
+        "Other sets": ratios.exchanged(frame[~chosen], OURS),
         "Failures": tables.failures(frame),
     }
 

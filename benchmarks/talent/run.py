@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rows import Row, commit, package_version, print_table, read
 
 from talent import jobs
-from talent.datasets import ALL, EXACT, choose_sets, data_folder, n_train
+from talent.datasets import ALL, EXACT, READERS, choose_sets, data_folder, n_train
 from talent.methods import METHODS, SUITES
 
 # What makes two rows the same job.
@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     add("--max-rows", type=int, help="leave out sets with more training rows")
     add("--methods", nargs="+", default=[], choices=METHODS, metavar="NAME")
     add("--suite", choices=SUITES, help="the methods of an experiment")
+    add(
+        "--part",
+        choices=READERS,
+        default="test",
+        help="what is scored; for val, a fifth of train selects and test is not read",
+    )
     add("--seeds", type=int, default=2, help="how many, from --seed on")
     add("--seed", type=int, default=0)
     add("--out", type=Path, required=True, metavar="FILE", help="rows, appended")
@@ -81,6 +87,7 @@ def planned(args: argparse.Namespace) -> list[Row]:
             "folder": str(folder / data),
             "method": method,
             "seed": seed,
+            "part": args.part,
             "threads": args.threads,
             "seconds": args.time_limit,
             "megabytes": args.memory_limit,
@@ -183,7 +190,12 @@ def work(args: argparse.Namespace, orders: list[Row]) -> None:
     """Do the orders that the file has no row of."""
     if args.retry:
         without_failures(args.out)
-    done = {identity(row) for row in read(args.out)}
+    kept = read(args.out)
+    if {row.get("part", "test") for row in kept} - {args.part}:
+        raise ValueError(
+            f"{args.out} has rows of another part than {args.part}: give another --out."
+        )
+    done = {identity(row) for row in kept}
     missing = [order for order in orders if identity(order["key"]) not in done]
     print(f"{len(orders) - len(missing)} jobs are done, {len(missing)} to do")
     rows = (
@@ -191,7 +203,7 @@ def work(args: argparse.Namespace, orders: list[Row]) -> None:
         if args.backend == "dask"
         else on_this_machine(missing, args.n_jobs)
     )
-    about = {"commit": commit()}
+    about = {"part": args.part, "commit": commit()}
     with args.out.open("ab") as file:
         for number, row in enumerate(rows, 1):
             append(file, {**row, **about})

@@ -619,7 +619,6 @@ def _encoding_modules(estimator: BaseDistributionRegressor) -> tuple[OneHot, nn.
         factory(estimator._architecture["encoder"], ENCODERS),
         estimator.feature_encoder_.n_numeric_,
         estimator.feature_encoder_.cardinalities_,
-        estimator.feature_encoder_.n_added_,
     )
 
 

@@ -309,7 +309,6 @@ def new_decoding_network(estimator: Any) -> DecodingNetwork:
         estimator.tokenizer_,
         estimator.feature_encoder_.n_numeric_,
         estimator.feature_encoder_.cardinalities_,
-        estimator.feature_encoder_.n_added_,
     )
 
 

@@ -109,9 +109,7 @@ class FeatureEncoder(BaseEstimator):
     Attributes
     ----------
     n_numeric_ : int
-        Scaled columns, the first of the output.
-    n_added_ : int
-        Normal scores and missing indicators, between these and the codes.
+        Columns of the output before the codes.
     cardinalities_ : list of int
         Levels of each category column.
     """
@@ -149,8 +147,9 @@ class FeatureEncoder(BaseEstimator):
                 normal_scores(column[seen], sample_weight[seen])
                 for column, seen in zip(scaled.T, ~missing.T, strict=True)
             ]
-        self.n_numeric_ = numeric.shape[1]
-        self.n_added_ = len(self.scores_) + int(self.missing_.sum())
+        self.n_numeric_ = (
+            len(self.scores_) + numeric.shape[1] + int(self.missing_.sum())
+        )
         self.levels_ = OrdinalEncoder(
             handle_unknown="use_encoded_value",
             unknown_value=-1,
@@ -184,14 +183,13 @@ class FeatureEncoder(BaseEstimator):
             ) from error
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Return [scaled | normal scores | missing indicators | codes], float64."""
+        """Return [normal scores | numeric | missing indicators | codes], float64."""
         numeric, categorical = self._split(X)
         scaled = self._scaled(numeric)
-        n_rows, n_columns = scaled.shape
-        numbers = np.empty((n_rows, n_columns + len(self.scores_)))
-        numbers[:, :n_columns] = scaled
+        numbers = np.empty((len(scaled), len(self.scores_) + scaled.shape[1]))
+        numbers[:, len(self.scores_) :] = scaled
         for j, (knots, scores) in enumerate(self.scores_):
-            numbers[:, n_columns + j] = np.interp(scaled[:, j], knots, scores)
+            numbers[:, j] = np.interp(scaled[:, j], knots, scores)
         missing = np.isnan(numeric)[:, self.missing_]
         parts = [np.where(np.isnan(numbers), 0.0, numbers), missing]
         if categorical.shape[1]:

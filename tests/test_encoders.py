@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
 from sklearn_genre.encoders._mlp import ACTIVATIONS
-from sklearn_genre.encoders._tabular import FAST, UNIT
+from sklearn_genre.encoders._tabular import FASTEST, UNIT
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
 
@@ -143,7 +143,8 @@ def test_optimizer_units_do_not_change_the_function():
     inputs = torch.randn(1000, 24)
     outputs = encoder.layers[0](inputs[None])  # weights and biases of unit variance
     assert 1.2 < outputs.var() < 2.8
-    assert encoder.scale.any() == 0  # all columns count alike at first
+    for scale in (encoder.column_scale, encoder.input_scale):
+        assert not scale.any()  # all count alike at first
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])
@@ -151,7 +152,7 @@ def test_a_scale_of_zero_silences_a_column_and_its_cosines(column):
     torch.manual_seed(0)
     encoder = TabularEncoder(3, n_numeric=2).eval()
     with torch.no_grad():
-        encoder.scale[..., column] = -1 / (UNIT * FAST)
+        encoder.column_scale[..., column] = -1 / (UNIT * FASTEST)
     X, other = make_rows()[:, :3], make_rows()[:, :3] + 1
     mixed = torch.where(torch.arange(3) == column, other, X)
     assert_close(encoder(mixed), encoder(X))

@@ -150,7 +150,7 @@ def test_missing_numbers_get_an_indicator_where_training_had_some():
     X = np.column_stack([np.where(MISSING, np.nan, NUMBERS), NUMBERS])
     fitted = encoder(X)
     encoded = fitted.transform(X)
-    assert encoded.shape[1] == fitted.n_numeric_ + fitted.n_added_ == 2 + 1
+    assert fitted.n_numeric_ == encoded.shape[1] == 3
     assert_array_equal(encoded[:, 2], MISSING)
     assert_array_equal(encoded[MISSING, 0], 0)
     assert np.isfinite(encoded).all()
@@ -426,8 +426,8 @@ def scores(column, other=None, weight=None):
     weight = np.ones(len(other)) if weight is None else weight
     fitted = FeatureEncoder(np.zeros(1, dtype=bool), normal_scores=True)
     encoded = fitted.fit(other[:, None], weight).transform(column[:, None])
-    assert encoded.shape[1] == fitted.n_numeric_ + fitted.n_added_
-    return encoded[:, 1]
+    assert encoded.shape[1] == fitted.n_numeric_
+    return encoded[:, 0]
 
 
 def test_scores_know_the_order_alone():
@@ -473,12 +473,5 @@ def test_many_values_are_thinned_and_keep_their_ends():
 
 def test_without_normal_scores_numbers_come_once():
     model = small(normal_scores=False).fit(NUMBERS[:, None], Y)
-    assert model.feature_encoder_.n_added_ == 0
-    assert small().fit(NUMBERS[:, None], Y).feature_encoder_.n_added_ == 1
-
-
-def test_scaled_numbers_alone_get_cosines():
-    X = np.column_stack([np.where(MISSING, np.nan, NUMBERS), NUMBERS])
-    model = small(encoder="tabular").fit(X, Y)
-    assert model.feature_encoder_.n_added_ == 2 + 1
-    assert len(model.network_.encoder.periods.frequency) == 2
+    assert model.feature_encoder_.n_numeric_ == 1
+    assert small().fit(NUMBERS[:, None], Y).feature_encoder_.n_numeric_ == 2

@@ -14,11 +14,17 @@ DEFAULT = New("DecodingRegressor")
 # Sets whose val parts the default was chosen on.
 CHOSEN_ON = frozenset(
     {
+        "Bias_correction_r",
+        "Parkinsons_Telemonitoring",
+        "SaratogaHouses",
+        "Wine_Quality_white",
         "airfoil_self_noise",
         "analcatdata_supreme",
+        "auction_verification",
         "autompg",
         "concrete_compressive_strength",
         "cpu_act",
+        "debutanizer",
         "energy_efficiency",
         "healthcare_insurance_expenses",
         "kin40k",
@@ -58,7 +64,17 @@ def without_scales(n_features: int, n_numeric: int) -> Any:
     from sklearn_genre.encoders import TabularEncoder
 
     module = TabularEncoder(n_features, n_numeric=n_numeric)
-    module.scale.requires_grad_(False)
+    module.column_scale.requires_grad_(False)
+    module.input_scale.requires_grad_(False)
+    return module
+
+
+def without_column_scales(n_features: int, n_numeric: int) -> Any:
+    """Return the default encoder with scales of the inputs alone."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    module = TabularEncoder(n_features, n_numeric=n_numeric)
+    module.column_scale.requires_grad_(False)
     return module
 
 
@@ -86,6 +102,7 @@ ABLATION: dict[str, New] = {
     ),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
+    "no_column_scales": DEFAULT.changed(encoder=lambda y: without_column_scales),
     "with_dropout": DEFAULT.changed(encoder=encoder(dropout=0.1)),
     "no_normal_scores": DEFAULT.changed(normal_scores=False),
     "no_average": DEFAULT.changed(ema_decay=0.0),

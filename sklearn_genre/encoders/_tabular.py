@@ -13,9 +13,9 @@ from sklearn_genre.encoders._mlp import check_layers
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
-# How much faster than that the scales of the columns move; how much slower biases and
-# periods.
-FAST, SLOW = 20.0, 0.1
+# How much faster than that the scales of columns and of inputs move; how much slower
+# biases and periods.
+FASTEST, FAST, SLOW = 30.0, 2.0, 0.1
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
 N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
 
@@ -69,17 +69,16 @@ class TabularEncoder(nn.Module):
     Each numeric column is joined by three combinations of sixteen cosines with learned
     frequencies, so that steep and wavy functions of one column are within reach. Each
     column has a learned scale, shared with its cosines, that moves fast: a soft choice
-    of columns. The activation is mish. Layers are in the neural-tangent
-    parametrisation. The recipe follows RealMLP [1]_, which has a scale for each cosine
-    and a learned slope of the activation.
+    of columns; within it, each input has one of its own. The activation is mish. Layers
+    are in the neural-tangent parametrisation. The recipe follows RealMLP [1]_, which
+    has scales of inputs alone and a learned slope of the activation.
 
     Parameters
     ----------
     n_features : int
         Columns of the input, after one-hot encoding.
     n_numeric : int or None, default=None
-        How many of the first columns get cosines; None means all. Estimators give the
-        number of scaled numeric columns, without normal scores.
+        How many of the first columns are numbers; None means all. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(128, 128, 128)
         Units of each layer of a member.
     n_members : int, default=4
@@ -127,7 +126,8 @@ class TabularEncoder(nn.Module):
         self.periods = _Periods(self.n_numeric) if self.n_numeric else None
         n_inputs = n_features + N_FEATURES * self.n_numeric
         self.n_members = n_members
-        self.scale = nn.Parameter(torch.zeros(n_members, 1, n_features))
+        self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features))
+        self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs))
         sizes = [n_inputs, *hidden_layer_sizes]
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
@@ -137,11 +137,12 @@ class TabularEncoder(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map (batch, n_features) to (batch, width), member after member."""
-        scale = 1 + UNIT * FAST * self.scale  # (n_members, 1, n_features)
+        scale = 1 + UNIT * FASTEST * self.column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
             X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
+        scale = scale * (1 + UNIT * FAST * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
             X = functional.dropout(

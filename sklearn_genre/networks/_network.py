@@ -15,22 +15,22 @@ from sklearn_genre.tokenizers import Tokenizer
 
 
 class OneHot(nn.Module):
-    """Numbers as they are, category codes as indicator columns.
+    """Numeric columns as they are, category codes as indicator columns.
 
     A code of -1, a level that training has not seen, gives zeros.
     """
 
-    def __init__(self, n_numbers: int, cardinalities: Sequence[int]) -> None:
+    def __init__(self, n_numeric: int, cardinalities: Sequence[int]) -> None:
         super().__init__()
-        self.n_numbers = n_numbers
+        self.n_numeric = n_numeric
         self.cardinalities = list(cardinalities)
-        self.width = n_numbers + sum(self.cardinalities)
+        self.width = n_numeric + sum(self.cardinalities)
 
     def forward(self, X: Tensor) -> Tensor:
-        """Map (batch, n_numbers + n_categorical) to (batch, width)."""
+        """Map (batch, n_numeric + n_categorical) to (batch, width)."""
         if not self.cardinalities:
             return X
-        numeric, codes = X.tensor_split([self.n_numbers], dim=1)
+        numeric, codes = X.tensor_split([self.n_numeric], dim=1)
         indicators = [
             functional.one_hot(code.long() + 1, size + 1)[:, 1:]
             for code, size in zip(codes.T, self.cardinalities, strict=True)
@@ -98,7 +98,6 @@ def encoding_modules(
     encoder: Callable[..., nn.Module],
     n_numeric: int,
     cardinalities: Sequence[int] = (),
-    n_added: int = 0,
 ) -> tuple[OneHot, nn.Module]:
     """Build what every network begins with.
 
@@ -111,8 +110,6 @@ def encoding_modules(
         Numeric columns of the input, which come first.
     cardinalities : sequence of int
         Levels of each category column.
-    n_added : int
-        Normal scores and missing indicators, after the numeric columns.
 
     Returns
     -------
@@ -125,7 +122,7 @@ def encoding_modules(
         If ``encoder`` is no factory or returns something else.
     """
     _check_factory("encoder", encoder)
-    inputs = OneHot(n_numeric + n_added, cardinalities)
+    inputs = OneHot(n_numeric, cardinalities)
     module = encoder(inputs.width, **_wanted(encoder, {"n_numeric": n_numeric}))
     if not hasattr(module, "width"):
         raise TypeError(
@@ -150,7 +147,6 @@ def decoding_network(
     tokenizer: Tokenizer,
     n_numeric: int,
     cardinalities: Sequence[int] = (),
-    n_added: int = 0,
 ) -> DecodingNetwork:
     """Build a network from factories.
 
@@ -166,8 +162,6 @@ def decoding_network(
         Numeric columns of the input, which come first.
     cardinalities : sequence of int
         Levels of each category column.
-    n_added : int
-        Normal scores and missing indicators, after the numeric columns.
 
     Raises
     ------
@@ -177,9 +171,7 @@ def decoding_network(
         If the decoder cannot write the numbers of the tokenizer.
     """
     _check_factory("decoder", decoder)
-    inputs, encoder_module = encoding_modules(
-        encoder, n_numeric, cardinalities, n_added
-    )
+    inputs, encoder_module = encoding_modules(encoder, n_numeric, cardinalities)
     width: Any = encoder_module.width
     members = {"n_members": getattr(encoder_module, "n_members", 1)}
     options = _wanted(decoder, members)

@@ -7,7 +7,7 @@ stays small.
 from typing import Any
 
 # The training recipe of the papers, not the default one: the last weights count,
-# numbers come once, the error of the mean selects.
+# numbers come once, patience is longer, the error of the mean selects.
 RECIPE = {
     "ema_decay": 0.0,
     "n_iter_no_change": 30,

@@ -143,10 +143,11 @@ def test_fragments_show_what_the_rows_say(frames, found):
     assert "no rows" not in found["goals"]
     rows = frames["ablation"]
     own = rows[rows["method"] == "no_crps"]["coverage_90"]
-    line, *_ = [
+    line, same = [
         x for x in found["ablation"].splitlines() if x.startswith("| no_crps |")
     ]
     assert f" {own.mean():.4g} " in line.split("|")
+    assert same == line  # all of its sets are other ones
 
 
 @pytest.mark.parametrize(

@@ -59,22 +59,19 @@ def without_cosines(n_features: int) -> Any:
     return TabularEncoder(n_features, n_numeric=0)
 
 
-def without_scales(n_features: int, n_numeric: int) -> Any:
-    """Return the default encoder with inputs as they are."""
-    from sklearn_genre.encoders import TabularEncoder
-
-    module = TabularEncoder(n_features, n_numeric=n_numeric)
-    module.column_scale.requires_grad_(False)
-    module.input_scale.requires_grad_(False)
-    return module
-
-
 def without_column_scales(n_features: int, n_numeric: int) -> Any:
     """Return the default encoder with scales of the inputs alone."""
     from sklearn_genre.encoders import TabularEncoder
 
     module = TabularEncoder(n_features, n_numeric=n_numeric)
     module.column_scale.requires_grad_(False)
+    return module
+
+
+def without_scales(n_features: int, n_numeric: int) -> Any:
+    """Return the default encoder with inputs as they are."""
+    module = without_column_scales(n_features, n_numeric)
+    module.input_scale.requires_grad_(False)
     return module
 
 

@@ -94,7 +94,7 @@ class PredictiveDistribution:
 
         Every method reads all rows, some at a time, and forgets them again, so that
         a million rows of hundreds of masses never exist at once. Rows that together
-        hold at most 33,554,432 numbers (256 MB) are read right away and kept, and so
+        hold at most 33,554,432 numbers (256 MiB) are read right away and kept, and so
         are the rows of a selection of that size. :meth:`pmf`, and :attr:`support` and
         :attr:`edges` of rows that do not share them, return everything; pickling
         keeps the arrays and not `read`.

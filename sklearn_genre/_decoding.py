@@ -43,6 +43,10 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     the state with the best validation score, and the state before fine-tuning is a
     candidate.
 
+    The default encoder is an ensemble, whose members are trained one by one. In the end
+    they get the weights with which their mixture has the lowest CRPS on the validation
+    part, drawn towards equal ones; `history_` knows the mixture of equals.
+
     By default the digits are *anchored*: the probability of each is the mass of its
     interval under a mixture that the network predicts. ``decoder="mlp"`` or
     ``"transformer"`` with ``encoder="mlp"`` have the free digits of the papers.
@@ -62,7 +66,7 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
         ``encoder(n_features)`` returns a torch module from (batch, n_features) to
         (batch, ``width``). Options go in by ``functools.partial(MLPEncoder, ...)``.
         ``"tabular"`` adds learned cosines and scales of the columns to ``"mlp"``, and
-        is an ensemble of four; see :class:`~sklearn_genre.encoders.TabularEncoder`.
+        is an ensemble of eight; see :class:`~sklearn_genre.encoders.TabularEncoder`.
     decoder : {"auto", "anchored", "mlp", "transformer"} or callable, default="auto"
         ``decoder(width, allowed_tokens)`` returns a digit decoder. ``"anchored"`` knows
         that neighbouring numbers are alike and needs fewer rows; it writes the numbers

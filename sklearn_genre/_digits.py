@@ -13,7 +13,12 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_genre._base import BLOCK, BaseDistributionRegressor, StrOptions
+from sklearn_genre._base import (
+    BLOCK,
+    BaseDistributionRegressor,
+    Rows,
+    StrOptions,
+)
 from sklearn_genre._registry import factory, resolve
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import Stage
@@ -27,6 +32,7 @@ from sklearn_genre.networks import (
     string_probs,
 )
 from sklearn_genre.networks._grid import LANES
+from sklearn_genre.networks._pooling import pool_weights, products_of_errors
 from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 # Share of the targets beyond the fitted range above which a warm start warns.
@@ -69,6 +75,8 @@ class DigitsMixin:
     _network: Any
     _blocks: Callable[..., Any]
     _map: Callable[..., list[Any]]
+    _encode: Callable[..., Tensor]
+    _tensor: Callable[..., Tensor]
 
     def predict_from_samples(
         self,
@@ -228,6 +236,25 @@ class DigitsMixin:
         """Raise ``ValueError`` if an objective is unfit for the tokenizer."""
         for stage in stages:
             stage.objective.check(self.tokenizer_)
+
+    def _after_training(self, rows: Rows, validation: Rows | None) -> None:
+        """Weigh the members of the decoder; without a validation part, all alike."""
+        super()._after_training(rows, validation)  # type: ignore[misc]
+        decoder = self._network.decoder
+        if decoder.n_members == 1:
+            return
+        weight = np.full(decoder.n_members, 1 / decoder.n_members)
+        if validation is not None:
+            z = self.target_scaler_.transform(validation.y)
+            products = products_of_errors(
+                self._network,
+                self._encode(validation.X),
+                self._tensor(z, torch.float64),
+                self._tensor(validation.weight),
+            )
+            n_rows = validation.weight.sum() ** 2 / (validation.weight**2).sum()
+            weight = pool_weights(products, n_rows)
+        decoder.weigh(self._tensor(weight))
 
     def _warn_out_of_range(self, y: NDArray[np.float64]) -> None:
         """Warn if the scales of the first fit do not reach the new targets."""

@@ -13,7 +13,7 @@ from sklearn_genre import DecodingRegressor
 from sklearn_genre.distributions import TokenDistribution, leaves_of
 from sklearn_genre.encoders import MLPEncoder, TabularEncoder
 from sklearn_genre.networks import DECODERS, AnchoredDecoder, decoding_network
-from sklearn_genre.networks._anchored_decoder import SMALLEST_SCALE, TOGETHER
+from sklearn_genre.networks._anchored_decoder import SHIFT, SMALLEST_SCALE
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
     IEEETokenizer,
@@ -50,7 +50,7 @@ def at_location(decoder, location, scale):
     """Move all laws to a location and give them a scale, for the context of zeros."""
     with torch.no_grad():
         decoder.bias.zero_()
-        decoder.bias[..., :2] = torch.tensor([location / TOGETHER, scale])
+        decoder.bias[..., :2] = torch.tensor([location / SHIFT, scale])
     return torch.zeros(1, WIDTH, dtype=decoder.bias.dtype)
 
 
@@ -66,7 +66,7 @@ def mixture_cdf(decoder, context, edges):
     parameters = (parameters + decoder.bias.detach().numpy()[0])[:, None]
     shift, widen = parameters[..., :1], parameters[..., 1:2]
     location, scale, weight = np.split(parameters[..., 2:], 3, -1)
-    location = TOGETHER * shift + location
+    location = SHIFT * shift + location
     scale = np.logaddexp(0, widen + scale) / decoder.n_components
     scale += SMALLEST_SCALE * decoder.step_size
     law = logistic(loc=location, scale=scale)

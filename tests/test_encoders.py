@@ -148,15 +148,25 @@ def test_optimizer_units_do_not_change_the_function():
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])
-def test_a_scale_of_zero_silences_a_column_and_its_cosines(column):
+def test_a_scale_of_zero_silences_a_column_where_it_has_one(column):
     torch.manual_seed(0)
     encoder = TabularEncoder(3, n_numeric=2).eval()
     with torch.no_grad():
         encoder.column_scale[..., column] = -1 / (UNIT * FASTEST)
     X, other = make_rows()[:, :3], make_rows()[:, :3] + 1
     mixed = torch.where(torch.arange(3) == column, other, X)
-    assert_close(encoder(mixed), encoder(X))
-    assert not torch.allclose(encoder(other), encoder(X))
+    chosen = len(encoder.column_scale) * encoder.width // encoder.n_members
+    before, after = encoder(X).split([chosen, encoder.width - chosen], 1)
+    assert_close(encoder(mixed)[:, :chosen], before)
+    assert not torch.allclose(encoder(mixed)[:, chosen:], after)
+    assert not torch.allclose(encoder(other)[:, :chosen], before)
+
+
+@pytest.mark.parametrize(("n_members", "n_plain"), [(1, 0), (3, 0), (4, 1), (8, 2)])
+def test_one_member_in_four_has_no_scales_of_columns(n_members, n_plain):
+    encoder = TabularEncoder(3, n_members=n_members)
+    assert encoder.column_scale.shape == (n_members - n_plain, 1, 3)
+    assert encoder.input_scale.shape == (n_members, 1, 12)
 
 
 def test_tabular_dropout_acts_in_training_alone():

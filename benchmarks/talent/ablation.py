@@ -29,10 +29,13 @@ CHOSEN_ON = frozenset(
         "healthcare_insurance_expenses",
         "kin40k",
         "kin8nm",
+        "mauna-loa-atmospheric-co2",
         "mv",
+        "pol_reg",
         "puma32H",
         "qsar_aquatic_toxicity",
         "skillcraft",
+        "space_ga",
         "treasury",
     }
 )
@@ -75,6 +78,19 @@ def without_scales(n_features: int, n_numeric: int) -> Any:
     return module
 
 
+def of_equals(width: int, allowed_tokens: Any, n_members: int) -> Any:
+    """Return the default decoder, whose members keep equal weights."""
+    from sklearn_genre.networks import AnchoredDecoder
+
+    class OfEquals(AnchoredDecoder):
+        """Anchored digits without the weights of members."""
+
+        def weigh(self, weight: Any) -> None:
+            """Leave the weights as they are."""
+
+    return OfEquals(width, allowed_tokens, n_members=n_members)
+
+
 def digits(length: int) -> New:
     """Return binary digits of a length."""
     return New("tokenizers.NormalizedTokenizer", base=2, length=length)
@@ -94,9 +110,11 @@ ABLATION: dict[str, New] = {
     "one_wide_member": DEFAULT.changed(
         encoder=encoder(n_members=1, hidden_layer_sizes=(256, 256, 256))
     ),
-    "eight_small_members": DEFAULT.changed(
-        encoder=encoder(n_members=8, hidden_layer_sizes=(64, 64, 64))
+    "four_wider_members": DEFAULT.changed(
+        encoder=encoder(n_members=4, hidden_layer_sizes=(128, 128, 128)),
+        decoder=decoder(n_components=4),
     ),
+    "equal_weights": DEFAULT.changed(decoder=lambda y: of_equals),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
     "no_column_scales": DEFAULT.changed(encoder=lambda y: without_column_scales),

@@ -13,9 +13,12 @@ from sklearn_genre.encoders._mlp import check_layers
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
-# How much faster than that the scales of columns and of inputs move; how much slower
-# biases and periods.
-FASTEST, FAST, SLOW = 30.0, 2.0, 0.1
+# How much faster than that the scales of columns move; the scales of inputs, in members
+# that have scales of columns and in those that have none; how much slower biases and
+# periods.
+FASTEST, FAST, FASTER, SLOW = 30.0, 2.0, 6.0, 0.1
+# One member in so many has no scales of columns.
+PLAIN = 4
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
 N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
 
@@ -69,9 +72,10 @@ class TabularEncoder(nn.Module):
     Each numeric column is joined by three combinations of sixteen cosines with learned
     frequencies, so that steep and wavy functions of one column are within reach. Each
     column has a learned scale, shared with its cosines, that moves fast: a soft choice
-    of columns; within it, each input has one of its own. The activation is mish. Layers
-    are in the neural-tangent parametrisation. The recipe follows RealMLP [1]_, which
-    has scales of inputs alone and a learned slope of the activation.
+    of columns; within it, each input has one of its own. Such a choice may come too
+    early, so one member in four has scales of inputs alone. The activation is SiLU.
+    Layers are in the neural-tangent parametrisation. The recipe follows RealMLP [1]_,
+    which has scales of inputs alone and mish with a learned slope for an activation.
 
     Parameters
     ----------
@@ -79,9 +83,9 @@ class TabularEncoder(nn.Module):
         Columns of the input, after one-hot encoding.
     n_numeric : int or None, default=None
         How many of the first columns are numbers; None means all. Estimators give it.
-    hidden_layer_sizes : sequence of int, default=(128, 128, 128)
+    hidden_layer_sizes : sequence of int, default=(96, 96, 96)
         Units of each layer of a member.
-    n_members : int, default=4
+    n_members : int, default=8
         Perceptrons side by side, which share the cosines and nothing else; their last
         layers together are the context. With ``decoder="anchored"`` each is trained on
         its own and the distribution is their mixture: an ensemble at the price of one
@@ -106,16 +110,18 @@ class TabularEncoder(nn.Module):
     >>> from sklearn_genre.encoders import TabularEncoder
     >>> encoder = TabularEncoder(3, n_numeric=2, n_members=2)
     >>> encoder(torch.zeros(5, 3)).shape
-    torch.Size([5, 256])
+    torch.Size([5, 192])
     """
+
+    speed: Tensor
 
     def __init__(
         self,
         n_features: int,
         *,
         n_numeric: int | None = None,
-        hidden_layer_sizes: Sequence[int] = (128, 128, 128),
-        n_members: int = 4,
+        hidden_layer_sizes: Sequence[int] = (96, 96, 96),
+        n_members: int = 8,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -126,8 +132,12 @@ class TabularEncoder(nn.Module):
         self.periods = _Periods(self.n_numeric) if self.n_numeric else None
         n_inputs = n_features + N_FEATURES * self.n_numeric
         self.n_members = n_members
-        self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features))
+        self.n_plain = n_members // PLAIN
+        n_choosing = n_members - self.n_plain
+        self.column_scale = nn.Parameter(torch.zeros(n_choosing, 1, n_features))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs))
+        speed = torch.tensor([FAST] * n_choosing + [FASTER] * self.n_plain)
+        self.register_buffer("speed", UNIT * speed[:, None, None], persistent=False)
         sizes = [n_inputs, *hidden_layer_sizes]
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
@@ -137,15 +147,17 @@ class TabularEncoder(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map (batch, n_features) to (batch, width), member after member."""
-        scale = 1 + UNIT * FASTEST * self.column_scale  # (n_members, 1, n_features)
+        scale = 1 + UNIT * FASTEST * self.column_scale
+        scale = functional.pad(scale, (0, 0, 0, 0, 0, self.n_plain), value=1.0)
+        # (n_members, 1, n_features)
         if self.periods is not None:
             X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
-        scale = scale * (1 + UNIT * FAST * self.input_scale)
+        scale = scale * (1 + self.speed * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
             X = functional.dropout(
-                functional.mish(layer(X)), self.dropout, self.training
+                functional.silu(layer(X)), self.dropout, self.training
             )
         return X.transpose(0, 1).flatten(1)

@@ -15,7 +15,11 @@ DEFAULT_RANGE = (-2.0, 2.0)
 # Smallest scale of a component, as a share of the distance between two numbers.
 SMALLEST_SCALE = 0.05
 # What the shift of all locations is multiplied by: they move faster than scales do.
-TOGETHER = 2.0
+SHIFT = 2.0
+# Components of a single member, and of each of several.
+ALONE, EACH = 4, 2
+# Edges at which members are compared, at most.
+N_EDGES = 1024
 
 
 class _Mixture(NamedTuple):
@@ -68,12 +72,14 @@ class AnchoredDecoder(DigitDecoder):
     allowed_tokens : bool Tensor of shape (length, vocab_size)
         Tokens that may stand at each position. Strings must sort like numbers, in even
         steps: see :meth:`anchor`.
-    n_components : int, default=4
-        Logistic distributions in the mixture. One is enough for symmetric noise; more
+    n_components : int or None, default=None
+        Logistic distributions in the mixture of a member; None means 4 for a single
+        member and 2 for each of several. One is enough for symmetric noise; more
         follow skewed, heavy-tailed or many-peaked targets. Time is proportional to it.
     n_members : int, default=1
         Equal parts of the context, each of which makes a mixture; the prediction is
-        the mixture of these. Estimators give the number of members of the encoder.
+        the mixture of these, with equal weights until :meth:`weigh`. Estimators give
+        the number of members of the encoder.
 
     Examples
     --------
@@ -92,15 +98,19 @@ class AnchoredDecoder(DigitDecoder):
     torch.Size([5, 8])
     """
 
+    member_weight: Tensor
+
     def __init__(
         self,
         width: int,
         allowed_tokens: Tensor,
         *,
-        n_components: int = 4,
+        n_components: int | None = None,
         n_members: int = 1,
     ) -> None:
         super().__init__(width, allowed_tokens)
+        if n_components is None:
+            n_components = ALONE if n_members == 1 else EACH
         if n_components < 1:
             raise ValueError(f"n_components must be at least 1, got {n_components!r}.")
         if n_members < 1 or width % n_members:
@@ -118,6 +128,7 @@ class AnchoredDecoder(DigitDecoder):
         self.hidden_size = self.vocab_size
         self.out = nn.Identity()
         self.n_strings = self.vocab_size**self.length
+        self.register_buffer("member_weight", torch.full((n_members,), 1 / n_members))
         self._spread(*DEFAULT_RANGE)
         with torch.no_grad():
             self.bias[..., 2 : n_components + 2] = _spread_out(n_components)
@@ -149,6 +160,21 @@ class AnchoredDecoder(DigitDecoder):
         n_inputs = self.weight.shape[1]
         parts = context.view(len(context), self.n_members, n_inputs)
         return parts.transpose(0, 1).flatten(0, 1)  # (n_members * batch, n_inputs)
+
+    def weigh(self, weight: Tensor) -> None:
+        """Give each member a weight in the prediction, (n_members,)."""
+        self.member_weight.copy_(weight)
+
+    def member_errors(self, context: Tensor, z: Tensor) -> Tensor:
+        """Return how far the cumulative distribution of each member is from a step."""
+        mixture = self._mixture(self.separated(context))  # of n_members * batch rows
+        n_edges = self.n_strings - 1
+        index = torch.linspace(1, n_edges, min(n_edges, N_EDGES), dtype=torch.float64)
+        edges = self._edge(index).to(z.device)  # (n_edges,)
+        below = mixture.standardised(edges.to(context)).sigmoid()
+        cumulative = (mixture.log_weight.exp().mT @ below)[:, 0, 0]
+        step = edges >= z[:, None]  # (batch, n_edges)
+        return cumulative.view(self.n_members, *step.shape) - step.to(context)
 
     def states(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probabilities, (n, batch, n_positions, vocab_size)."""
@@ -223,7 +249,7 @@ class AnchoredDecoder(DigitDecoder):
         parameters = torch.baddbmm(self.bias, parts, self.weight)
         shift, widen, own = parameters.split([1, 1, 3 * self.n_components], -1)
         location, scale, weight = own.chunk(3, -1)  # (members, rows, n_components) each
-        location = TOGETHER * shift + location
+        location = SHIFT * shift + location
         scale = functional.softplus(widen + scale) / self.n_components
         scale = scale + SMALLEST_SCALE * self.step_size
         log_weight = weight.log_softmax(-1)
@@ -231,7 +257,7 @@ class AnchoredDecoder(DigitDecoder):
         if n_mixed == 1:
             mixed = [part.flatten(0, 1) for part in (location, scale, log_weight)]
         else:
-            log_weight = log_weight - math.log(n_mixed)
+            log_weight = log_weight + self.member_weight.log()[:, None, None]
             mixed = [
                 part.transpose(0, 1).flatten(1)
                 for part in (location, scale, log_weight)

@@ -44,7 +44,8 @@ class DigitDecoder(nn.Module, ABC):
     out : nn.Module
         Maps states to logits.
     n_members : int
-        Members of an ensemble that are trained one by one, see :meth:`separated`.
+        Members of an ensemble that are trained one by one. Above 1, a decoder writes
+        :meth:`separated`, :meth:`member_errors` and :meth:`weigh` as well.
     """
 
     penalty: Tensor | None
@@ -86,6 +87,26 @@ class DigitDecoder(nn.Module, ABC):
             Member after member. Training sees these; a prediction mixes the members.
         """
         return context
+
+    def member_errors(self, context: Tensor, z: Tensor) -> Tensor:
+        """Return how far the cumulative distribution of each member is from a step.
+
+        Parameters
+        ----------
+        context : Tensor of shape (batch, width)
+        z : float64 Tensor of shape (batch,)
+            True numbers, where the cumulative distribution should step from 0 to 1.
+
+        Returns
+        -------
+        errors : Tensor of shape (n_members, batch, n_edges)
+            At numbers in even steps.
+        """
+        raise NotImplementedError
+
+    def weigh(self, weight: Tensor) -> None:
+        """Give each member a weight in the prediction, (n_members,); they add to 1."""
+        raise NotImplementedError
 
     @abstractmethod
     def states(self, context: Tensor, tokens: Tensor) -> Tensor:

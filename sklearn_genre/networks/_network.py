@@ -77,12 +77,17 @@ class DecodingNetwork(nn.Module):
         """How often a row comes back: in training, once for each member."""
         return self.decoder.n_members if self.training else 1
 
+    def context(self, X: Tensor) -> Tensor:
+        """Return what the decoder reads of a batch of rows, (batch, width)."""
+        context: Tensor = self.encoder(self.inputs(X))
+        return context
+
     def forward(self, X: Tensor) -> TokenDistribution:
         """Return the predictive distributions of a batch of rows, or of each member."""
         if X.device not in self._leaves:
             with torch.inference_mode(False):  # so that they may be trained with
                 self._leaves[X.device] = leaves_of(self.tokenizer, X.device)
-        context = self.encoder(self.inputs(X))  # (batch, width)
+        context = self.context(X)
         if self.training:
             context = self.decoder.separated(context)
         return TokenDistribution(

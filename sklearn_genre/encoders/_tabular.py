@@ -88,8 +88,8 @@ class TabularEncoder(nn.Module):
     n_members : int, default=8
         Perceptrons side by side, which share the cosines and nothing else; their last
         layers together are the context. With ``decoder="anchored"`` each is trained on
-        its own and the distribution is their mixture: an ensemble at the price of one
-        fit. More are better and slower.
+        its own and the distribution is their mixture, weighed on the validation part:
+        an ensemble at the price of one fit. More are better and slower.
     dropout : float, default=0
         Dropout after each activation. Raise it for small and noisy tables; it costs
         most where there is little noise.

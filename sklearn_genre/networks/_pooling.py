@@ -9,9 +9,6 @@ from torch import Tensor
 
 from sklearn_genre.networks._network import DecodingNetwork
 
-# Rows whose errors are held at once.
-CHUNK = 1024
-
 # Weights are drawn towards equal ones by as many rows more on which all members err
 # alike and independently: without them few validation rows would lead far away.
 PRIOR_ROWS = 50
@@ -82,7 +79,7 @@ def pool_weights(products: NDArray[np.float64], n_rows: float) -> NDArray[np.flo
     """
     n_members = len(products)
     mean = np.trace(products) / n_members
-    if not mean > 0:  # all are perfect
+    if not 0 < mean < np.inf:  # all are perfect, or none is worth more
         return np.full(n_members, 1 / n_members)
     root = cholesky(products / mean + PRIOR_ROWS / n_rows * np.eye(n_members))
     # the minimum of w'Gw - 2 sum(w), of which only the direction counts

@@ -21,7 +21,7 @@ from sklearn_genre._base import (
 )
 from sklearn_genre._registry import factory, resolve
 from sklearn_genre._targets import TargetScaler
-from sklearn_genre._training import Stage
+from sklearn_genre._training import Row, Stage
 from sklearn_genre.distributions import TokenDistribution
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.networks import (
@@ -237,24 +237,28 @@ class DigitsMixin:
         for stage in stages:
             stage.objective.check(self.tokenizer_)
 
+    def _scores(self, encoded: Tensor, z: Array, y: Array, weight: Array) -> Row:
+        """Weigh the members of the decoder and return the scores, on validation rows.
+
+        The weights are part of the state that is selected and restored.
+        """
+        decoder = self._network.decoder
+        if decoder.n_members > 1:
+            self._network.eval()
+            columns = encoded, self._tensor(z, torch.float64), self._tensor(weight)
+            products = products_of_errors(self._network, *columns)
+            n_rows = weight.sum() ** 2 / (weight**2).sum()
+            decoder.weigh(self._tensor(pool_weights(products, n_rows)))
+        scores: Row = super()._scores(encoded, z, y, weight)  # type: ignore[misc]
+        return scores
+
     def _after_training(self, rows: Rows, validation: Rows | None) -> None:
-        """Weigh the members of the decoder; without a validation part, all alike."""
+        """Let the members count alike if there is no validation part."""
         super()._after_training(rows, validation)  # type: ignore[misc]
         decoder = self._network.decoder
-        if decoder.n_members == 1:
-            return
-        weight = np.full(decoder.n_members, 1 / decoder.n_members)
-        if validation is not None:
-            z = self.target_scaler_.transform(validation.y)
-            products = products_of_errors(
-                self._network,
-                self._encode(validation.X),
-                self._tensor(z, torch.float64),
-                self._tensor(validation.weight),
-            )
-            n_rows = validation.weight.sum() ** 2 / (validation.weight**2).sum()
-            weight = pool_weights(products, n_rows)
-        decoder.weigh(self._tensor(weight))
+        if decoder.n_members > 1 and validation is None:
+            alike = np.full(decoder.n_members, 1 / decoder.n_members)
+            decoder.weigh(self._tensor(alike))
 
     def _warn_out_of_range(self, y: NDArray[np.float64]) -> None:
         """Warn if the scales of the first fit do not reach the new targets."""

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
 from sklearn_genre.encoders._mlp import ACTIVATIONS
-from sklearn_genre.encoders._tabular import FASTEST, UNIT
+from sklearn_genre.encoders._tabular import FASTEST, UNIT, mish
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
 
@@ -167,6 +167,22 @@ def test_one_member_in_four_has_no_scales_of_columns(n_members, n_plain):
     encoder = TabularEncoder(3, n_members=n_members)
     assert encoder.column_scale.shape == (n_members - n_plain, 1, 3)
     assert encoder.input_scale.shape == (n_members, 1, 12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_mish_is_that_of_torch(dtype):
+    x = torch.cat([torch.linspace(-30, 30, 601), torch.tensor([-1e4, -100.0, 1e4])])
+    x = x.to(dtype).requires_grad_()
+    slopes = torch.linspace(-2, 3, len(x)).to(dtype)
+    expected = torch.nn.functional.mish(x)
+    (gradient,) = torch.autograd.grad(expected, x, slopes)
+    assert_close(mish(x), expected)
+    assert_close(torch.autograd.grad(mish(x), x, slopes)[0], gradient)
+
+
+def test_the_gradient_of_mish_is_that_of_its_values():
+    x = torch.linspace(-6, 6, 13, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(mish, x)
 
 
 def test_tabular_dropout_acts_in_training_alone():

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from sklearn_genre.encoders._mlp import check_layers
@@ -19,8 +21,40 @@ UNIT = 27.0
 FASTEST, FAST, FASTER, SLOW = 30.0, 2.0, 6.0, 0.1
 # One member in so many has no scales of columns.
 PLAIN = 4
+# Where mish has become the identity.
+LARGE = 20.0
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
 N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
+
+
+class _Mish(torch.autograd.Function):
+    r"""The activation :math:`x \tanh(\operatorname{softplus}(x))`, by one exponential.
+
+    On a CPU, several times faster than what torch has.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Return the activation, of the shape of x."""
+        e = x.clamp(max=LARGE).exp_()
+        n = (e + 2).mul_(e)
+        inverse = (n + 2).reciprocal_()
+        tanh = n.mul_(inverse)
+        ctx.save_for_backward(x, e, inverse, tanh)
+        return x * tanh
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient of x."""
+        x, e, inverse, tanh = ctx.saved_tensors
+        slope = (e + 1).mul_(e).mul_(inverse).mul_(inverse).mul_(4)  # of tanh
+        return slope.mul_(x).add_(tanh).mul_(gradient)
+
+
+def mish(x: Tensor) -> Tensor:
+    """Return the activation mish, element by element."""
+    return _Mish.apply(x) if x.device.type == "cpu" else functional.mish(x)
 
 
 class _Linear(nn.Module):
@@ -73,9 +107,9 @@ class TabularEncoder(nn.Module):
     frequencies, so that steep and wavy functions of one column are within reach. Each
     column has a learned scale, shared with its cosines, that moves fast: a soft choice
     of columns; within it, each input has one of its own. Such a choice may come too
-    early, so one member in four has scales of inputs alone. The activation is SiLU.
+    early, so one member in four has scales of inputs alone. The activation is mish.
     Layers are in the neural-tangent parametrisation. The recipe follows RealMLP [1]_,
-    which has scales of inputs alone and mish with a learned slope for an activation.
+    which has scales of inputs alone and a learned slope of the activation.
 
     Parameters
     ----------
@@ -157,7 +191,5 @@ class TabularEncoder(nn.Module):
         scale = scale * (1 + self.speed * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
-            X = functional.dropout(
-                functional.silu(layer(X)), self.dropout, self.training
-            )
+            X = functional.dropout(mish(layer(X)), self.dropout, self.training)
         return X.transpose(0, 1).flatten(1)

@@ -43,9 +43,9 @@ class DecodingRegressor(TemperatureMixin, DigitsMixin, BaseDistributionRegressor
     the state with the best validation score, and the state before fine-tuning is a
     candidate.
 
-    The default encoder is an ensemble, whose members are trained one by one. In the end
-    they get the weights with which their mixture has the lowest CRPS on the validation
-    part, drawn towards equal ones; `history_` knows the mixture of equals.
+    The default encoder is an ensemble, whose members are trained one by one. After each
+    epoch they get the weights with which their mixture has the lowest CRPS on the
+    validation part, drawn towards equal ones; without one they count alike.
 
     By default the digits are *anchored*: the probability of each is the mass of its
     interval under a mixture that the network predicts. ``decoder="mlp"`` or

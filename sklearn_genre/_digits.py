@@ -13,12 +13,7 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_genre._base import (
-    BLOCK,
-    BaseDistributionRegressor,
-    Rows,
-    StrOptions,
-)
+from sklearn_genre._base import BLOCK, BaseDistributionRegressor, Rows, StrOptions
 from sklearn_genre._registry import factory, resolve
 from sklearn_genre._targets import TargetScaler
 from sklearn_genre._training import Row, Stage
@@ -75,7 +70,6 @@ class DigitsMixin:
     _network: Any
     _blocks: Callable[..., Any]
     _map: Callable[..., list[Any]]
-    _encode: Callable[..., Tensor]
     _tensor: Callable[..., Tensor]
 
     def predict_from_samples(

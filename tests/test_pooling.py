@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from sklearn_genre import DecodingRegressor, RAFTRegressor
 from sklearn_genre.encoders import TabularEncoder
+from sklearn_genre.networks._anchored_decoder import N_EDGES
 from sklearn_genre.networks._pooling import PRIOR_ROWS, pool_weights, products_of_errors
 from sklearn_genre.tokenizers import NormalizedTokenizer
 
@@ -121,7 +122,7 @@ def test_products_of_errors_are_the_crps(length):
         context = model.network_.context(model._encode(X))
         cumulative = decoder.leaf_cumulative(context).numpy()
     squares = (cumulative - (edges >= z[:, None])) ** 2
-    step = (len(edges) - 1) / max(min(len(edges), 1024) - 1, 1)
+    step = (len(edges) - 1) / max(min(len(edges), N_EDGES) - 1, 1)
     assert_allclose(predicted, squares.sum(-1).mean() / step, rtol=0.02)
 
 

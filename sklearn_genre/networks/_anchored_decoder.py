@@ -167,12 +167,10 @@ class AnchoredDecoder(DigitDecoder):
 
     def member_errors(self, context: Tensor, z: Tensor) -> Tensor:
         """Return how far the cumulative distribution of each member is from a step."""
-        mixture = self._mixture(self.separated(context))  # of n_members * batch rows
         n_edges = self.n_strings - 1
         index = torch.linspace(1, n_edges, min(n_edges, N_EDGES), dtype=torch.float64)
         edges = self._edge(index).to(z.device)  # (n_edges,)
-        below = mixture.standardised(edges.to(context)).sigmoid()
-        cumulative = (mixture.log_weight.exp().mT @ below)[:, 0, 0]
+        cumulative = self._cumulative(self.separated(context), edges)
         step = edges >= z[:, None]  # (batch, n_edges)
         return cumulative.view(self.n_members, *step.shape) - step.to(context)
 
@@ -226,8 +224,12 @@ class AnchoredDecoder(DigitDecoder):
 
     def leaf_cumulative(self, context: Tensor) -> Tensor:
         """Return the probability of the strings up to each but the last."""
+        return self._cumulative(context, self.edges)
+
+    def _cumulative(self, context: Tensor, edges: Tensor) -> Tensor:
+        """Return the cumulative distribution of each row at edges, (batch, n_edges)."""
         mixture = self._mixture(context)
-        z = mixture.standardised(self.edges.to(context))
+        z = mixture.standardised(edges.to(context))
         return (mixture.log_weight.exp().mT @ z.sigmoid())[:, 0, 0]
 
     def _spread(self, low: float, high: float) -> None:

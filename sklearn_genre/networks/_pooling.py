@@ -38,8 +38,8 @@ def products_of_errors(
     """
     decoder = network.decoder
     products = torch.zeros(decoder.n_members, decoder.n_members, dtype=torch.float64)
-    share = weight / weight.sum()
-    parts = (column.split(CHUNK) for column in (X, z, share))
+    columns = (X, z, weight / weight.sum())
+    parts = (column.split(CHUNK) for column in columns)
     for rows, targets, share in zip(*parts, strict=True):
         errors = decoder.member_errors(network.context(rows), targets)
         weighted = errors * share[:, None]

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
 from sklearn_genre.encoders._mlp import ACTIVATIONS
-from sklearn_genre.encoders._tabular import FASTEST, UNIT, mish
+from sklearn_genre.encoders._tabular import KINDS, mish
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
 
@@ -150,23 +150,44 @@ def test_optimizer_units_do_not_change_the_function():
 @pytest.mark.parametrize("column", [0, 1, 2])
 def test_a_scale_of_zero_silences_a_column_where_it_has_one(column):
     torch.manual_seed(0)
-    encoder = TabularEncoder(3, n_numeric=2).eval()
+    encoder = TabularEncoder(3, n_numeric=2, n_members=len(KINDS)).eval()
     with torch.no_grad():
-        encoder.column_scale[..., column] = -1 / (UNIT * FASTEST)
+        encoder.column_scale[..., column] = -1 / encoder.column_speed.squeeze(-1)
+        encoder.column_scale.nan_to_num_(neginf=-1.0)
     X, other = make_rows()[:, :3], make_rows()[:, :3] + 1
     mixed = torch.where(torch.arange(3) == column, other, X)
-    chosen = len(encoder.column_scale) * encoder.width // encoder.n_members
-    before, after = encoder(X).split([chosen, encoder.width - chosen], 1)
-    assert_close(encoder(mixed)[:, :chosen], before)
-    assert not torch.allclose(encoder(mixed)[:, chosen:], after)
-    assert not torch.allclose(encoder(other)[:, :chosen], before)
+    contexts = (encoder(rows).unflatten(1, (len(KINDS), -1)) for rows in (X, mixed))
+    pairs = zip(*(c.unbind(1) for c in contexts), strict=True)
+    for kind, (before, after) in zip(KINDS, pairs, strict=True):
+        assert torch.allclose(before, after, atol=1e-4) == bool(kind.columns)
 
 
-@pytest.mark.parametrize(("n_members", "n_plain"), [(1, 0), (3, 0), (4, 1), (8, 2)])
-def test_one_member_in_four_has_no_scales_of_columns(n_members, n_plain):
-    encoder = TabularEncoder(3, n_members=n_members)
-    assert encoder.column_scale.shape == (n_members - n_plain, 1, 3)
-    assert encoder.input_scale.shape == (n_members, 1, 12)
+def test_scales_of_columns_rest_until_their_member_begins():
+    encoder = TabularEncoder(3, n_members=len(KINDS))
+    waits = torch.tensor([kind.wait for kind in KINDS])
+    chooses = torch.tensor([kind.columns > 0 for kind in KINDS])
+    encoder(make_rows()[:, :3]).square().mean().backward()
+    moves = encoder.column_scale.grad.abs().amax((1, 2)) > 0
+    assert moves.tolist() == (chooses & (waits == 0)).tolist()
+    encoder.column_scale.grad = None
+    encoder.n_steps.fill_(waits.max())
+    encoder(make_rows()[:, :3]).square().mean().backward()
+    moves = encoder.column_scale.grad.abs().amax((1, 2)) > 0
+    assert moves.tolist() == chooses.tolist()
+
+
+def test_predictions_do_not_count_as_steps():
+    encoder = TabularEncoder(3, n_members=2)
+    with torch.inference_mode():
+        encoder(make_rows()[:, :3])
+    assert encoder.n_steps == 0
+
+
+@pytest.mark.parametrize("n_members", [1, 3, 8, 11])
+def test_kinds_of_members_take_turns(n_members):
+    speeds = TabularEncoder(3, n_members=n_members).column_speed.flatten()
+    kinds = [kind.columns for kind in KINDS * 2][:n_members]
+    assert_close(speeds / speeds[0], torch.tensor(kinds) / KINDS[0].columns)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -78,6 +78,16 @@ def without_scales(n_features: int, n_numeric: int) -> Any:
     return module
 
 
+def of_one_kind(n_features: int, n_numeric: int) -> Any:
+    """Return the default encoder, whose members are all like the first."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    module = TabularEncoder(n_features, n_numeric=n_numeric)
+    for buffer in (module.column_speed, module.input_speed, module.wait):
+        buffer[:] = buffer[0].clone()
+    return module
+
+
 def of_equals(width: int, allowed_tokens: Any, n_members: int) -> Any:
     """Return the default decoder, whose members keep equal weights."""
     from sklearn_genre.networks import AnchoredDecoder
@@ -115,6 +125,7 @@ ABLATION: dict[str, New] = {
         decoder=decoder(n_components=4),
     ),
     "equal_weights": DEFAULT.changed(decoder=lambda y: of_equals),
+    "one_kind_of_members": DEFAULT.changed(encoder=lambda y: of_one_kind),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
     "no_column_scales": DEFAULT.changed(encoder=lambda y: without_column_scales),

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from itertools import cycle, islice, pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,31 @@ from sklearn_genre.encoders._mlp import check_layers
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
-# How much faster than that the scales of columns move; the scales of inputs, in members
-# that have scales of columns and in those that have none; how much slower biases and
-# periods.
-FASTEST, FAST, FASTER, SLOW = 30.0, 2.0, 6.0, 0.1
-# One member in so many has no scales of columns.
-PLAIN = 4
+# How much slower than that biases and periods move.
+SLOW = 0.1
+
+
+class Kind(NamedTuple):
+    """How one member chooses its inputs: how much faster than weights scales move."""
+
+    columns: float  # scales of columns; with 0, the member has none
+    inputs: float  # scales of inputs
+    wait: int  # training steps during which the scales of columns rest
+
+
+# The members in turn. Fast scales find the few columns that matter among many; slow
+# ones and those that wait do not silence columns that are needed later. Which is better
+# depends on the table, so there are all, and the weights of the members decide.
+KINDS = (
+    Kind(columns=30, inputs=2, wait=0),
+    Kind(columns=120, inputs=2, wait=0),
+    Kind(columns=30, inputs=2, wait=1000),
+    Kind(columns=0, inputs=6, wait=0),
+    Kind(columns=60, inputs=2, wait=0),
+    Kind(columns=120, inputs=2, wait=0),
+    Kind(columns=30, inputs=2, wait=1000),
+    Kind(columns=0, inputs=6, wait=0),
+)
 # Where mish has become the identity.
 LARGE = 20.0
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
@@ -107,9 +126,11 @@ class TabularEncoder(nn.Module):
     frequencies, so that steep and wavy functions of one column are within reach. Each
     column has a learned scale, shared with its cosines, that moves fast: a soft choice
     of columns; within it, each input has one of its own. Such a choice may come too
-    early, so one member in four has scales of inputs alone. The activation is mish.
-    Layers are in the neural-tangent parametrisation. The recipe follows RealMLP [1]_,
-    which has scales of inputs alone and a learned slope of the activation.
+    late or too early, so members differ: scales of columns move at three speeds, those
+    of one member in four begin after a thousand steps, and one in four has scales of
+    inputs alone. The activation is mish. Layers are in the neural-tangent
+    parametrisation. The recipe follows RealMLP [1]_, which has scales of inputs alone
+    and a learned slope of the activation.
 
     Parameters
     ----------
@@ -147,7 +168,10 @@ class TabularEncoder(nn.Module):
     torch.Size([5, 192])
     """
 
-    speed: Tensor
+    column_speed: Tensor
+    input_speed: Tensor
+    wait: Tensor
+    n_steps: Tensor
 
     def __init__(
         self,
@@ -166,12 +190,14 @@ class TabularEncoder(nn.Module):
         self.periods = _Periods(self.n_numeric) if self.n_numeric else None
         n_inputs = n_features + N_FEATURES * self.n_numeric
         self.n_members = n_members
-        self.n_plain = n_members // PLAIN
-        n_choosing = n_members - self.n_plain
-        self.column_scale = nn.Parameter(torch.zeros(n_choosing, 1, n_features))
+        self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs))
-        speed = torch.tensor([FAST] * n_choosing + [FASTER] * self.n_plain)
-        self.register_buffer("speed", UNIT * speed[:, None, None], persistent=False)
+        kinds = torch.tensor([*islice(cycle(KINDS), n_members)], dtype=torch.float32)
+        columns, inputs, wait = kinds.T[..., None, None]  # each (n_members, 1, 1)
+        self.register_buffer("column_speed", UNIT * columns, persistent=False)
+        self.register_buffer("input_speed", UNIT * inputs, persistent=False)
+        self.register_buffer("wait", wait, persistent=False)
+        self.register_buffer("n_steps", torch.zeros(()), persistent=False)
         sizes = [n_inputs, *hidden_layer_sizes]
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
@@ -181,14 +207,17 @@ class TabularEncoder(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map (batch, n_features) to (batch, width), member after member."""
-        scale = 1 + UNIT * FASTEST * self.column_scale
-        scale = functional.pad(scale, (0, 0, 0, 0, 0, self.n_plain), value=1.0)
-        # (n_members, 1, n_features)
+        if torch.is_grad_enabled():
+            self.n_steps += 1
+        column_scale = torch.where(
+            self.n_steps > self.wait, self.column_scale, self.column_scale.detach()
+        )
+        scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
             X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
-        scale = scale * (1 + self.speed * self.input_scale)
+        scale = scale * (1 + self.input_speed * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
             X = functional.dropout(mish(layer(X)), self.dropout, self.training)

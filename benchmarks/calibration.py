@@ -1,25 +1,17 @@
 """Coverage, width and CRPS of intervals: fine-tuning, temperature, conformal."""
 
+import argparse
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from estimators import RECIPE
-from mapie.regression import ConformalizedQuantileRegressor
-from methods import (
-    FINE_TUNING,
-    FREE,
-    Array,
-    categorical_columns,
-    data_folder,
-    parser_of_sets,
-    read_part,
-)
-from rows import Results, Row, print_table, set_threads
+from rows import Results, Row, parser, print_table, set_threads
 from sklearn.base import BaseEstimator, RegressorMixin
+from talent.datasets import Array, choose_sets, data_folder, read_table
+from talent.methods import OURS
 
-from sklearn_genre import DecodingRegressor, RAFTRegressor
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.metrics import (
     coverage_score,
@@ -41,13 +33,10 @@ SETS = [
     "stock",
     "Wine_Quality_red",
 ]
-METHODS: dict[str, Any] = {
-    "cross_entropy": partial(DecodingRegressor, **FREE, fine_tuning=None),
-    **{
-        name: partial(DecodingRegressor, **FREE, fine_tuning=FINE_TUNING[name])
-        for name in ("remax", "crps")
-    },
-    "raft": RAFTRegressor,
+# Methods by the names that the rows have.
+METHODS = {
+    "cross_entropy": OURS["base"],
+    **{name: OURS[name] for name in ("remax", "crps", "raft")},
 }
 
 
@@ -82,6 +71,8 @@ def from_distribution(dist: PredictiveDistribution, y: Array, unit: float) -> Ro
 
 def conformal(model: Any, held_out: Any, X: Any, y: Array, unit: float) -> Row:
     """Return the scores of intervals that MAPIE calibrates on held-out rows."""
+    from mapie.regression import ConformalizedQuantileRegressor
+
     tail = (1 - COVERAGE) / 2
     quantiles = [Quantile(model, level) for level in (tail, 1 - tail, 0.5)]
     mapie = ConformalizedQuantileRegressor(quantiles, COVERAGE, prefit=True)
@@ -96,23 +87,20 @@ def conformal(model: Any, held_out: Any, X: Any, y: Array, unit: float) -> Row:
     }
 
 
-def evaluate(folder: Path, method: str, seed: int) -> Row:
+def evaluate(folder: Path, method: str, seed: int, epochs: int | None = None) -> Row:
     """Fit once; score the test part with and without what comes after training.
 
     Half of the val part selects the state and the temperature; the other half is seen
     by MAPIE alone.
     """
-    X, y = read_part(folder, "train")
-    X_val, y_val = read_part(folder, "val")
-    X_test, y_test = read_part(folder, "test")
+    table = read_table(folder)
+    (X, y), (X_val, y_val), (X_test, y_test) = table.train, table.val, table.test
     order = np.random.RandomState(seed).permutation(len(y_val))
     first, second = np.array_split(order, 2)
-    model = METHODS[method](
-        categorical_features=categorical_columns(folder),
-        temperature="validation",
-        **RECIPE,
-        random_state=seed,
-    )
+    new = METHODS[method].changed(temperature="validation")
+    if epochs is not None:
+        new = new.changed(pretraining_epochs=epochs, fine_tuning_epochs=epochs)
+    model = new(y, categorical_features=table.categories, random_state=seed)
     model.fit(X, y, X_val=X_val[first], y_val=y_val[first])
     unit = float(y.std())
     after: Row = {"temperature_": model.temperature_}
@@ -151,20 +139,38 @@ def averages(rows: list[Row]) -> list[Row]:
     return table
 
 
-def main() -> None:
-    options = parser_of_sets(__doc__, sets=SETS)
-    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+def arguments() -> tuple[argparse.Namespace, Path]:
+    """Return the options and the folder of the sets, or end with what is wrong."""
+    options = parser(__doc__)
+    add = options.add_argument
+    add("--data", type=Path, metavar="DIR", help="by default SKLEARN_GENRE_DATA")
+    add("--sets", nargs="+", default=SETS, metavar="NAME")
+    add("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    add("--seeds", type=int, default=2, help="how many, from --seed on")
+    add("--epochs", type=int, help="of each stage of training, if not the usual ones")
     args = options.parse_args()
-    data = data_folder(options, args)
+    if find_spec("mapie") is None:
+        options.error('mapie is not installed: python -m pip install "mapie>=1.0"')
+    try:
+        data = data_folder(args.data)
+        args.sets = choose_sets(data, args.sets, None)
+    except ValueError as error:
+        options.error(str(error))
+    return args, data
+
+
+def main() -> None:
+    args, data = arguments()
     set_threads(args.threads)
     results = Results(args.out, args.threads)
+    given = {} if args.epochs is None else {"epochs": args.epochs}
     for name in args.sets:
         for seed in range(args.seed, args.seed + args.seeds):
             for method in args.methods:
                 piece = {"benchmark": "calibration", "data": name, "method": method}
                 results.run(
-                    {**piece, "seed": seed},
-                    partial(evaluate, data / name, method, seed),
+                    {**piece, "seed": seed, **given},
+                    partial(evaluate, data / name, method, seed, **given),
                 )
     columns = ["method", "after", "fits", "coverage_90", "off_by", "width_90"]
     title = "Test parts: 90 % intervals, lengths in standard deviations of the target"

@@ -6,16 +6,9 @@ stays small.
 
 from typing import Any
 
-# The training recipe of the papers, not the default one: the last weights count,
-# numbers come once, patience is longer, the error of the mean selects.
-RECIPE = {
-    "ema_decay": 0.0,
-    "n_iter_no_change": 30,
-    "normal_scores": False,
-    "scoring": "rmse",
-}
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "default": {},
+    # the digits of the papers with the training of the default
     "free": {"encoder": "mlp", "decoder": "mlp", "fine_tuning": "remax"},
 }
 

@@ -15,7 +15,7 @@ from rows import Results, Row, parser, print_table
 
 N_COLUMNS = 20
 N_TRAIN = 2_000
-FORMATS = ((2, 8), (8, 4))  # base and length: 256 and 4,096 leaves
+FORMATS = {2: 8, 8: 4}  # base and length: 256 and 4,096 leaves
 OUTPUTS = ("mean", "quantiles", "distribution")
 GOAL = 1000.0  # megabytes, at most
 
@@ -126,6 +126,9 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--only", choices=("predict", "fit"))
     options.add_argument("--outputs", nargs="+", default=OUTPUTS, choices=OUTPUTS)
+    options.add_argument(
+        "--bases", nargs="+", type=int, default=[*FORMATS], choices=FORMATS
+    )
     options.add_argument("--rows", type=int, default=1_000_000, help="rows to predict")
     options.add_argument(
         "--fit-rows", type=int, nargs="+", default=[20_000, 40_000, 160_000]
@@ -133,7 +136,8 @@ def main() -> None:
     args = options.parse_args()
     results = Results(args.out, args.threads)
     new_process = partial(in_new_process, __file__, args.threads)
-    for base, length in FORMATS:
+    for base in args.bases:
+        length = FORMATS[base]
         setting = {"base": base, "length": length, "seed": args.seed}
         common = {"data": "synthetic", "leaves": base**length, **setting}
         for output_type in args.outputs if args.only != "fit" else ():

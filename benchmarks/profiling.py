@@ -74,13 +74,14 @@ def main() -> None:
     add = options.add_argument
     add("--methods", nargs="+", default=["default"], choices=ESTIMATORS)
     add("--rows", type=int, nargs="+", default=ROWS)
+    add("--epochs", type=int, default=EPOCHS, help="of each stage of training")
     args = options.parse_args()
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     for method in args.methods:
         for rows in args.rows:
             setting = {"method": method, "rows": rows, "seed": args.seed}
-            setting["epochs"] = EPOCHS
+            setting["epochs"] = args.epochs
             piece = {"benchmark": "profiling", "data": "synthetic", **setting}
             results.run(piece, partial(measure, **setting))
     columns = ["method", "rows", "fit_s", *PARTS, "loss", "validation", "the rest"]

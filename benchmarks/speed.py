@@ -100,6 +100,7 @@ def time_epoch(decoder: str, n: int, batch_size: int, repeats: int, seed: int) -
         on_epoch=lambda row: None,
         batch_size=batch_size,
         weight_decay=WEIGHT_DECAY,
+        ema_decay=0.0,  # the bare loop does not average either
     ).initialize()
     bare_epoch = bare_loop(twin, data, batch_size, epochs)
 
@@ -165,10 +166,16 @@ def prefix_decoders(network: DecodingNetwork) -> list[Decoder]:
 
 
 def time_predict(
-    decoder: str, base: int, length: int, rows: int, repeats: int, seed: int
+    decoder: str,
+    base: int,
+    length: int,
+    rows: int,
+    repeats: int,
+    seed: int,
+    n_train: int = N_TRAIN,
 ) -> Row:
     """Time exact and sampled means of a network trained for one epoch."""
-    data = table_of(N_TRAIN, seed)
+    data = table_of(n_train, seed)
     torch.manual_seed(seed)
     network = network_of(decoder, base, length, data.y)
     bare_loop(network, data, batch_size=128, epochs=1)()
@@ -190,12 +197,14 @@ def time_predict(
     return row
 
 
-def time_peer(method: str, rows: int, repeats: int, seed: int) -> Row:
+def time_peer(
+    method: str, rows: int, repeats: int, seed: int, n_train: int = N_TRAIN
+) -> Row:
     """Time distributions of an estimator and points of scikit-learn's perceptron.
 
     Both are trained for one epoch. Of the distributions, mean and interval are read.
     """
-    data = table_of(N_TRAIN, seed)
+    data = table_of(n_train, seed)
     train = data.X.double().numpy(), data.y.numpy()
     model = regressor(method, epochs=1, seed=seed).fit(*train)
     peer = MLPRegressor(hidden_layer_sizes=HIDDEN, random_state=seed)
@@ -235,25 +244,32 @@ def print_tables(rows: list[Row]) -> None:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--only", choices=("epoch", "predict", "peer"))
-    options.add_argument("--repeats", type=int, default=7)
-    options.add_argument("--rows", type=int, default=2 * BLOCK, help="rows to predict")
-    options.add_argument("--peer-rows", type=int, default=100_000)
+    add = options.add_argument
+    add("--only", choices=("epoch", "predict", "peer"))
+    add("--decoders", nargs="+", default=list(DECODERS), choices=DECODERS)
+    add("--methods", nargs="+", default=list(ESTIMATORS), choices=ESTIMATORS)
+    add("--repeats", type=int, default=7)
+    add("--rows", type=int, default=2 * BLOCK, help="rows to predict")
+    add("--peer-rows", type=int, default=100_000)
+    add("--train-rows", type=int, help="of an epoch and of what predicts, if not usual")
     args = options.parse_args()
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     common = {"seed": args.seed, "repeats": args.repeats}
-    for decoder in DECODERS:
-        for n, size in SIZES if args.only in (None, "epoch") else ():
+    few = {} if args.train_rows is None else {"n_train": args.train_rows}
+    sizes = SIZES if args.train_rows is None else ((args.train_rows, SIZES[0][1]),)
+    for decoder in args.decoders:
+        for n, size in sizes if args.only in (None, "epoch") else ():
             setting = {"n": n, "batch_size": size, **common}
             piece = {"benchmark": "epoch", "data": "synthetic", "method": decoder}
             results.run(piece | setting, partial(time_epoch, decoder, **setting))
         for base, length in FORMATS if args.only in (None, "predict") else ():
             setting = {"base": base, "length": length, "rows": args.rows, **common}
+            setting |= few
             piece = {"benchmark": "predict", "data": "synthetic", "method": decoder}
             results.run(piece | setting, partial(time_predict, decoder, **setting))
-    for method in ESTIMATORS if args.only in (None, "peer") else ():
-        setting = {"rows": args.peer_rows, **common}
+    for method in args.methods if args.only in (None, "peer") else ():
+        setting = {"rows": args.peer_rows, **common, **few}
         piece = {"benchmark": "peer", "data": "synthetic", "method": method}
         results.run(piece | setting, partial(time_peer, method, **setting))
     print_tables(results.rows)

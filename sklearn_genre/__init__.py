@@ -1,10 +1,13 @@
 """Regression with a full predictive distribution, written as digits."""
 
-from sklearn_genre._baselines import PointwiseRegressor, RiemannRegressor
-from sklearn_genre._callbacks import ProgressBar
-from sklearn_genre._decoding import DecodingRegressor
-from sklearn_genre._raft import RAFTRegressor
 from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.estimators import (
+    DecodingRegressor,
+    PointwiseRegressor,
+    RAFTRegressor,
+    RiemannRegressor,
+)
+from sklearn_genre.training import ProgressBar
 
 __version__ = "0.1.0"
 

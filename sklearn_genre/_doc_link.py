@@ -1,27 +1,10 @@
-"""The link from an estimator's HTML repr to its page of the documentation."""
+"""Where the documentation of an estimator is, for the link in its HTML repr."""
 
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import ClassVar
 
-PAGE = "generated/{estimator_module}.{estimator_name}.html"
-
-
-class DocLinkMixin:
-    """Links the HTML repr to the documentation, where there is one to link to."""
-
-    _doc_link_module: ClassVar[str] = "sklearn_genre"
-
-    @property
-    def _doc_link_template(self) -> str:
-        """Address of the page, with scikit-learn's placeholders."""
-        return f"{documentation_root()}/{PAGE}"
-
-    def _get_doc_link(self) -> str:
-        """Return the address of the page, or nothing."""
-        link: str = super()._get_doc_link()  # type: ignore[misc]
-        return link if documentation_root() else ""
+PACKAGE = "sklearn_genre"
 
 
 @lru_cache
@@ -31,7 +14,7 @@ def documentation_root() -> str:
     Online is the address named Documentation among the project's in ``pyproject.toml``.
     """
     try:
-        urls = metadata("sklearn_genre").get_all("Project-URL") or []
+        urls = metadata(PACKAGE).get_all("Project-URL") or []
     except PackageNotFoundError:
         urls = []
     for name, _, url in (entry.partition(", ") for entry in urls):
@@ -39,3 +22,15 @@ def documentation_root() -> str:
             return url.rstrip("/")
     built = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
     return built.as_uri() if (built / "index.html").exists() else ""
+
+
+def page_of(estimator: object) -> str:
+    """Return the address of an estimator's page; empty if it has none.
+
+    Only the estimators of this package have a page, not those that users derive from
+    them elsewhere.
+    """
+    kind, root = type(estimator), documentation_root()
+    if not root or kind.__module__.partition(".")[0] != PACKAGE:
+        return ""
+    return f"{root}/generated/{PACKAGE}.{kind.__name__}.html"

@@ -13,7 +13,8 @@ collect_ignore = []
 if BENCHMARKS.is_dir():
     sys.path.insert(0, str(BENCHMARKS))
 else:
-    collect_ignore += ["test_benchmarks.py", "test_goals.py", "test_results.py"]
+    names = ("benchmarks", "goals", "reports", "results", "runs", "talent")
+    collect_ignore += [f"test_{name}.py" for name in names]
 
 
 @pytest.fixture(autouse=True, scope="session")

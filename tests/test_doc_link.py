@@ -31,6 +31,17 @@ def test_the_link_leads_to_the_page_of_the_estimator(name, root):
     assert "modules/generated" not in html
 
 
+def test_no_link_from_what_users_derive(root):
+    root("https://example.org/stable")
+
+    class Derived(sklearn_genre.DecodingRegressor):
+        pass
+
+    html = Derived()._repr_html_()
+    assert "example.org" not in html
+    assert "scikit-learn.org/stable" not in html
+
+
 def test_no_link_where_there_is_no_documentation(root):
     root("")
     html = sklearn_genre.DecodingRegressor()._repr_html_()

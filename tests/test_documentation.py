@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_genre
-from sklearn_genre.__main__ import build_parser
+from sklearn_genre.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

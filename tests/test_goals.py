@@ -4,8 +4,7 @@ import numpy as np
 import profiling
 import pytest
 import scaling
-from estimators import ESTIMATORS
-from talent import goals, tables
+from talent import goals, policies, tables
 from talent.datasets import LEFT_OUT
 from talent.methods import SUITES
 
@@ -149,6 +148,50 @@ def test_suite_has_what_the_goals_compare():
     assert asked | {"default"} == set(SUITES["accuracy"])
 
 
+# -- policies --------------------------------------------------------------------
+
+
+def policy_rows(method, factor, rewards, seeds=(0, 1)):
+    """Return rows of two sets, the errors multiples of those of the base."""
+    return [
+        {
+            "data": data,
+            "method": method,
+            "seed": seed,
+            "rmse_mean": factor * (1 + seed),
+            "rmse_mode": factor**2 * (1 + seed),
+            "policy": {
+                "rmse_mean": factor,
+                "rmse_mode": factor**2,
+                "reward": {"before": -1.0, "selected": rewards[data], "last": -2.0},
+                "rmse": {"before": 2.0, "selected": 1.0, "last": 3.0},
+            },
+        }
+        for data in ("s", "t")
+        for seed in seeds
+    ]
+
+
+def test_policies_are_compared_with_the_base_of_their_set_and_seed():
+    rows = policy_rows("default_base", 1.0, {"s": 0.0, "t": 0.0})
+    for row in rows:
+        del row["policy"]["reward"], row["policy"]["rmse"]
+    rows += policy_rows("up", 0.5, {"s": -0.5, "t": -1.5}, seeds=(1, 2))
+    rows.append({"data": "u", "method": "up", "seed": 0, "error": "Killed"})
+    rows.append({"data": "s", "method": "other", "seed": 0, "rmse_mean": 1.0})
+    table = policies.compared(tables.framed(rows))
+    assert table.index.tolist() == ["up"]
+    found = table.loc["up"]
+    assert found[["datasets", "jobs"]].tolist() == [2, 2]
+    assert found["reward rose, selected"] == "1 of 2"
+    assert found["reward rose, last"] == "0 of 2"
+    names = ["mode", "mean", "val mode", "val mean, last"]
+    assert found[names].tolist() == pytest.approx([0.25, 0.5, 0.25, 1.5])
+    assert found["mode, wins"] == "2 of 2"
+    with pytest.raises(ValueError, match="none of default_base"):
+        policies.compared(tables.framed(rows[4:]))
+
+
 # -- scaling ---------------------------------------------------------------------
 
 
@@ -172,16 +215,6 @@ def test_exponents_of_rows_and_of_columns():
     assert scaling.exponents(rows[:1], "rows") == []
     (line, _) = scaling.row_bytes(rows)
     assert line["fit_bytes"] == pytest.approx(20.0)  # MB for a million rows, bytes each
-
-
-@pytest.mark.parametrize("method", ESTIMATORS)
-def test_both_tasks_of_scaling(method, tmp_path):
-    size = {"path": str(tmp_path / "model"), "rows": 64, "columns": 3, "seed": 0}
-    row = scaling.measure_fit(method=method, epochs=1, **size)
-    row |= scaling.measure_predict(**size)
-    assert row["input_mb"] == 64 * 4 * 8 / 1e6
-    assert row["fit_s"] >= row["seconds_per_epoch"] > 0
-    assert all(row[name] > 0 for name in (*scaling.TIMES, *scaling.MEMORY))
 
 
 def test_table_of_fewer_rows_is_its_start(monkeypatch):

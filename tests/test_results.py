@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from talent import claims, differences, histories, ratios, results, tables
+from made_rows import frame_of
+from papers import claims, fragments
+from talent import differences, histories, results, tables
+from talent.jobs import rows_in
 from talent.methods import SUITES
 from talent.scores import DRAWS
 
@@ -71,7 +74,7 @@ def write_rows(folder):
             "rmse": score + 100 * (rate - 5e-4),
             "validation_rmse": score + rate,
         }
-        for start in results.STARTS
+        for start in fragments.STARTS
         for method, score in scores
         for seed in range(2)
         for rate in (5e-4, 1e-3)
@@ -120,17 +123,30 @@ def test_kept_fragments_are_made_of_the_kept_rows():
         assert kept[name] == text, name
 
 
-def test_page_has_every_fragment():
-    page = results.PAGES.with_suffix(".md").read_text(encoding="utf-8")
-    names = [*results.EXPERIMENTS, "original1", "claims", "cost"]
-    missing = [name for name in names if f"{{include}} results/{name}.md" not in page]
+def test_pages_include_every_fragment(found):
+    pages = results.PAGES.parent.glob("*.md")
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
+    missing = [name for name in found if f"{{include}} results/{name}.md" not in text]
     assert not missing
+    assert {*results.EXPERIMENTS, *results.ABOUT_DEFAULT} < set(found)
 
 
-def test_every_experiment_has_a_fragment(found):
-    about_default = {"goals", *results.ABOUT_DEFAULT}
-    others = {"original1", "claims", "cost"}
-    assert set(found) == {*results.EXPERIMENTS, *about_default, *others}
+METHODS_MD = results.BENCHMARKS / "METHODS.md"
+
+
+def test_tables_of_methods_are_those_of_the_rows():
+    rows = rows_in(results.BENCHMARKS / "results" / "methods.jsonl")
+    means = pd.DataFrame(rows).groupby(["data", "method"])[["rmse_mean", "crps"]].mean()
+    shown = {}
+    for part in METHODS_MD.read_text(encoding="utf-8").split("\n## ")[1:]:
+        data, *lines = part.splitlines()
+        names, _, *body = [line.split(" | ") for line in lines if line[:1] == "|"]
+        for line in body:
+            found = dict(zip(names, line, strict=True))
+            method = found["| method"].removeprefix("| ")
+            shown[data, method] = [found[name] for name in means]
+    expected = {key: [f"{x:.4g}" for x in row] for key, *row in means.itertuples()}
+    assert shown == expected
 
 
 def test_fragments_show_what_the_rows_say(frames, found):
@@ -152,9 +168,13 @@ def test_fragments_show_what_the_rows_say(frames, found):
 
 @pytest.mark.parametrize(
     ("name", "made_of"),
-    [("accuracy", {"accuracy", "goals"}), ("ablation", {"ablation"})],
+    [
+        ("accuracy", {"accuracy", "goals"}),
+        ("ablation", {"ablation"}),
+        ("bases", {"bases", "cost"}),
+    ],
 )
-def test_rows_about_the_default_stand_alone(name, made_of, made, tmp_path):
+def test_rows_of_one_experiment_are_enough(name, made_of, made, tmp_path):
     folder = tmp_path / "talent"
     folder.mkdir()
     (folder / f"{name}.jsonl").write_text((made / f"{name}.jsonl").read_text())
@@ -162,27 +182,13 @@ def test_rows_about_the_default_stand_alone(name, made_of, made, tmp_path):
     assert set(found) == {*made_of, "claims"}
 
 
-def test_experiment_without_rows_is_left_out(made, tmp_path):
-    folder = tmp_path / "talent"
-    folder.mkdir()
-    text = (made / "bases.jsonl").read_text()
-    (folder / "bases.jsonl").write_text(text)
-    frames = results.frames_of(folder)
-    found = results.fragments(frames, folder / results.PUBLISHED)
-    assert set(found) == {"bases", "claims", "cost"}
-    assert "| no rows |" in found["claims"]
-
-
-def test_failures_are_told(made, tmp_path):
-    folder = tmp_path / "talent"
-    folder.mkdir()
-    text = (made / "bases.jsonl").read_text()
+def test_failures_are_told(frames):
     failed = {"data": "s", "method": "base_2x8", "seed": 2, "error": "Killed"}
-    row = json.dumps({**failed, "commit": "abc", "seconds": 1.0})
-    (folder / "bases.jsonl").write_text(text + row + "\n")
-    found = results.fragments(results.frames_of(folder), folder / "none.csv")
+    rows = frames["bases"].to_dict("records")
+    rows.append({**failed, "commit": "abc", "seconds": 1.0})
+    found = results.fragments({"bases": tables.framed(rows)}, None)
     assert "| s | base_2x8 | 2 | Killed |" in found["bases"]
-    assert "| bases | 121 | 1 |" in found["cost"]
+    assert results.cost({"bases": tables.framed(rows)}).loc["bases", "failed"] == 1
 
 
 def test_figures_of_every_experiment(made, frames, tmp_path):
@@ -194,47 +200,6 @@ def test_figures_of_every_experiment(made, frames, tmp_path):
 # -- scores side by side ---------------------------------------------------------
 
 
-def frame_of(score="rmse_mean", **values):
-    """Return the frame of methods, each with its values on some sets, two seeds."""
-    return tables.framed(
-        [
-            {"data": f"set {i}", "method": method, "seed": seed, score: value}
-            for method, of_sets in values.items()
-            for i, of_seeds in enumerate(of_sets)
-            for seed, value in enumerate(of_seeds)
-        ]
-    )
-
-
-def test_differences_are_paired():
-    frame = frame_of(a=[(1.0, 2.0), (3.0, 4.0)], b=[(0.9, 1.9), (2.7, 3.7), (0.0, 0.0)])
-    found = differences.difference(frame, ("a", "rmse_mean"), ("b", "rmse_mean"))
-    assert found.before == pytest.approx(2.5)
-    assert found.gain == pytest.approx(0.2)
-    assert found.gain_se == pytest.approx(0.0)
-    assert found.sets_se == pytest.approx(0.1)
-    assert (found.better, found.tied, found.worse) == (2, 0, 0)
-    turned = differences.difference(
-        frame, ("a", "rmse_mean"), ("b", "rmse_mean"), rises=True
-    )
-    assert turned.gain == pytest.approx(-0.2)
-    assert turned.worse == 2
-    none = differences.difference(frame, ("a", "rmse_mean"), ("c", "rmse_mean"))
-    assert none is None
-
-
-def test_crossed_tables_are_over_common_sets():
-    frame = frame_of(a=[(1.0, 3.0), (9.0, 9.0)], b=[(5.0, 7.0)])
-    cells = {
-        "x": {"left": ("a", "rmse_mean"), "right": ("b", "rmse_mean")},
-        "y": {"left": ("none", "rmse_mean")},
-    }
-    table = differences.crossed(frame, cells)
-    assert table.loc["x", ["left", "right"]].tolist() == [2.0, 6.0]
-    assert table.loc["x", "left_se"] == pytest.approx(1.0)
-    assert table.loc["y"].isna().all()
-
-
 def test_lists_and_dicts_of_rows_are_columns():
     row = made_row(np.random.default_rng(0), "s", "remax_curves", 0)
     frame = histories.expanded(tables.framed([row]))
@@ -243,76 +208,6 @@ def test_lists_and_dicts_of_rows_are_columns():
     history = row["history"]
     assert frame["before_digit_entropy"][0] == history["digit_entropy"][1]
     assert frame["after_wasserstein1"][0] == history["wasserstein1"][-1] / row["unit"]
-
-
-# -- ratios ----------------------------------------------------------------------
-
-
-def with_scores(frame):
-    """Return rows whose other scores are multiples of the RMSE, of sets of a size."""
-    rmse = frame["rmse_mean"]
-    sizes = 10 - frame["data"].str[-1].astype(int)
-    return frame.assign(crps=rmse / 2, fit_s=10 * rmse, coverage_90=0.9, n_train=sizes)
-
-
-def test_twice_the_error_is_a_ratio_of_two():
-    frame = frame_of(default=[(1.0, 3.0), (5.0, 5.0)], out=[(3.0, 5.0), (10.0, 10.0)])
-    line = ratios.exchanged(with_scores(frame), "default").loc["out"]
-    names = ["rmse_ratio", "crps_ratio", "fit_s_ratio"]
-    assert line[names].tolist() == pytest.approx([2.0] * 3)
-    errors = line[["rmse_ratio_se", "crps_ratio_se"]].tolist()
-    assert errors == pytest.approx([0.0, 0.0], abs=1e-12)
-    assert line[["default better on", "sets", "coverage_90"]].tolist() == [2, 2, 0.9]
-
-
-def test_error_of_a_ratio_is_over_sets_in_its_unit():
-    found = ratios.ratio(pd.Series([1.0, np.nan, 4.0]))
-    assert found.value == pytest.approx(2.0)
-    assert found.error == pytest.approx(2.0 * np.log(2.0))
-
-
-def test_largest_error_comes_first_and_level_sets_are_no_win():
-    frame = frame_of(
-        default=[(1.0, 1.0)] * 2,
-        less=[(0.9, 0.9), (1.0, 1.0)],
-        more=[(1.0005, 1.0005), (3.0, 3.0)],
-    )
-    table = ratios.exchanged(with_scores(frame), "default")
-    assert table.index.tolist() == ["more", "default", "less"]
-    assert table["default better on"].tolist() == [1, 0, 0]
-    assert table.loc["default", ["rmse_ratio", "rmse_ratio_se"]].tolist() == [1, 0]
-
-
-def test_ratios_are_of_the_sets_and_seeds_of_both():
-    frame = with_scores(
-        frame_of(default=[(1.0,), (1.0, 9.0)], out=[(2.0, 7.0), (2.0, 18.0), (9.0,)])
-    )
-    failed = {"data": "set 0", "method": "failed", "seed": 0, "error": "Killed"}
-    frame = tables.framed([*frame.to_dict("records"), failed])
-    table = ratios.exchanged(frame, "default")
-    assert table["rmse_ratio"].to_dict() == {"out": 2.0, "default": 1.0}
-    assert table.loc["out", "sets"] == 2
-    assert ratios.exchanged(frame, "none").empty
-
-
-def test_sets_by_size_and_ratios_below():
-    frame = frame_of(
-        twice=[(2.0, 2.0), (6.0, 6.0), (1.0, 1.0)],
-        default=[(1.0, 1.0), (2.0, 4.0)],
-        some=[(4.0, 4.0)],
-    )
-    table = ratios.on_sets(with_scores(frame), "rmse_mean", "default")
-    *sets, both, below = table.index
-    assert sets == ["set 2", "set 1", "set 0"]
-    assert table.columns[1] == "default"
-    assert table["n_train"].tolist()[:3] == [8, 9, 10]
-    assert table["default"].tolist()[1:3] == [3.0, 1.0]
-    assert np.isnan(table.loc["set 1", "some"])
-    names = ["default", "twice", "some"]
-    assert table.loc[both, names].tolist() == [2, 2, 1]
-    assert table.loc[below, names].tolist() == pytest.approx([1.0, 0.5, 0.25])
-    assert "| set 1 | 9 | 3 | 6 |  |" in tables.markdown(table)
-    assert ratios.on_sets(frame, "rmse_mean", "none").empty
 
 
 def test_accuracy_is_of_the_seeds_of_most_sets_without_twins(made):
@@ -382,24 +277,17 @@ def test_more_sets_against_than_for_is_no_confirmation():
 
 
 def test_claim_without_rows_says_so():
-    claim = claims.GENRE[0]
-    assert claims.judged([claim], {}).loc[claim.text, "verdict"] == "no rows"
+    for paper in fragments.CLAIMS.values():
+        assert set(claims.judged(paper, {})["verdict"]) == {"no rows"}
 
 
-@pytest.mark.parametrize(
-    "claim", [claim for group in claims.CLAIMS.values() for claim in group]
-)
-def test_claims_name_rows_that_experiments_make(claim, frames):
-    if claim.experiment.startswith("original1"):
-        known = {f"{name}_{start}" for name in HEADS for start in results.STARTS}
-        known |= {"raft_pretrained", "raft_random"}
-        known |= {f"{name}_0.0005" for name in ("raft", *HEADS)}
-    else:
-        known = {*SUITES[claim.experiment], "base"}
-    assert {claim.first, claim.second} <= known
-    assert claim.here(frames) is not None
-
-
-def test_claims_differ():
-    texts = [claim.text for group in claims.CLAIMS.values() for claim in group]
-    assert len(set(texts)) == len(texts)
+def test_claims_differ_and_name_rows_that_experiments_make(frames):
+    starts = {f"{name}_{start}" for name in HEADS for start in fragments.STARTS}
+    known = {name: {*SUITES[name], "base"} for name in results.EXPERIMENTS}
+    known["original1"] = {*starts, "raft_pretrained", "raft_random"}
+    known["original1_rates"] = {f"{name}_0.0005" for name in ("raft", *HEADS)}
+    every = [claim for paper in fragments.CLAIMS.values() for claim in paper]
+    for claim in every:
+        assert {claim.first, claim.second} <= known[claim.experiment], claim.text
+        assert claim.here(frames) is not None, claim.text
+    assert len({claim.text for claim in every}) == len(every)

@@ -55,50 +55,58 @@ encoder = partial(factory, "encoders.TabularEncoder")
 decoder = partial(factory, "networks.AnchoredDecoder")
 
 
-def without_cosines(n_features: int) -> Any:
+def default_encoder(columns: Any) -> Any:
+    """Return the default encoder."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    return TabularEncoder(columns)
+
+
+def without_cosines(columns: Any) -> Any:
     """Return the default encoder without cosines of the columns."""
-    from sklearn_genre.encoders import TabularEncoder
+    from sklearn_genre.encoders import OneHot, TabularEncoder
+    from sklearn_genre.inputs import ColumnSpec
 
-    return TabularEncoder(n_features, n_numeric=0)
+    # as wide as before, with no column that is known to be a number
+    module = TabularEncoder(ColumnSpec(0, (columns.one_hot_width,)))
+    module.inputs = OneHot(columns)
+    return module
 
 
-def without_column_scales(n_features: int, n_numeric: int) -> Any:
+def without_column_scales(columns: Any) -> Any:
     """Return the default encoder with scales of the inputs alone."""
-    from sklearn_genre.encoders import TabularEncoder
-
-    module = TabularEncoder(n_features, n_numeric=n_numeric)
+    module = default_encoder(columns)
     module.column_scale.requires_grad_(False)
     return module
 
 
-def without_scales(n_features: int, n_numeric: int) -> Any:
+def without_scales(columns: Any) -> Any:
     """Return the default encoder with inputs as they are."""
-    module = without_column_scales(n_features, n_numeric)
+    module = without_column_scales(columns)
     module.input_scale.requires_grad_(False)
     return module
 
 
-def of_one_kind(n_features: int, n_numeric: int) -> Any:
+def of_one_kind(columns: Any) -> Any:
     """Return the default encoder, whose members are all like the first."""
-    from sklearn_genre.encoders import TabularEncoder
-
-    module = TabularEncoder(n_features, n_numeric=n_numeric)
+    module = default_encoder(columns)
     for buffer in (module.column_speed, module.input_speed, module.wait):
         buffer[:] = buffer[0].clone()
     return module
 
 
-def of_equals(width: int, allowed_tokens: Any, n_members: int) -> Any:
+def of_equals(width: int, tokenizer: Any, n_members: int) -> Any:
     """Return the default decoder, whose members keep equal weights."""
-    from sklearn_genre.networks import AnchoredDecoder
+    from sklearn_genre.decoders import AnchoredDecoder
 
     class OfEquals(AnchoredDecoder):
-        """Anchored digits without the weights of members."""
+        """Anchored digits of members that all err alike, so that they count alike."""
 
-        def weigh(self, weight: Any) -> None:
-            """Leave the weights as they are."""
+        def member_errors(self, context: Any, z: Any) -> Any:
+            """Return the same errors for all members."""
+            return context.new_ones(self.n_members, len(z), 1)
 
-    return OfEquals(width, allowed_tokens, n_members=n_members)
+    return OfEquals(width, tokenizer, n_members=n_members)
 
 
 def digits(length: int) -> New:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from talent.predictions import Prediction, rmse
 # Parameters that say what a job is and not what the method is.
 OF_THE_JOB = {"categorical_features", "random_state", "verbose", "device"}
 N_SAMPLES = 32
+# Numbers of RAIL's grid, in even steps over the training targets.
+GRID = 9
 # Of the epochs of pretraining, how many share one line of a kept history.
 EVERY = 10
 
@@ -52,16 +55,23 @@ class New:
         return New(self.name, **{**self.options, **options})
 
 
-class Ours:
-    """An estimator of sklearn_genre in a job."""
+# More facts of a row: of a fitted estimator, the validation set and a unit of length.
+Facts = Callable[[Any, Part, float], dict[str, Any]]
 
-    def __init__(self, new: New, task: Task) -> None:
+
+class Ours:
+    """An estimator of sklearn_genre in a job, with more facts if there are some."""
+
+    def __init__(self, new: New, task: Task, facts: Facts | None = None) -> None:
         self.new = new
         self.task = task
+        self.facts = facts
         importlib.import_module("sklearn_genre")  # before the clock of a job starts
 
     def fit(self, train: Part, val: Part) -> None:
         """Train, and select by the validation part."""
+        self.val = val
+        self.grid = np.linspace(train.y.min(), train.y.max(), GRID)
         self.estimator = self.new(
             train.y,
             categorical_features=self.task.categories,
@@ -99,16 +109,40 @@ class Ours:
                 "median_of_32": model.predict_from_samples(
                     X, N_SAMPLES, aggregate="median"
                 ),
+                f"grid_of_{GRID}": model.predict_from_grid(X, self.grid),
             }
             row |= {f"rmse_{name}": rmse(points[name], y, unit) for name in points}
         if model.diagnostics:
             row["history"] = kept_history(model.history_)
+        if self.facts is not None:
+            row |= self.facts(model, self.val, unit)
         return row
+
+
+def policy_facts(model: Any, val: Part, unit: float) -> dict[str, Any]:
+    """Return what fine-tuning did to the reward and to errors on the validation set.
+
+    `reward` and `rmse` are those before it, at the selected and at the last epoch; they
+    are missing without fine-tuning. `rmse_mode` and `rmse_mean` are of the final model.
+    """
+    policy: dict[str, Any] = {
+        f"rmse_{point}": rmse(model.predict(val.X, output_type=point), val.y, unit)
+        for point in ("mode", "mean")
+    }
+    epochs = [row for row in model.history_ if row["stage"] == "fine_tuning"]
+    if epochs:
+        (selected,) = [row for row in epochs if row["selected"]]
+        moments = {"before": epochs[0], "selected": selected, "last": epochs[-1]}
+        policy["reward"] = {name: row["reward"] for name, row in moments.items()}
+        policy["rmse"] = {
+            name: row["validation_rmse"] / unit for name, row in moments.items()
+        }
+    return {"policy": policy}
 
 
 def sayable(value: Any) -> Any:
     """Return a value as it is if JSON has it, and as text if not."""
-    from sklearn_genre._base import description
+    from sklearn_genre.estimators import description
 
     if isinstance(value, np.ndarray):
         value = value.tolist()

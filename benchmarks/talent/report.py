@@ -68,8 +68,11 @@ def text(found: dict[str, pd.DataFrame], frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame, score: str, reference: str, folder: Path) -> None:
     """Write the figures that the rows have, and say which they do not."""
-    from talent.figures import FIGURES, save
-
+    try:
+        from talent.figures import FIGURES, save
+    except ImportError as error:
+        print(f"No figures: {error}")
+        return
     for name, figure in FIGURES.items():
         try:
             drawn = figure(frame, score, reference)

@@ -4,67 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
+from papers import fragments as of_papers
+from papers.claims import RULE, Frames, judged
+from papers.fragments import OURS, RMSE, Parts
 
 from talent import goals, ratios, tables
 from talent.ablation import CHOSEN_ON
-from talent.claims import CLAIMS, RULE, Frames, judged
-from talent.differences import crossed, differences
-from talent.histories import ALONG, epochs, expanded
-from talent.jobs import Row, rows_in
-from talent.methods import FORMATS, OF_FORMATS, OF_WRITTEN, SUITES, WRITTEN
+from talent.histories import expanded
+from talent.jobs import rows_in
+from talent.methods import SUITES
 from talent.run import rough
-from talent.scores import DRAWS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
 ROWS = BENCHMARKS / "results" / "talent"
 PAGES = BENCHMARKS.parent / "docs" / "results"
 # Beside the rows: RMSE of published methods on the sets of "published".
 PUBLISHED = "published_rmse.csv"
-# Methods of ours that are published ones.
-PUBLISHED_TOO = {"linear": "LinearRegression", "catboost_tuned": "catboost"}
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
 ABOUT_DEFAULT = ("accuracy", "ablation")
-OURS = "default"
-RMSE = "rmse_mean"
-# Rules of inference by the scores of what they predict, and whose they are.
-RULES = {
-    "greedy": "rmse_greedy",
-    "mode": "rmse_mode",
-    "median of 32 samples": "rmse_median_of_32",
-    "mean of 32 samples": "rmse_mean_of_32",
-    "exact mean": RMSE,
-}
-OF_RULES = ("untrained", "base", "raft")
-OF_GRIDS = (
-    "raft_two_ends",
-    "raft_max_only",
-    "raft_coarse",
-    "raft_coarse_normalized",
-    "raft_reversed",
-    "raft_learnable",
-    "raft_log",
-    "expected_error",
-)
-OF_ENTROPY = ("raft", "raft_learnable", "raft_log", "expected_error")
-# Starts of RAFT and of heads, and the names of methods that do not say theirs.
-STARTS = ("pretrained", "random")
-STARTED = {"raft": "raft_pretrained", "pointwise": "linear_random"}
-ABOUT_ORIGINAL1 = (
-    "Test part; targets in [0, 9]; means over seeds, ± is their standard error. Each "
-    "method at the learning rate, of those in the rows, of its lowest validation RMSE."
-)
 ABOUT_COST = (
     "Hours of jobs, of which two ran at once: what `run.py --dry-run` says before the "
     "first row, and the sum over the rows."
@@ -81,8 +46,6 @@ ABOUT_ABLATION = (
     f"standard error over sets. Methods within {tables.TIE:.1%} are tied. Seconds are "
     "summed over the sets."
 )
-# Tables by their captions.
-Parts = dict[str, pd.DataFrame]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,200 +79,15 @@ def frames_of(folder: Path) -> Frames:
     ] + rows["curves"]
     original1 = rows_in(folder.parent / "original1.jsonl")
     rows["original1"] = [
-        of_original1(row, row["start"]) for row in at_best_rate(original1)
+        of_papers.of_original1(row, row["start"])
+        for row in of_papers.at_best_rate(original1)
     ]
     rows["original1_rates"] = [
-        of_original1(row, f"{row['rate']:g}")
+        of_papers.of_original1(row, f"{row['rate']:g}")
         for row in original1
         if row["start"] == "pretrained"
     ]
     return {name: expanded(tables.framed(rows[name])) for name in rows if rows[name]}
-
-
-def of_original1(row: Row, ending: str) -> Row:
-    """Return a row of "Original #1" as those of the experiments are."""
-    return {
-        "data": "Original #1",
-        "method": f"{row['method']}_{ending}",
-        "seed": row["seed"],
-        "rmse_mean": row["rmse"],
-    }
-
-
-def by_rate(frame: pd.DataFrame) -> Parts:
-    """Return the errors of each method at each learning rate."""
-    names = [name.rpartition("_")[::2] for name in frame["method"].unique()]
-    cells = {
-        method: {
-            f"at {rate}": (f"{method}_{rate}", RMSE)
-            for rate in dict.fromkeys(rate for _, rate in names)
-        }
-        for method in dict.fromkeys(method for method, _ in names)
-    }
-    return {"From the pretrained decoder, RMSE by learning rate": crossed(frame, cells)}
-
-
-def at_best_rate(rows: list[Row]) -> list[Row]:
-    """Return the rows of the learning rate that validation prefers, by method."""
-    if not rows:
-        return []
-    frame = pd.DataFrame(rows)
-    keys = [frame["method"] + frame["start"], frame["rate"]]
-    score = frame["validation_rmse"].groupby(keys).transform("mean")
-    return [
-        row
-        for row, is_best in zip(
-            rows, score == score.groupby(keys[0]).transform("min"), strict=True
-        )
-        if is_best
-    ]
-
-
-def of_main(frame: pd.DataFrame) -> Parts:
-    """Return errors, distributions, comparison with Base, epochs, each set."""
-    errors = ["rmse_mean", "rmse_median", "rmse_mode", "r2", "spearman"]
-    shapes = ["crps", "coverage_90", "width_90", "entropy", "w1"]
-    gains = differences(frame, RMSE, against("base", frame["method"].unique()))
-    ranks = tables.against(frame, RMSE, "base")[["average_rank", "wilcoxon_p"]]
-    return {
-        "Errors of the mean, the median and the mode": tables.overview(frame, errors),
-        "Distributions": tables.overview(frame, shapes).drop(columns=["rows", "sets"]),
-        "RMSE of the mean against `base`, by rank": ranks.join(gains),
-        "The epoch that validation kept": epochs(frame),
-        "RMSE of the mean on each set": tables.per_set(frame, RMSE),
-    }
-
-
-def against(reference: str, names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return pairs of a reference and each other method."""
-    return [(reference, name) for name in names if name != reference]
-
-
-def of_bases(frame: pd.DataFrame) -> Parts:
-    """Return objectives x formats, and each objective against Base in its format."""
-    formats = [f"{base}x{length}" for base, length in FORMATS]
-    parts = {
-        caption: crossed(
-            frame,
-            {
-                method: {written: (f"{method}_{written}", score) for written in formats}
-                for method in OF_FORMATS
-            },
-        )
-        for caption, score in {"R2": "r2", "RMSE of the mean": RMSE}.items()
-    }
-    pairs = [
-        (f"base_{written}", f"{method}_{written}")
-        for method in OF_FORMATS
-        for written in formats
-        if method != "base"
-    ]
-    return {**parts, "RMSE of the mean against `base`": differences(frame, RMSE, pairs)}
-
-
-def of_curves(frame: pd.DataFrame) -> Parts:
-    """Return best, mean and median of k draws, and the course of fine-tuning."""
-    methods = SUITES["curves"]
-    draws = {
-        f"RMSE of the {name} of k draws": crossed(
-            frame,
-            {
-                method: {f"k = {k}": (method, f"{name}_at_{k}") for k in DRAWS}
-                for method in ("base", *methods)
-            },
-        )
-        for name in ("best", "mean", "median")
-    }
-    course = {
-        f"Validation part {words}": crossed(
-            frame,
-            {
-                method: {name: (method, f"{when}_{name}") for name in ALONG}
-                for method in methods
-            },
-        )
-        for when, words in {
-            "before": "before fine-tuning",
-            "after": "after the last epoch, whichever was kept",
-        }.items()
-    }
-    return {**draws, **course, "The epoch that validation kept": epochs(frame)}
-
-
-def of_tokenizers(frame: pd.DataFrame) -> Parts:
-    """Return formats and transforms x objectives, and what each gains."""
-    endings = {"normalized": "", **{name: f"_{name}" for name in WRITTEN}}
-    parts = {
-        caption: crossed(
-            frame,
-            {
-                written: {method: (method + ending, score) for method in OF_WRITTEN}
-                for written, ending in endings.items()
-            },
-        )
-        for caption, score in {
-            "RMSE of the mean": RMSE,
-            "RMSE of the median": "rmse_median",
-            "CRPS": "crps",
-            "Rate of outliers": "outlier_rate",
-        }.items()
-    }
-    pairs = against("base", [f"base{ending}" for ending in endings.values()])
-    pairs += [(f"base{ending}", f"remax{ending}") for ending in endings.values()]
-    return {**parts, "RMSE of the mean, gains": differences(frame, RMSE, pairs)}
-
-
-def of_raft(frame: pd.DataFrame) -> Parts:
-    """Return inference rules, heads, grids and losses, epochs and entropies."""
-    rules = {
-        rule: {method: (method, score) for method in OF_RULES}
-        for rule, score in RULES.items()
-    }
-    named = frame.assign(method=frame["method"].replace(STARTED))
-    of_heads = named[named["method"].str.endswith(STARTS)]
-    entropies = differences(frame, "string_entropy", against("base", OF_ENTROPY))
-    names = {"gain": "fall", "gain_se": "fall_se", "better": "fell", "worse": "rose"}
-    return {
-        "RMSE by the rule of inference": crossed(frame, rules),
-        **heads(of_heads),
-        "Grids, weights and losses: RMSE against `raft`": differences(
-            frame, RMSE, against("raft", OF_GRIDS)
-        ),
-        "The epoch that validation kept": epochs(of_heads),
-        "Entropy of the number in nats": entropies.rename(columns=names),
-    }
-
-
-def heads(frame: pd.DataFrame) -> Parts:
-    """Return RAFT and heads x starts, and RAFT against each from the same start."""
-    names = [
-        name
-        for name in frame["method"].str.rpartition("_")[0].unique()
-        if name != "raft"
-    ]
-    cells = {
-        name: {start: (f"{name}_{start}", RMSE) for start in STARTS}
-        for name in ("raft", *names)
-    }
-    pairs = [(f"{name}_{start}", f"raft_{start}") for start in STARTS for name in names]
-    return {
-        "RAFT and predictive heads: RMSE": crossed(frame, cells),
-        "What RAFT gains on each head": differences(frame, RMSE, pairs),
-    }
-
-
-def of_published(frame: pd.DataFrame, path: Path) -> Parts:
-    """Return our place among published methods, and our runs of two of them."""
-    own = frame[frame["method"] == OURS]
-    return {
-        "Among published methods": tables.published_ranking(own, path),
-        "The default and the best published method on each set": tables.beside_best(
-            own, path, OURS
-        ),
-        "RMSE of published methods and of our own runs of them": (
-            tables.beside_published(frame, path, PUBLISHED_TOO)
-        ),
-    }
 
 
 def of_accuracy(frame: pd.DataFrame) -> Parts:
@@ -375,15 +153,6 @@ def cost(frames: Frames) -> pd.DataFrame:
     return pd.DataFrame(table).set_index("experiment")
 
 
-TABLES: dict[str, Callable[[pd.DataFrame], Parts]] = {
-    "main": of_main,
-    "bases": of_bases,
-    "curves": of_curves,
-    "tokenizers": of_tokenizers,
-    "raft": of_raft,
-}
-
-
 def fragment(head: str, parts: Parts) -> str:
     """Return a paragraph and tables with their captions, in Markdown."""
     shown = [
@@ -398,8 +167,8 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
     """Return the fragments by the names of their files, of the rows that are there."""
     found = {}
     made: dict[str, Callable[[pd.DataFrame], Parts]] = {
-        **TABLES,
-        "published": partial(of_published, path=published),
+        **of_papers.TABLES,
+        "published": partial(of_papers.of_published, path=published),
     }
     for name, parts in made.items():
         if name in frames:
@@ -407,10 +176,15 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
             failed = {"Failures": tables.failures(frame)}
             found[name] = fragment(tables.about(frame), {**parts(frame), **failed})
     if "original1" in frames:
-        parts = {**heads(frames["original1"]), **by_rate(frames["original1_rates"])}
-        found["original1"] = fragment(ABOUT_ORIGINAL1, parts)
+        errors = {
+            **of_papers.heads(frames["original1"]),
+            **of_papers.by_rate(frames["original1_rates"]),
+        }
+        found["original1"] = fragment(of_papers.ABOUT_ORIGINAL1, errors)
     found |= about_default(frames, published)
-    verdicts = {paper: judged(claims, frames) for paper, claims in CLAIMS.items()}
+    verdicts = {
+        paper: judged(claims, frames) for paper, claims in of_papers.CLAIMS.items()
+    }
     found["claims"] = fragment(RULE, verdicts)
     if set(EXPERIMENTS) & set(frames):
         found["cost"] = fragment(ABOUT_COST, {"Hours": cost(frames)})
@@ -419,23 +193,12 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
 
 def draw(frames: Frames, published: Path, folder: Path) -> None:
     """Write the figures that the rows have, and say which they do not."""
-    from talent import figures
-
-    made: dict[str, Callable[[pd.DataFrame], Figure]] = {
-        "main_ranks": lambda rows: figures.critical_difference(rows, RMSE, "base"),
-        "main_relative": lambda rows: figures.relative(rows, RMSE, "base"),
-        "bases_lines": lambda rows: figures.lines(
-            {name: of_bases(rows)[name] for name in ("R2", "RMSE of the mean")}
-        ),
-        "curves_at_k": lambda rows: figures.at_k(rows, RMSE, "base"),
-        "curves_training": lambda rows: figures.training(rows, RMSE, "base"),
-        "tokenizers_relative": lambda rows: figures.relative(rows, RMSE, "base"),
-        "raft_relative": lambda rows: figures.relative(rows, RMSE, "base"),
-        "published_ranks": lambda rows: figures.ranking(
-            of_published(rows, published)["Among published methods"]
-        ),
-    }
-    for name, figure in made.items():
+    try:
+        from talent import figures
+    except ImportError as error:
+        print(f"No figures: {error}")
+        return
+    for name, figure in of_papers.drawn(published).items():
         experiment = name.partition("_")[0]
         try:
             if experiment in frames:

@@ -19,6 +19,7 @@ from talent import jobs
 from talent.datasets import ALL, EXACT, READERS, choose_sets, data_folder, n_train
 from talent.methods import METHODS, SUITES
 
+HELP = "of methods.py, or a name of a registry of sklearn_genre"
 # What makes two rows the same job.
 KEY = ("data", "method", "seed", "version", "threads")
 # How often a job is started whose worker ended under it.
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"names of sets; '{ALL}', or '{EXACT}': published scores are comparable",
     )
     add("--max-rows", type=int, help="leave out sets with more training rows")
-    add("--methods", nargs="+", default=[], choices=METHODS, metavar="NAME")
+    add("--methods", nargs="+", default=[], metavar="NAME", help=HELP)
     add("--suite", choices=SUITES, help="the methods of an experiment")
     add(
         "--part",
@@ -73,12 +74,14 @@ def planned(args: argparse.Namespace) -> list[Row]:
     names = [*args.methods, *SUITES.get(args.suite, [])]
     if not names:
         raise ValueError(f"Give --methods or --suite, one of {', '.join(SUITES)}.")
-    there = []
-    for name in dict.fromkeys(names):
-        if METHODS[name].is_there:
-            there.append(name)
-        else:
-            print(f"{name} is left out: {METHODS[name].package} is not installed")
+    try:
+        methods = {name: METHODS[name] for name in names}
+    except KeyError as error:
+        raise ValueError(error.args[0]) from None
+    there = [name for name, method in methods.items() if method.is_there]
+    for name, method in methods.items():
+        if name not in there:
+            print(f"{name} is left out: {method.package} is not installed")
     common = {"version": package_version(), "threads": args.threads}
     sets = choose_sets(folder, args.sets, args.max_rows)
     return [

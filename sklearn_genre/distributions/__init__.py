@@ -1,39 +1,27 @@
-"""What the networks return and what users receive."""
+"""What users receive: predictive distributions, in numpy."""
 
-from sklearn_genre.distributions._cells import cell_edges, mapped_cells
+from importlib import import_module
+from typing import Any
+
+from sklearn_genre.distributions._cells import cell_edges as bin_edges
+from sklearn_genre.distributions._cells import mapped_cells as mapped_bins
 from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
-from sklearn_genre.distributions._histogram import (
-    Bins,
-    HistogramDistribution,
-    bins_around,
-)
-from sklearn_genre.distributions._point import PointDistribution
 from sklearn_genre.distributions._predictive import PredictiveDistribution
-from sklearn_genre.distributions._token import (
-    MAX_LEAVES,
-    Atoms,
-    Leaves,
-    TokenDistribution,
-    atoms_of,
-    concatenate_atoms,
-    leaves_of,
-)
 
 __all__ = [
-    "MAX_LEAVES",
-    "Atoms",
-    "Bins",
-    "HistogramDistribution",
-    "Leaves",
-    "PointDistribution",
     "PredictiveDistribution",
-    "TokenDistribution",
-    "atoms_of",
     "best_of_draws",
-    "bins_around",
-    "cell_edges",
-    "concatenate_atoms",
-    "leaves_of",
-    "mapped_cells",
+    "bin_edges",
+    "mapped_bins",
     "median_of_draws",
 ]
+
+# Public names that live elsewhere now.
+_MOVED = ("HistogramDistribution", "PointDistribution", "TokenDistribution")
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of ``sklearn_genre.outputs`` that was here before."""
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("sklearn_genre.outputs"), name)

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sklearn_genre._random import BORN, dropout
+from sklearn_genre.encoders._one_hot import OneHot
+from sklearn_genre.inputs import Columns, ColumnSpec
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -13,16 +17,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class MLPEncoder(nn.Module):
-    """Multi-layer perceptron from a feature row to a context vector.
+    """Multi-layer perceptron from the columns, one-hot encoded, to a context vector.
 
-    An encoder is any module built by ``encoder(n_features)`` that maps
-    (batch, n_features) to (batch, ``width``) and has the attribute ``width``. Give one
-    with other options as a factory: ``functools.partial(MLPEncoder, dropout=0.1)``.
+    Give other options by a factory: ``functools.partial(MLPEncoder, dropout=0.1)``.
 
     Parameters
     ----------
-    n_features : int
-        Columns of the input, after one-hot encoding.
+    columns : ColumnSpec
+        How many numbers there are, and the levels of each category. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(256, 256)
         Units of each layer; the last is the width of the context.
     activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
@@ -41,14 +43,16 @@ class MLPEncoder(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_genre.encoders import MLPEncoder
-    >>> encoder = MLPEncoder(3, hidden_layer_sizes=(16, 8))
-    >>> encoder(torch.zeros(5, 3)).shape
+    >>> from sklearn_genre.inputs import Columns, ColumnSpec
+    >>> encoder = MLPEncoder(ColumnSpec(3), hidden_layer_sizes=(16, 8))
+    >>> codes = torch.zeros(5, 0, dtype=torch.int64)
+    >>> encoder(Columns(torch.zeros(5, 3), codes)).shape
     torch.Size([5, 8])
     """
 
     def __init__(
         self,
-        n_features: int,
+        columns: ColumnSpec,
         *,
         hidden_layer_sizes: Sequence[int] = (256, 256),
         activation: str = "silu",
@@ -65,21 +69,24 @@ class MLPEncoder(nn.Module):
             raise ValueError(
                 f"normalization must be 'layer' or None, got {normalization!r}."
             )
+        self.inputs = OneHot(columns)
+        self.width = self.inputs.width
         layers: list[nn.Module] = []
         for size in hidden_layer_sizes:
-            layers.append(nn.Linear(n_features, size))
+            layer: list[nn.Module] = [nn.Linear(self.width, size, **BORN)]
             if normalization == "layer":
-                layers.append(nn.LayerNorm(size))
-            layers.append(ACTIVATIONS[activation]())
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-            n_features = size
-        self.layers = nn.Sequential(*layers)
-        self.width = n_features
+                layer.append(nn.LayerNorm(size, **BORN))
+            layers.append(nn.Sequential(*layer, ACTIVATIONS[activation]()))
+            self.width = size
+        self.layers = nn.ModuleList(layers)
+        self.dropout = dropout
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Map (batch, n_features) to (batch, width)."""
-        return self.layers(X)
+    def forward(self, columns: Columns) -> Tensor:
+        """Return the context, (batch, width)."""
+        X = self.inputs(columns)
+        for layer in self.layers:
+            X = dropout(layer(X), self.dropout, self.training)
+        return X
 
 
 def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:

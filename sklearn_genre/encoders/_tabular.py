@@ -10,35 +10,38 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from sklearn_genre._random import BORN, dropout
 from sklearn_genre.encoders._mlp import check_layers
+from sklearn_genre.encoders._one_hot import OneHot
+from sklearn_genre.inputs import Columns, ColumnSpec
 
 # Weights are stored in this unit, so that the optimizer moves the features they are
 # made of this many times faster than the same weights in a plain layer.
 UNIT = 27.0
-# How much slower than that biases and periods move.
+# Biases and periods move slower than weights by this factor.
 SLOW = 0.1
 
 
-class Kind(NamedTuple):
-    """How one member chooses its inputs: how much faster than weights scales move."""
+class Speeds(NamedTuple):
+    """How much faster than its weights the scales of an ensemble member move."""
 
-    columns: float  # scales of columns; with 0, the member has none
+    columns: float  # scales of columns; 0: the member has none
     inputs: float  # scales of inputs
-    wait: int  # training steps during which the scales of columns rest
+    wait: int  # first training step in which the scales of columns move
 
 
-# The members in turn. Fast scales find the few columns that matter among many; slow
-# ones and those that wait do not silence columns that are needed later. Which is better
-# depends on the table, so there are all, and the weights of the members decide.
-KINDS = (
-    Kind(columns=30, inputs=2, wait=0),
-    Kind(columns=120, inputs=2, wait=0),
-    Kind(columns=30, inputs=2, wait=1000),
-    Kind(columns=0, inputs=6, wait=0),
-    Kind(columns=60, inputs=2, wait=0),
-    Kind(columns=120, inputs=2, wait=0),
-    Kind(columns=30, inputs=2, wait=1000),
-    Kind(columns=0, inputs=6, wait=0),
+# The ensemble members in turn. Fast scales find the few informative columns among many;
+# slow and late ones do not silence a column that is needed later. Which is better
+# depends on the dataset, so the ensemble has all, and its weights decide.
+SPEEDS = (
+    Speeds(columns=30, inputs=2, wait=0),
+    Speeds(columns=120, inputs=2, wait=0),
+    Speeds(columns=30, inputs=2, wait=1000),
+    Speeds(columns=0, inputs=6, wait=0),
+    Speeds(columns=60, inputs=2, wait=0),
+    Speeds(columns=120, inputs=2, wait=0),
+    Speeds(columns=30, inputs=2, wait=1000),
+    Speeds(columns=0, inputs=6, wait=0),
 )
 # Where mish has become the identity.
 LARGE = 20.0
@@ -77,15 +80,12 @@ def mish(x: Tensor) -> Tensor:
 
 
 class _Linear(nn.Module):
-    """Linear layers side by side, whose outputs move at one speed.
-
-    That does not depend on how many inputs there are.
-    """
+    """A linear layer for each member; the speed of its outputs is that of any width."""
 
     def __init__(self, n_members: int, n_inputs: int, n_outputs: int) -> None:
         super().__init__()
-        weight = torch.randn(n_members, n_inputs, n_outputs)
-        bias = torch.randn(n_members, 1, n_outputs)
+        weight = torch.randn(n_members, n_inputs, n_outputs, **BORN)
+        bias = torch.randn(n_members, 1, n_outputs, **BORN)
         self.weight = nn.Parameter(weight / UNIT)
         self.bias = nn.Parameter(bias / (UNIT * SLOW))
         self.gain = UNIT / math.sqrt(n_inputs)
@@ -104,12 +104,16 @@ class _Periods(nn.Module):
         super().__init__()
         shape = (n_columns, N_PERIODS)
         self.unit = UNIT * SLOW
-        self.frequency = nn.Parameter(torch.randn(shape) * FREQUENCY / self.unit)
-        self.phase = nn.Parameter((2 * torch.rand(shape) - 1) * math.pi / self.unit)
+        self.frequency = nn.Parameter(
+            torch.randn(shape, **BORN) * FREQUENCY / self.unit
+        )
+        self.phase = nn.Parameter(
+            (2 * torch.rand(shape, **BORN) - 1) * math.pi / self.unit
+        )
         bound = 1 / math.sqrt(N_PERIODS)
-        weight = (2 * torch.rand(*shape, N_FEATURES) - 1) * bound
+        weight = (2 * torch.rand(*shape, N_FEATURES, **BORN) - 1) * bound
         self.weight = nn.Parameter(weight / self.unit)
-        self.bias = nn.Parameter(torch.zeros(n_columns, N_FEATURES))
+        self.bias = nn.Parameter(torch.zeros(n_columns, N_FEATURES, **BORN))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, n_columns) to (batch, n_columns * N_FEATURES)."""
@@ -120,31 +124,36 @@ class _Periods(nn.Module):
 
 
 class TabularEncoder(nn.Module):
-    r"""Multi-layer perceptron with what tables of numbers need.
+    r"""An ensemble of multi-layer perceptrons for tables of numbers.
 
-    Each numeric column is joined by three combinations of sixteen cosines with learned
-    frequencies, so that steep and wavy functions of one column are within reach. Each
-    column has a learned scale, shared with its cosines, that moves fast: a soft choice
-    of columns; within it, each input has one of its own. Such a choice may come too
-    late or too early, so members differ: scales of columns move at three speeds, those
-    of one member in four begin after a thousand steps, and one in four has scales of
-    inputs alone. The activation is mish. Layers are in the neural-tangent
-    parametrisation. The recipe follows RealMLP [1]_, which has scales of inputs alone
-    and a learned slope of the activation.
+    ======================  ===========================================================
+    ingredient              what it is for
+    ======================  ===========================================================
+    cosines                 Each numeric column is joined by three combinations of
+                            sixteen cosines with learned frequencies: steep and
+                            periodic functions of one column.
+    scales of columns       A learned factor for each column and its cosines, which
+                            moves fast: a soft selection of columns.
+    scales of inputs        A learned factor for each input of the first layer.
+    ensemble                The members differ in how fast, and from which step on,
+                            their scales move (`SPEEDS`); they share the cosines alone.
+    parametrisation         Neural-tangent layers with the activation mish.
+    ======================  ===========================================================
+
+    The recipe follows RealMLP [1]_, which has scales of inputs alone and a learned
+    slope of the activation.
 
     Parameters
     ----------
-    n_features : int
-        Columns of the input, after one-hot encoding.
-    n_numeric : int or None, default=None
-        How many of the first columns are numbers; None means all. Estimators give it.
+    columns : ColumnSpec
+        How many numbers there are, and the levels of each category, which are one-hot
+        encoded. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(96, 96, 96)
         Units of each layer of a member.
     n_members : int, default=8
-        Perceptrons side by side, which share the cosines and nothing else; their last
-        layers together are the context. With ``decoder="anchored"`` each is trained on
-        its own and the distribution is their mixture, weighed on the validation part:
-        an ensemble at the price of one fit. More are better and slower.
+        Members of the ensemble. With ``decoder="anchored"`` each is trained on its own
+        loss and the prediction is their weighted mixture; other decoders read the
+        contexts of all members side by side. More are better and slower.
     dropout : float, default=0
         Dropout after each activation. Raise it for small and noisy tables; it costs
         most where there is little noise.
@@ -163,21 +172,21 @@ class TabularEncoder(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_genre.encoders import TabularEncoder
-    >>> encoder = TabularEncoder(3, n_numeric=2, n_members=2)
-    >>> encoder(torch.zeros(5, 3)).shape
-    torch.Size([5, 192])
+    >>> from sklearn_genre.inputs import Columns, ColumnSpec
+    >>> encoder = TabularEncoder(ColumnSpec(2, (3,)), n_members=2)
+    >>> codes = torch.zeros(5, 1, dtype=torch.int64)
+    >>> encoder(Columns(torch.zeros(5, 2), codes)).shape
+    torch.Size([2, 5, 96])
     """
 
     column_speed: Tensor
     input_speed: Tensor
     wait: Tensor
-    n_steps: Tensor
 
     def __init__(
         self,
-        n_features: int,
+        columns: ColumnSpec,
         *,
-        n_numeric: int | None = None,
         hidden_layer_sizes: Sequence[int] = (96, 96, 96),
         n_members: int = 8,
         dropout: float = 0.0,
@@ -186,31 +195,36 @@ class TabularEncoder(nn.Module):
         check_layers(hidden_layer_sizes, dropout)
         if n_members < 1:
             raise ValueError(f"n_members must be at least 1, got {n_members!r}.")
-        self.n_numeric = n_features if n_numeric is None else n_numeric
+        self.inputs = OneHot(columns)
+        self.n_numeric = columns.n_numeric
         self.periods = _Periods(self.n_numeric) if self.n_numeric else None
+        n_features = self.inputs.width
         n_inputs = n_features + N_FEATURES * self.n_numeric
         self.n_members = n_members
-        self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features))
-        self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs))
-        kinds = torch.tensor([*islice(cycle(KINDS), n_members)], dtype=torch.float32)
-        columns, inputs, wait = kinds.T[..., None, None]  # each (n_members, 1, 1)
-        self.register_buffer("column_speed", UNIT * columns, persistent=False)
+        self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features, **BORN))
+        self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs, **BORN))
+        speeds = torch.tensor([*islice(cycle(SPEEDS), n_members)], **BORN)
+        column, inputs, wait = speeds.T[..., None, None]  # each (n_members, 1, 1)
+        self.register_buffer("column_speed", UNIT * column, persistent=False)
         self.register_buffer("input_speed", UNIT * inputs, persistent=False)
         self.register_buffer("wait", wait, persistent=False)
-        self.register_buffer("n_steps", torch.zeros(()), persistent=False)
+        self.step = 0
         sizes = [n_inputs, *hidden_layer_sizes]
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
         )
         self.dropout = dropout
-        self.width = n_members * sizes[-1]
+        self.width = sizes[-1]
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Map (batch, n_features) to (batch, width), member after member."""
-        if torch.is_grad_enabled():
-            self.n_steps += 1
+    def at_step(self, step: int) -> None:
+        """Take note of how many steps of training there have been, in all stages."""
+        self.step = step
+
+    def forward(self, columns: Columns) -> Tensor:
+        """Return the contexts of the members, (n_members, batch, width)."""
+        X = self.inputs(columns)
         column_scale = torch.where(
-            self.n_steps > self.wait, self.column_scale, self.column_scale.detach()
+            self.wait <= self.step, self.column_scale, self.column_scale.detach()
         )
         scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
@@ -220,5 +234,5 @@ class TabularEncoder(nn.Module):
         scale = scale * (1 + self.input_speed * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
-            X = functional.dropout(mish(layer(X)), self.dropout, self.training)
-        return X.transpose(0, 1).flatten(1)
+            X = dropout(mish(layer(X)), self.dropout, self.training)
+        return X

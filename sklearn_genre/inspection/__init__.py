@@ -1,4 +1,7 @@
-"""Pictures of predictive distributions and of their training; matplotlib on call."""
+"""Pictures of predictive distributions and of training.
+
+Matplotlib is imported when a picture is drawn.
+"""
 
 from sklearn_genre.inspection._best_at_k import BestAtKDisplay
 from sklearn_genre.inspection._calibration import CalibrationDisplay

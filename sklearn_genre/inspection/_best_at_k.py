@@ -1,4 +1,4 @@
-"""What more draws from the predictive distributions gain."""
+"""How the error falls as more numbers are drawn from the predictions."""
 
 from __future__ import annotations
 
@@ -9,39 +9,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.inspection._common import (
-    PredictionDisplay,
-    axes_or_new,
-    check_truth,
-    next_style,
-    start_at_zero,
-    wrapped,
-)
+from sklearn_genre.inspection._axes import axes_or_new, start_at_zero
+from sklearn_genre.inspection._checks import check_targets
+from sklearn_genre.inspection._prediction_display import PredictionDisplay
+from sklearn_genre.inspection._style import next_style, wrapped
 
 
 class BestAtKDisplay(PredictionDisplay):
     """Expected error of the best, the mean and the median of k draws.
 
-    The best of k draws, chosen by who knows the truth, says whether the truth is within
-    reach of the distribution; a model that has become too sure gains little there. The
-    mean and the median of k draws are what one predicts by sampling. All are exact: no
-    number is drawn.
+    The best of k draws is the one nearest to the true target. Its error shows whether
+    the distribution reaches the target at all: an overconfident model gains little from
+    more draws. The mean and the median of k draws are the predictions one makes by
+    sampling. All three errors are exact expectations; nothing is drawn at random.
 
-    Create it by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     ks : sequence of int
         Numbers of draws.
     best, mean, median : ndarray of shape (n_ks,)
-        Root of the mean expected squared error of each, in the units of y.
+        Root of the mean expected squared error for each k, in the units of y.
     target_name : str, default="y"
         Name of the target in the labels, with its unit if it has one.
 
     Attributes
     ----------
     lines_ : list of Line2D
-        Of the median, the mean and the best.
+        The curves of the median, the mean and the best.
     ax_ : Axes
         The axes drawn on.
     figure_ : Figure
@@ -82,14 +78,14 @@ class BestAtKDisplay(PredictionDisplay):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from the truth and its predictive distributions.
+        """Draw from true targets and their predictive distributions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The truth.
+            True targets.
         dist : PredictiveDistribution
-            Predictions of the same n rows.
+            Predictions for the same n rows.
         ks : sequence of int, default=(1, 2, 4, 8, 16, 32, 64, 128)
             Numbers of draws, at least 1.
         target_name : str, default="y"
@@ -104,10 +100,10 @@ class BestAtKDisplay(PredictionDisplay):
         Raises
         ------
         TypeError, ValueError
-            If the truth is not finite or does not agree with the predictions, `ks` is
-            empty, or one of it is no integer or below 1.
+            If a target is not finite, the targets and the predictions differ in number,
+            `ks` is empty, or one of `ks` is not an integer of at least 1.
         """
-        y = check_truth(y_true, dist)
+        y = check_targets(y_true, dist)
         if not len(ks):
             raise ValueError("ks must hold at least one number of draws; got none.")
         curves = (
@@ -126,7 +122,7 @@ class BestAtKDisplay(PredictionDisplay):
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         **kwargs : dict
             Passed to ``ax.plot`` for each curve.
 

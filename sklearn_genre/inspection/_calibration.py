@@ -1,4 +1,4 @@
-"""Whether predicted quantiles hold the share of truths that they promise."""
+"""Whether predicted quantiles are calibrated."""
 
 from __future__ import annotations
 
@@ -8,36 +8,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.inspection._common import (
-    LEVELS,
-    PredictionDisplay,
-    axes_or_new,
-    check_levels,
-    check_truth,
-    draw_calibrated,
-    next_style,
-    wrapped,
-)
+from sklearn_genre.inspection._axes import axes_or_new
+from sklearn_genre.inspection._checks import check_levels, check_targets
+from sklearn_genre.inspection._prediction_display import PredictionDisplay
+from sklearn_genre.inspection._sampling_band import LEVELS, draw_calibrated
+from sklearn_genre.inspection._style import next_style, wrapped
 
 
 class CalibrationDisplay(PredictionDisplay):
     """Observed against nominal levels of predicted quantiles.
 
-    Calibrated predictions lie on the diagonal: a share q of the truths is at or below
-    the predicted quantile of level q. A curve flatter than the diagonal in the middle
-    means too narrow distributions, a steeper one too wide ones. Several models may
-    share axes.
+    Calibrated predictions lie on the diagonal: a fraction q of the targets is at or
+    below the predicted quantile of level q. If the curve is flatter than the diagonal
+    in the middle, the distributions are too narrow; if it is steeper, they are too
+    wide. Several models can share the axes.
 
-    Create it by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     levels : ndarray of shape (n_levels,)
         Nominal levels, ascending.
     observed : ndarray of shape (n_levels,)
-        Share of the truths at or below the quantile of each level.
+        Fraction of the targets at or below the quantile of each level.
     n_samples : int
-        Number of truths, which decides the width of the band.
+        Number of targets, which sets the width of the band.
     target_name : str, default="y"
         Name of the target in the labels.
 
@@ -46,7 +41,7 @@ class CalibrationDisplay(PredictionDisplay):
     line_ : Line2D
         Observed against nominal levels.
     band_ : PolyCollection
-        Where one observed level of a calibrated prediction stays by chance.
+        Where an observed level of a calibrated prediction falls by chance.
     ax_ : Axes
         The axes drawn on.
     figure_ : Figure
@@ -90,14 +85,14 @@ class CalibrationDisplay(PredictionDisplay):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from the truth and its predictive distributions.
+        """Draw from true targets and their predictive distributions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The truth.
+            True targets.
         dist : PredictiveDistribution
-            Predictions of the same n rows.
+            Predictions for the same n rows.
         levels : array-like of shape (n_levels,), default=0.05, 0.1, ..., 0.95
             Nominal levels in (0, 1).
         target_name : str, default="y"
@@ -112,10 +107,10 @@ class CalibrationDisplay(PredictionDisplay):
         Raises
         ------
         TypeError, ValueError
-            If the truth is not finite or does not agree with the predictions, or a
-            level is outside (0, 1).
+            If a target is not finite, the targets and the predictions differ in number,
+            or a level is outside (0, 1).
         """
-        y = check_truth(y_true, dist)
+        y = check_targets(y_true, dist)
         nominal = check_levels(levels, "levels")
         display = cls(
             levels=nominal,
@@ -138,13 +133,13 @@ class CalibrationDisplay(PredictionDisplay):
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a new figure. Axes with another model's curve are
-            fine.
+            Axes to draw on, which may already show another model; None makes a new
+            figure.
         name : str or None, default=None
             Name of the model in the legend; None leaves it out.
         confidence : float, default=0.9
-            Probability that one observed level of a calibrated prediction stays inside
-            the band, in (0, 1), if the rows are independent.
+            Probability, in (0, 1), that an observed level of a calibrated prediction
+            falls inside the band, if the rows are independent.
         **kwargs : dict
             Passed to ``ax.plot`` for the curve.
 

@@ -1,94 +1,78 @@
-"""The digits that a model writes for one row, one after the other."""
+"""The digits that a model writes for one row, drawn as a tree."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre.distributions import PredictiveDistribution, TokenDistribution
-from sklearn_genre.inspection._common import (
-    VERMILION,
-    axes_or_new,
-    check_numbers,
-    fitted,
-    found,
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.inspection._axes import axes_or_new, pyplot
+from sklearn_genre.inspection._checks import check_numbers
+from sklearn_genre.inspection._digit_blocks import Block, grow
+from sklearn_genre.inspection._digit_layout import (
+    FONT_SIZE,
+    LEFT,
+    LEGEND_WIDTH,
+    LETTER,
+    LINE,
+    TICKS,
+    legend_height,
+    ticks_with_room,
+)
+from sklearn_genre.inspection._model import (
+    best_estimator,
+    last_step,
     predict_distribution,
-    pyplot,
     take_rows,
-    wrapped,
+    token_distribution,
 )
-from sklearn_genre.tokenizers import (
-    IEEETokenizer,
-    NormalizedTokenizer,
-    P10Tokenizer,
-    Tokenizer,
-)
+from sklearn_genre.inspection._style import VERMILION, readable_on, wrapped
+from sklearn_genre.tokenizers import NormalizedTokenizer
 
-# Blocks of a smaller probability are too thin to see, and so is what is below them.
-THINNEST = 0.002
-# Levels drawn by default, and cumulative probabilities on the axis.
+# Levels drawn by default.
 DEPTH = 6
-TICKS = (0.05, 0.25, 0.5, 0.75, 0.95)
-FONT_SIZE = 8
-# Room that a letter and a line of this size take, in inches.
-LETTER, LINE = 0.085, 0.16
-# Share of the width of axes that is left, at least, when a figure is laid out.
-LEFT = 0.75
-# Room around the legend, in inches, and letters in its lines.
-LEGEND, LEGEND_WIDTH = 0.2, 20
-
-
-class Block(NamedTuple):
-    """A digit after the digits before it."""
-
-    tokens: tuple[int, ...]  # up to this one
-    left: float  # probability of all strings that stand before
-    probability: float  # of the tokens together
-    conditional: float  # of the last one, given those before
-    on_path: bool  # whether the truth begins so
 
 
 class DigitTreeDisplay:
     """The digits that a model writes for one row, as a tree from top to bottom.
 
-    A block is a digit after those above it. It is as wide as the probability of all of
-    them together, and as dark as that of the digit given those above. Digits whose
-    block would be thinner than 0.002 are left out. The path of the truth is outlined.
+    A block is a digit that follows the prefix above it. Its width is the probability of
+    the prefix with this digit, its shade the probability of the digit given the prefix.
+    Blocks narrower than 0.002 are left out. The digits of the true target are outlined.
 
-    Create it by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     levels : sequence of list of Block
         The blocks of each level, from left to right.
-    token_labels : sequence of dict
-        For each level, what to call its tokens.
+    token_labels : sequence of sequence of str
+        The names of the tokens of each level.
     level_names : sequence of str
-        What to call the levels.
+        The names of the levels.
     truth : float or None, default=None
-        The number whose path is outlined.
+        The true target, whose digits are outlined.
     numbers : sequence of float or None, default=None
-        The quantiles of the row at levels 0.05, 0.25, 0.5, 0.75 and 0.95; None where
-        strings do not sort like numbers.
+        The quantiles of the row at levels 0.05, 0.25, 0.5, 0.75 and 0.95; None if the
+        strings of digits do not sort like numbers.
     target_name : str, default="y"
         Name of the target in the labels, with its unit if it has one.
 
     Attributes
     ----------
     blocks_ : list of list of Rectangle
-        One for each of `levels`.
+        The blocks drawn, level by level.
     path_ : list of Rectangle
-        The outlines of the path of the truth, from the top.
+        The outlines of the digits of the true target, from the top.
     colorbar_ : Colorbar
-        What the shades mean.
+        The scale of the shades.
     ax_ : Axes
         The axes drawn on.
     figure_ : Figure
@@ -148,11 +132,11 @@ class DigitTreeDisplay:
         X : array-like or data frame of shape (n, n_features)
             Rows to choose from.
         y : array-like of shape (n,), default=None
-            The truth; None outlines no path.
+            True targets; None outlines nothing.
         row : int, default=0
             The row to draw.
         max_depth : int, default=6
-            Digits to draw, at most, from the first on.
+            Most digits to draw, from the first on.
         target_name : str, default="y"
             Name of the target in the labels, with its unit if it has one.
         ax, **kwargs
@@ -169,11 +153,11 @@ class DigitTreeDisplay:
         TypeError
             If the estimator does not write digits.
         ValueError
-            If the truth does not agree with the rows, or `row` or `max_depth` is out of
-            range.
+            If the targets and the rows differ in number, or `row` or `max_depth` is out
+            of range.
         """
-        estimator = found(estimator)
-        model = fitted(estimator)
+        estimator = best_estimator(estimator)
+        model = last_step(estimator)
         check_is_fitted(model)
         if not hasattr(model, "tokenizer_"):
             raise TypeError(
@@ -191,16 +175,12 @@ class DigitTreeDisplay:
             tokens = model.tokenizer_.encode(scaled)[0].tolist()
         depth = min(max_depth, model.tokenizer_.length)
         chosen = take_rows(X, [row])
-        alone = model is estimator or len(estimator) == 1
-        features = chosen if alone else estimator[:-1].transform(chosen)
-        with torch.inference_mode():
-            (dist,) = model._map(features, model.network_)
-            dist = dist.at_temperature(getattr(model, "temperature_", 1.0))
-            levels = grow(dist, depth, tokens)
         return cls(
-            levels=levels,
-            token_labels=token_labels(model.tokenizer_)[:depth],
-            level_names=level_names(model.tokenizer_)[:depth],
+            levels=grow(token_distribution(estimator, chosen), depth, tokens),
+            token_labels=model.tokenizer_.token_texts[:depth],
+            level_names=[
+                name.capitalize() for name in model.tokenizer_.position_names[:depth]
+            ],
             truth=truth,
             numbers=tick_numbers(model, predict_distribution(estimator, chosen)),
             target_name=target_name,
@@ -212,7 +192,7 @@ class DigitTreeDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a new figure. The colour bar takes a part of it.
+            Axes to draw on, which make room for a colour bar; None makes a new figure.
         **kwargs : dict
             Passed to ``ax.bar`` for the blocks of each level.
 
@@ -229,24 +209,11 @@ class DigitTreeDisplay:
             ax=ax,
             label=wrapped("Probability of the digit", "given those above"),
         )
-        self.blocks_ = [
-            list(
-                ax.bar(
-                    [block.left for block in level],
-                    1,
-                    [block.probability for block in level],
-                    bottom=i,
-                    align="edge",
-                    **{
-                        "color": colormap([block.conditional for block in level]),
-                        "edgecolor": "white",
-                        "linewidth": 0.6,
-                        **kwargs,
-                    },
-                )
-            )
-            for i, level in enumerate(self.levels)
-        ]
+        style = {"edgecolor": "white", "linewidth": 0.6, **kwargs}
+        self.blocks_ = []
+        for i, level in enumerate(self.levels):
+            color = colormap([block.conditional for block in level])
+            self.blocks_.append(draw_blocks(ax, i, level, **{"color": color, **style}))
         self._outline_path(ax)
         self._label_axes(ax)
         self._label_blocks(ax)
@@ -254,20 +221,17 @@ class DigitTreeDisplay:
         return self
 
     def _outline_path(self, ax: Any) -> None:
-        """Outline the blocks of the truth, over all others."""
+        """Outline the blocks of the true target, above all others."""
         from matplotlib import patheffects
 
         self.path_ = []
         halo = patheffects.withStroke(linewidth=5, foreground="white")
-        label = self._truth_label()
+        label = self._path_label()
         for i, level in enumerate(self.levels):
-            path = [block for block in level if block.on_path]
-            self.path_ += ax.bar(
-                [block.left for block in path],
-                1,
-                [block.probability for block in path],
-                bottom=i,
-                align="edge",
+            self.path_ += draw_blocks(
+                ax,
+                i,
+                [block for block in level if block.on_path],
                 facecolor="none",
                 edgecolor=VERMILION,
                 linewidth=2.5,
@@ -277,10 +241,10 @@ class DigitTreeDisplay:
             )
 
     def _label_axes(self, ax: Any) -> None:
-        """Name the levels and the probabilities."""
+        """Label the levels and the cumulative probabilities."""
         depth = len(self.levels)
         height = ax.get_window_extent().height / ax.figure.dpi
-        share = min(legend_height(self._truth_label()) / height, 0.5)
+        share = min(legend_height(self._path_label()) / height, 0.5)
         ax.set(xlim=(0, 1), ylim=(depth, -depth * share / (1 - share)))
         ax.set_yticks(np.arange(depth) + 0.5, labels=self.level_names)
         ax.tick_params(axis="y", length=0)
@@ -298,8 +262,8 @@ class DigitTreeDisplay:
                 loc="upper left", frameon=False, fontsize=FONT_SIZE, handlelength=1
             )
 
-    def _truth_label(self) -> str | None:
-        """Return what the legend calls the path of the truth, if there is one."""
+    def _path_label(self) -> str | None:
+        """Return the label of the outlined digits, if there are any."""
         if self.truth is None:
             return None
         label = f"True {self.target_name} {self.truth:.4g}"
@@ -331,78 +295,13 @@ class DigitTreeDisplay:
                 )
 
 
-def grow(
-    dist: TokenDistribution, depth: int, truth: Sequence[int] | None
-) -> list[list[Block]]:
-    """Return the blocks of the first levels of the tree of one row.
-
-    Whole prefixes are scored, so that a format of any size costs as much as the blocks
-    that are wide enough to see.
-    """
-    allowed = dist.tokenizer.allowed_tokens
-    filler = allowed.int().argmax(-1).tolist()  # any string that is allowed
-    blocks = [Block((), 0.0, 1.0, 1.0, truth is not None)]
-    levels = []
-    for position in range(depth):
-        strings = [[*block.tokens, *filler[position:]] for block in blocks]
-        tokens = torch.tensor(strings, device=dist.context.device)[:, None]
-        scores = dist.log_probs(tokens)[:, 0, position]  # (n_blocks, vocab_size)
-        conditional = scores.double().softmax(-1).cpu().numpy()
-        choices = allowed[position].nonzero()[:, 0].tolist()
-        blocks = [
-            child
-            for block, shares in zip(blocks, conditional, strict=True)
-            for child in children(block, shares, choices, truth)
-            if child.on_path or child.probability >= THINNEST
-        ]
-        levels.append(blocks)
-    return levels
-
-
-def children(
-    block: Block,
-    shares: np.ndarray,
-    choices: Sequence[int],
-    truth: Sequence[int] | None,
-) -> list[Block]:
-    """Return the blocks below a block, from left to right."""
-    below, left = [], block.left
-    for token in choices:
-        tokens = (*block.tokens, token)
-        probability = block.probability * float(shares[token])
-        on_path = truth is not None and tuple(truth[: len(tokens)]) == tokens
-        below.append(Block(tokens, left, probability, float(shares[token]), on_path))
-        left += probability
-    return below
-
-
-def level_names(tokenizer: Tokenizer) -> list[str]:
-    """Return what the positions of a string are called."""
-    if isinstance(tokenizer, IEEETokenizer):
-        exponent, mantissa = tokenizer.exponent_digits, tokenizer.mantissa_digits
-        return [
-            "Sign",
-            "Exponent sign",
-            *(f"Exponent {i + 1}" for i in range(exponent)),
-            *(f"Mantissa {i + 1}" for i in range(mantissa)),
-        ]
-    if isinstance(tokenizer, P10Tokenizer):
-        digits = (f"Mantissa {i + 1}" for i in range(tokenizer.mantissa_digits))
-        return ["Sign", *digits, "Exponent"]
-    return [f"Digit {i + 1}" for i in range(tokenizer.length)]
-
-
-def token_labels(tokenizer: Tokenizer) -> list[dict[int, str]]:
-    """Return what the tokens of each position are called: numbers, or signs."""
-    signs = isinstance(tokenizer, (IEEETokenizer, P10Tokenizer))
-    unnamed = {0: "\N{MINUS SIGN}", 1: "+"} if signs else {}
-    return [
-        {
-            token: unnamed.get(token, f"#{token}") if np.isnan(value) else f"{value:g}"
-            for token, value in enumerate(values)
-        }
-        for values in tokenizer.digit_values.tolist()
-    ]
+def draw_blocks(
+    ax: Any, level: int, blocks: Sequence[Block], **style: Any
+) -> list[Any]:
+    """Draw blocks of a level and return their rectangles."""
+    left = [block.left for block in blocks]
+    width = [block.probability for block in blocks]
+    return list(ax.bar(left, 1, width, bottom=level, align="edge", **style))
 
 
 def tick_numbers(model: Any, dist: PredictiveDistribution) -> list[float] | None:
@@ -414,24 +313,3 @@ def tick_numbers(model: Any, dist: PredictiveDistribution) -> list[float] | None
         levels = 1 - levels
     numbers: list[float] = dist.ppf(levels)[0].tolist()
     return numbers
-
-
-def legend_height(label: str | None) -> float:
-    """Return the room for a legend of one label, in inches."""
-    return 0.0 if label is None else LEGEND + LINE * len(label.splitlines())
-
-
-def ticks_with_room(labels: Sequence[str], width: float) -> slice:
-    """Return which ticks have room: all, every other one, or that in the middle."""
-    letters = max(len(line) for label in labels for line in label.split())
-    for chosen in (slice(None), slice(None, None, 2)):
-        if np.diff(TICKS[chosen]).min() * width >= LETTER * letters:
-            return chosen
-    middle = len(TICKS) // 2
-    return slice(middle, middle + 1)
-
-
-def readable_on(color: Sequence[float]) -> str:
-    """Return black or white, whichever is read better on a colour."""
-    red, green, blue = color[:3]
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

@@ -1,4 +1,4 @@
-"""Whether predicted intervals hold what they promise, and how wide they are."""
+"""Whether predicted intervals are calibrated, and how wide they are."""
 
 from __future__ import annotations
 
@@ -8,41 +8,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.inspection._common import (
-    LEVELS,
-    PredictionDisplay,
-    check_levels,
-    check_truth,
-    draw_calibrated,
-    next_style,
-    panels,
-    start_at_zero,
-    wrapped,
-)
+from sklearn_genre.inspection._axes import panels, start_at_zero
+from sklearn_genre.inspection._checks import check_levels, check_targets
+from sklearn_genre.inspection._prediction_display import PredictionDisplay
+from sklearn_genre.inspection._sampling_band import LEVELS, draw_calibrated
+from sklearn_genre.inspection._style import next_style, wrapped
 
-# Letters in a line of the label of a panel.
+# Most letters in one line of a panel's label.
 LABEL = 16
 
 
 class IntervalCoverageDisplay(PredictionDisplay):
     """Coverage and mean width of central intervals against their nominal coverage.
 
-    The upper panel shows whether intervals are honest: calibrated ones lie on the
-    diagonal, too narrow ones below. The lower panel shows their price; among honest
-    models the narrower is better. Several models may share the panels.
+    In the upper panel, calibrated intervals lie on the diagonal and those that are too
+    narrow below it. The lower panel shows the mean width: of two calibrated models, the
+    one with narrower intervals is better. Several models can share the panels.
 
-    Create it by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     coverages : ndarray of shape (n_coverages,)
         Nominal coverages, ascending.
     observed : ndarray of shape (n_coverages,)
-        Share of the truths inside.
+        Fraction of the targets inside the intervals.
     width : ndarray of shape (n_coverages,)
         Mean width of the intervals, in the units of y.
     n_samples : int
-        Number of truths, which decides the width of the band.
+        Number of targets, which sets the width of the band.
     target_name : str, default="y"
         Name of the target in the labels, with its unit if it has one.
 
@@ -53,7 +47,7 @@ class IntervalCoverageDisplay(PredictionDisplay):
     width_line_ : Line2D
         Mean width against nominal coverage.
     band_ : PolyCollection
-        Where one observed coverage of a calibrated prediction stays by chance.
+        Where an observed coverage of a calibrated prediction falls by chance.
     axes_ : ndarray of Axes of shape (2,)
         The panels: coverage above, width below.
     ax_ : Axes
@@ -103,14 +97,14 @@ class IntervalCoverageDisplay(PredictionDisplay):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from the truth and its predictive distributions.
+        """Draw from true targets and their predictive distributions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The truth.
+            True targets.
         dist : PredictiveDistribution
-            Predictions of the same n rows.
+            Predictions for the same n rows.
         coverages : array-like of shape (n_coverages,), default=0.05, 0.1, ..., 0.95
             Nominal coverages in (0, 1).
         target_name : str, default="y"
@@ -125,10 +119,10 @@ class IntervalCoverageDisplay(PredictionDisplay):
         Raises
         ------
         TypeError, ValueError
-            If the truth is not finite or does not agree with the predictions, or a
-            coverage is outside (0, 1).
+            If a target is not finite, the targets and the predictions differ in number,
+            or a coverage is outside (0, 1).
         """
-        y = check_truth(y_true, dist)[:, None]
+        y = check_targets(y_true, dist)[:, None]
         nominal = check_levels(coverages, "coverages")
         tails = (1 - nominal) / 2
         ends = dist.ppf(np.concatenate([tails, 1 - tails]))
@@ -155,13 +149,13 @@ class IntervalCoverageDisplay(PredictionDisplay):
         Parameters
         ----------
         ax : Axes or array-like of two Axes, default=None
-            Axes to divide, or the panels themselves, as another model's ``axes_``; None
-            makes a new figure.
+            Axes to divide, or the two panels, such as the ``axes_`` of another model;
+            None makes a new figure.
         name : str or None, default=None
             Name of the model in the legend; None leaves it out.
         confidence : float, default=0.9
-            Probability that one observed coverage of a calibrated prediction stays
-            inside the band, in (0, 1), if the rows are independent.
+            Probability, in (0, 1), that an observed coverage of a calibrated prediction
+            falls inside the band, if the rows are independent.
         **kwargs : dict
             Passed to ``ax.plot`` for both curves.
 

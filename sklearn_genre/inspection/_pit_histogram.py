@@ -1,4 +1,4 @@
-"""Whether the truths are spread evenly over their predictive distributions."""
+"""Whether true targets are spread evenly over their predictive distributions."""
 
 from __future__ import annotations
 
@@ -10,32 +10,27 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.inspection._common import (
-    BLUE,
-    LIGHT_BLUE,
-    PredictionDisplay,
-    axes_or_new,
-    check_truth,
-    sampling_band,
-    start_at_zero,
-    wrapped,
-)
+from sklearn_genre.inspection._axes import axes_or_new, start_at_zero
+from sklearn_genre.inspection._checks import check_targets
+from sklearn_genre.inspection._prediction_display import PredictionDisplay
+from sklearn_genre.inspection._sampling_band import sampling_band
+from sklearn_genre.inspection._style import BLUE, LIGHT_BLUE, wrapped
 
 
 class PITHistogramDisplay(PredictionDisplay):
-    """Histogram of the probability that each prediction gave to at most the truth.
+    """Histogram of the predicted cumulative probability at each true target.
 
     These probability integral transforms are uniform if the predictions are
     calibrated. A hump means that the distributions are too wide, a valley that they are
-    too narrow, a slope that they are too high or too low. The band shows where the bar
-    of a bin stays by chance.
+    too narrow, and a slope that they are too high or too low. The band shows how far a
+    bar strays by chance.
 
-    Create it by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     pit : ndarray of shape (n,)
-        The predictive cumulative probability at each truth.
+        The predicted cumulative probability at each target.
     target_name : str, default="y"
         Name of the target in the labels, with its unit if it has one.
 
@@ -44,7 +39,7 @@ class PITHistogramDisplay(PredictionDisplay):
     bars_ : BarContainer
         The densities of the bins.
     band_ : Rectangle
-        Where the bar of one bin stays by chance.
+        Where the bar of a bin ends by chance.
     line_ : Line2D
         The uniform density.
     ax_ : Axes
@@ -83,14 +78,14 @@ class PITHistogramDisplay(PredictionDisplay):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from the truth and its predictive distributions.
+        """Draw from true targets and their predictive distributions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The truth.
+            True targets.
         dist : PredictiveDistribution
-            Predictions of the same n rows.
+            Predictions for the same n rows.
         target_name : str, default="y"
             Name of the target in the labels, with its unit if it has one.
         n_bins, confidence, ax, **kwargs
@@ -103,10 +98,10 @@ class PITHistogramDisplay(PredictionDisplay):
         Raises
         ------
         TypeError, ValueError
-            If the truth is not finite or does not agree with the predictions, or an
-            option is out of range.
+            If a target is not finite, the targets and the predictions differ in number,
+            or an option is out of range.
         """
-        y = check_truth(y_true, dist)
+        y = check_targets(y_true, dist)
         display = cls(pit=dist.cdf(y), target_name=target_name)
         return display.plot(ax=ax, n_bins=n_bins, confidence=confidence, **kwargs)
 
@@ -123,12 +118,12 @@ class PITHistogramDisplay(PredictionDisplay):
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         n_bins : int, default=10
-            Bins of equal width, at least 2. More need more rows.
+            Number of bins of equal width, at least 2. More bins need more rows.
         confidence : float, default=0.9
-            Probability that one bar of a calibrated prediction stays inside the band,
-            in (0, 1), if the rows are independent.
+            Probability, in (0, 1), that a bar of a calibrated prediction ends inside
+            the band, if the rows are independent.
         **kwargs : dict
             Passed to ``ax.bar``.
 

@@ -2,59 +2,60 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Self
 
-import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_scalar
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.inspection._common import (
-    BLUE,
-    LIGHT_BLUE,
-    VERMILION,
+from sklearn_genre.inspection._axes import axes_or_new
+from sklearn_genre.inspection._checks import (
     Array,
-    axes_or_new,
     check_distribution,
     check_levels,
     check_numbers,
-    check_truth,
-    predict_distribution,
-    take_rows,
+    check_targets,
+)
+from sklearn_genre.inspection._densities import densities, density_edges
+from sklearn_genre.inspection._fan import (
+    average,
+    averaged_rows,
+    feature_column,
+    feature_values,
+    with_feature,
+)
+from sklearn_genre.inspection._model import predict_distribution
+from sklearn_genre.inspection._style import (
+    BLUE,
+    LIGHT_BLUE,
+    VERMILION,
+    mixed_with_white,
     wrapped,
 )
 
-# Bins in which a density is drawn; what is left out of the picture on either side.
-N_BINS = 120
-TAIL = 0.002
-# Height of a density, where the next row is one unit below.
+# Height of a density; the next row is one unit below.
 HEIGHT = 0.8
-# Values of a feature at which a fan is computed; rows over which it is averaged.
-N_VALUES = 50
-N_AVERAGED = 100
 
 
 class PredictiveDistributionDisplay:
     """Predictive densities of some rows, or a fan of intervals over one feature.
 
-    Densities stand below each other, each scaled to its own peak, with the median and,
-    if it is given, the truth. A fan shows the median and central intervals against a
+    Densities are stacked, each scaled to its own peak, with the median and, if given,
+    the true target. A fan shows the median and central intervals as functions of a
     number, with the data as points.
 
-    Create it by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     dist : PredictiveDistribution
         The rows to draw.
     x : ndarray of shape (n,) or None, default=None
-        A number for each row, ascending, for a fan; None draws densities.
+        The number of each row, ascending, for a fan; None draws densities.
     y_true : ndarray or None, default=None
-        Truths: of shape (n,) for densities, of any length for a fan.
+        True targets: of shape (n,) for densities, of any length for a fan.
     x_true : ndarray or None, default=None
-        Where the truths of a fan stand.
+        The horizontal positions of the true targets of a fan.
     names : sequence of str or None, default=None
         Names of the rows of densities; None means "Row 0" and so on.
     target_name : str, default="y"
@@ -71,7 +72,7 @@ class PredictiveDistributionDisplay:
     median_ : Line2D or LineCollection
         The medians.
     truth_ : PathCollection or None
-        The truths.
+        The true targets.
     ax_ : Axes
         The axes drawn on.
     figure_ : Figure
@@ -135,13 +136,14 @@ class PredictiveDistributionDisplay:
         X : array-like or data frame of shape (n, n_features)
             Rows to predict.
         y : array-like of shape (n,), default=None
-            The truth; None leaves it out.
+            True targets; None leaves them out.
         rows : int, slice or array-like of int, default=None
-            Rows of densities; None means the first five.
+            Rows whose densities are drawn; None means the first five.
         feature : int or str, default=None
-            Index or name of a numeric column: draw a fan over its range. The fan is
-            that of the average distribution: up to 100 rows of X, evenly chosen, have
-            this feature replaced and the others kept, as in partial dependence.
+            Index or name of a numeric column: draw a fan over its range. Each
+            distribution of the fan is an average, as in partial dependence: this
+            feature is replaced in up to 100 evenly spaced rows of X, and the others are
+            kept.
         target_name : str, default="y"
             Name of the target in the labels, with its unit if it has one.
         coverages, ax, **kwargs
@@ -154,8 +156,9 @@ class PredictiveDistributionDisplay:
         Raises
         ------
         TypeError, ValueError, IndexError
-            If the estimator does not predict distributions, the truth does not agree
-            with the rows, or a row or the feature does not exist or is not numeric.
+            If the estimator does not predict distributions, the targets and the rows
+            differ in number, a row or the feature does not exist, or the feature is not
+            numeric.
         """
         options = {"target_name": target_name, "coverages": coverages, "ax": ax}
         if feature is None:
@@ -194,22 +197,22 @@ class PredictiveDistributionDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from predictive distributions and the truth.
+        """Draw from predictive distributions and, if given, the true targets.
 
         Parameters
         ----------
         y_true : array-like of shape (n,) or None
-            The truth; None leaves it out.
+            True targets; None leaves them out.
         dist : PredictiveDistribution
             Predictions of n rows.
         rows : int, slice or array-like of int, default=None
-            Rows of densities; None means the first five.
+            Rows whose densities are drawn; None means the first five.
         x : array-like of shape (n,), default=None
-            A number for each row: draw a fan over it.
+            A number for each row: draw a fan over these numbers.
         target_name : str, default="y"
             Name of the target in the labels, with its unit if it has one.
         feature_name : str, default="x"
-            What `x` is.
+            Name of `x` in the label.
         coverages, ax, **kwargs
             As in `plot`.
 
@@ -220,28 +223,28 @@ class PredictiveDistributionDisplay:
         Raises
         ------
         TypeError, ValueError, IndexError
-            If the truth or `x` is not finite or does not agree with the predictions,
-            or a row does not exist.
+            If a target or a number of `x` is not finite, their number is not that of
+            the predictions, or a row does not exist.
         """
         check_distribution(dist)
-        truth = None if y_true is None else check_truth(y_true, dist)
-        display = cls(dist=dist, target_name=target_name, feature_name=feature_name)
+        y = None if y_true is None else check_targets(y_true, dist)
         if x is None:
-            every = np.arange(len(dist))
-            chosen = every[:5] if rows is None else np.atleast_1d(every[rows])
-            if not np.size(chosen):
-                raise ValueError(f"rows must hold at least one row; got {rows!r}.")
-            display.dist = dist[chosen]
-            display.y_true = None if truth is None else truth[chosen]
-            display.names = [f"Row {row}" for row in chosen]
+            chosen = chosen_rows(rows, len(dist))
         elif rows is not None:
             raise ValueError("rows are for densities and x is for a fan; give one.")
         else:
             place = check_numbers(x, len(dist), "x")
-            order = np.argsort(place, kind="stable")
-            display.dist, display.x = dist[order], place[order]
-            display.y_true = None if truth is None else truth[order]
-            display.x_true = display.x
+            chosen = np.argsort(place, kind="stable")
+        display = cls(
+            dist=dist[chosen],
+            y_true=None if y is None else y[chosen],
+            target_name=target_name,
+            feature_name=feature_name,
+        )
+        if x is None:
+            display.names = [f"Row {row}" for row in chosen]
+        else:
+            display.x = display.x_true = place[chosen]
         return display.plot(ax=ax, coverages=coverages, **kwargs)
 
     def plot(
@@ -252,7 +255,7 @@ class PredictiveDistributionDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on; None makes a new figure.
         coverages : array-like of float, default=(0.5, 0.9)
             Coverages of the intervals of a fan, in (0, 1).
         **kwargs : dict
@@ -345,99 +348,10 @@ class PredictiveDistributionDisplay:
         ax.legend()
 
 
-def density_edges(dist: PredictiveDistribution, y_true: Array | None) -> Array:
-    """Return the edges of equal bins over what all rows and truths need."""
-    points = dist.ppf([TAIL, 1 - TAIL])
-    if y_true is not None:
-        points = np.append(points, y_true)
-    low, high = points.min(), points.max()
-    margin = 0.03 * (high - low)
-    smallest = 1e-9 * max(abs(low), abs(high))
-    if margin <= smallest:  # all the mass, and the truth, at one number
-        margin = max(abs(low), abs(high)) / 2 or 1.0
-    return np.linspace(low - margin, high + margin, N_BINS + 1)
-
-
-def densities(dist: PredictiveDistribution, edges: Array) -> Array:
-    """Return the mass of each bin as a share of the largest of its row."""
-    queries = np.broadcast_to(edges, (len(dist), len(edges)))
-    mass = np.diff(dist.cdf(queries), axis=1)  # (n, N_BINS)
-    return mass / mass.max(axis=1, keepdims=True)
-
-
-def mixed_with_white(color: str, share: float) -> tuple[float, ...]:
-    """Return a share of a hexadecimal colour in white."""
-    parts = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return tuple(1 - share + share * part for part in parts)
-
-
-def feature_column(X: Any, feature: int | str) -> tuple[int, str, Array]:
-    """Return index, name and numbers of a column."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    is_frame = isinstance(frame, nw.DataFrame)
-    n_features = np.shape(X)[1]
-    names = frame.columns if is_frame else [f"Feature {i}" for i in range(n_features)]
-    if isinstance(feature, str):
-        if feature not in names:
-            raise ValueError(f"feature must be one of {names}; got {feature!r}.")
-        feature = names.index(feature)
-    check_scalar(feature, "feature", Integral, min_val=0, max_val=n_features - 1)
-    name = str(names[feature])
-    column = frame[:, feature].to_numpy() if is_frame else np.asarray(X)[:, feature]
-    try:
-        return feature, name, column.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"feature must be a numeric column; {name!r} holds {column.tolist()[0]!r}."
-        ) from error
-
-
-def feature_values(column: Array, name: str) -> Array:
-    """Return the numbers of a column that occur, or a grid if there are many."""
-    values = np.unique(column[np.isfinite(column)])
-    if len(values) < 2:
-        raise ValueError(f"feature must vary; {name!r} holds only {values.tolist()}.")
-    if len(values) <= N_VALUES:
-        return values
-    return np.linspace(values[0], values[-1], N_VALUES)
-
-
-def averaged_rows(X: Any) -> NDArray[np.intp]:
-    """Return the rows whose other features a fan is averaged over."""
-    n_rows, n_features = np.shape(X)
-    if n_features == 1:
-        return np.zeros(1, dtype=np.intp)
-    rows = np.linspace(0, n_rows - 1, min(n_rows, N_AVERAGED)).round()
-    return rows.astype(np.intp)
-
-
-def with_feature(X: Any, index: int, rows: NDArray[np.intp], values: Array) -> Any:
-    """Return rows of X with other numbers in one column."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
-        part = take_rows(X, rows)
-        part = part.astype(np.float64) if part.dtype.kind in "iub" else part
-        part[:, index] = values
-        return part
-    column = nw.new_series(
-        frame.columns[index], values, nw.Float64, backend=frame.implementation
-    )
-    return frame[rows.tolist()].with_columns(column).to_native()
-
-
-def average(dist: PredictiveDistribution, n_each: int) -> PredictiveDistribution:
-    """Return the equal mixtures of each `n_each` rows in turn."""
-    if n_each == 1:
-        return dist
-    mass = dist.pmf()
-    n_mixtures = len(dist) // n_each
-    if dist.support.ndim == 1 and dist.edges.ndim == 1:
-        mean = mass.reshape(n_mixtures, n_each, -1).mean(axis=1)
-        return PredictiveDistribution(dist.support, mean, edges=dist.edges)
-    values = np.broadcast_to(dist.support, mass.shape).reshape(n_mixtures, -1)
-    order = np.argsort(values, axis=1, kind="stable")
-    mass = mass.reshape(n_mixtures, -1)
-    return PredictiveDistribution(
-        np.take_along_axis(values, order, axis=1),
-        np.take_along_axis(mass, order, axis=1),
-    )
+def chosen_rows(rows: Any, n_rows: int) -> NDArray[np.intp]:
+    """Return the indices of the rows asked for, by default the first five."""
+    every = np.arange(n_rows)
+    chosen = every[:5] if rows is None else np.atleast_1d(every[rows])
+    if not chosen.size:
+        raise ValueError(f"rows must hold at least one row; got {rows!r}.")
+    return chosen

@@ -8,27 +8,22 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre.inspection._common import (
-    BLUE,
-    VERMILION,
-    fitted,
-    found,
-    panels,
-    wrapped,
-)
+from sklearn_genre.inspection._axes import panels
+from sklearn_genre.inspection._model import best_estimator, last_step
+from sklearn_genre.inspection._style import BLUE, VERMILION, wrapped
 
-Rows = list[dict[str, Any]]
+Epochs = list[dict[str, Any]]
 
 
 class TrainingHistoryDisplay:
     """Validation score and training loss of every epoch, stage by stage.
 
-    Each stage has a column. The upper panels share the units of the target; the lower
-    ones do not, because each stage has a training loss of its own. A diamond and a
-    dashed line mark the epoch whose state was kept; epoch 0 is the state before the
-    stage. Without a validation part there are only training losses.
+    Each stage has its own column. The upper panels share an axis in the units of the
+    target; the lower ones do not, because each stage has its own training loss. A
+    diamond and a dashed line mark the epoch whose state was kept; epoch 0 is the state
+    before the stage. Without a validation set only the training losses are drawn.
 
-    Create it by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
@@ -44,9 +39,9 @@ class TrainingHistoryDisplay:
     lines_ : ndarray of Line2D, the shape of `axes_`
         The curves.
     marks_ : ndarray of Line2D or None, the shape of `axes_`
-        The dashed lines at the epochs that were kept; None in a stage without one.
+        The dashed lines at the kept epochs; None for a stage that kept none.
     axes_ : ndarray of Axes of shape (n_rows, n_stages)
-        The panels: validation score, if there is one, above training loss.
+        The panels: the validation score, if there is one, above the training loss.
     ax_ : Axes
         The first panel.
     figure_ : Figure
@@ -93,7 +88,7 @@ class TrainingHistoryDisplay:
             Fitted, one of this package, a ``Pipeline`` that ends in one or a search
             over either.
         scoring : {"rmse", "crps"} or None, default=None
-            Validation score to draw; None means the one that the epoch was chosen by.
+            Validation score to draw; None means the one by which the epoch was chosen.
         target_name : str, default="y"
             Name of the target in the labels, with its unit if it has one.
         ax, **kwargs
@@ -112,7 +107,7 @@ class TrainingHistoryDisplay:
         ValueError
             If `scoring` is unknown.
         """
-        model = fitted(found(estimator))
+        model = last_step(best_estimator(estimator))
         check_is_fitted(model)
         if not hasattr(model, "history_"):
             raise TypeError(
@@ -131,7 +126,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         ax : Axes or array-like of Axes, default=None
-            Axes to divide, or the panels themselves; None makes a new figure.
+            Axes to divide, or the panels; None makes a new figure.
         **kwargs : dict
             Passed to ``ax.plot`` for each curve.
 
@@ -161,7 +156,7 @@ class TrainingHistoryDisplay:
         return self
 
     def _score_column(self) -> str:
-        """Return the column of the score, or raise if there is none."""
+        """Return the column of the validation score; raise if there is none."""
         if not self.history:
             raise ValueError("history must hold at least one epoch; got none.")
         column = f"validation_{self.scoring}"
@@ -175,8 +170,8 @@ class TrainingHistoryDisplay:
             raise ValueError(f"scoring must be one of {known}; got {self.scoring!r}.")
         return column
 
-    def _finish(self, stages: list[Rows], validated: bool) -> None:
-        """Share the axis of the score, name the stages and tell the kept epochs."""
+    def _finish(self, stages: list[Epochs], validated: bool) -> None:
+        """Share the axis of the score, name the stages and explain the marks."""
         for j, rows in enumerate(stages):
             stage = rows[0]["stage"].replace("_", "-")
             self.axes_[-1, j].set_xlabel(f"Epoch of {stage}")
@@ -190,9 +185,9 @@ class TrainingHistoryDisplay:
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
 
 
-def split_stages(history: Sequence[dict[str, Any]]) -> list[Rows]:
-    """Split a history where the stage changes or its epochs start anew."""
-    stages: list[Rows] = []
+def split_stages(history: Sequence[dict[str, Any]]) -> list[Epochs]:
+    """Split a history where the stage changes or its epochs restart."""
+    stages: list[Epochs] = []
     for row in history:
         last = stages[-1][-1] if stages else {"stage": None, "epoch": 0}
         if row["stage"] != last["stage"] or row["epoch"] <= last["epoch"]:
@@ -201,14 +196,14 @@ def split_stages(history: Sequence[dict[str, Any]]) -> list[Rows]:
     return stages
 
 
-def draw_curve(ax: Any, rows: Rows, column: str, style: dict[str, Any]) -> Any:
+def draw_curve(ax: Any, rows: Epochs, column: str, style: dict[str, Any]) -> Any:
     """Draw a column of the history where it has numbers."""
     points = [(row["epoch"], row[column]) for row in rows if row[column] is not None]
     x, y = zip(*points, strict=True) if points else ((), ())
     return ax.plot(x, y, **style)[0]
 
 
-def draw_kept(ax: Any, rows: Rows, column: str) -> Any:
+def draw_kept(ax: Any, rows: Epochs, column: str) -> Any:
     """Mark the epoch that was kept, if one was; return its line."""
     kept = next((row for row in rows if row.get("selected")), None)
     if kept is None:

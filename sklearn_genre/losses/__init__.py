@@ -15,6 +15,7 @@ from sklearn_genre.losses._histogram import HistogramCRPS, HistogramLoss, HLGaus
 from sklearn_genre.losses._ntl_mse import NTLMSE
 from sklearn_genre.losses._ntl_was import NTLWAS
 from sklearn_genre.losses._number_loss import NumberLoss
+from sklearn_genre.losses._raft import RAFT
 
 LOSSES: dict[str, type[Objective]] = {
     "cross_entropy": CrossEntropy,
@@ -23,6 +24,7 @@ LOSSES: dict[str, type[Objective]] = {
     "dist": DIST,
     "expected_error": ExpectedError,
     "crps": CRPS,
+    "raft": RAFT,
 }
 
 # The losses of RiemannRegressor: of bins, not of digits.
@@ -39,6 +41,7 @@ __all__ = [
     "LOSSES",
     "NTLMSE",
     "NTLWAS",
+    "RAFT",
     "CrossEntropy",
     "DigitLoss",
     "ExpectedError",

@@ -1,10 +1,9 @@
 """Cross-entropy on digits, or the log-density of a distribution that has one."""
 
-from typing import Any
-
 from torch import Tensor
 
 from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import Output
 
 
 class CrossEntropy(Objective):
@@ -22,6 +21,6 @@ class CrossEntropy(Objective):
     CrossEntropy()
     """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the negative log-likelihood of each row in nats, shape (batch,)."""
+    def losses(self, dist: Output, target: Tensor) -> Tensor:
+        """Return the negative log-likelihood of each sample in nats, shape (batch,)."""
         return -dist.log_prob(target)

@@ -1,10 +1,9 @@
 """Continuous ranked probability score of the whole number."""
 
-from typing import Any
-
 from torch import Tensor
 
 from sklearn_genre.losses._number_loss import NumberLoss, mean_of_others
+from sklearn_genre.outputs import DigitOutput
 
 
 class CRPS(NumberLoss):
@@ -33,7 +32,7 @@ class CRPS(NumberLoss):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per row and batch, at least two; unused where the loss is exact.
+        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
         More lower the noise of the gradient, and cost time in proportion and the memory
         of their pairs.
 
@@ -55,7 +54,7 @@ class CRPS(NumberLoss):
         """Return the score of each distribution, shape (batch,)."""
         return score(values, probs.cumsum(-1)[:, :-1], y)
 
-    def enumerated(self, dist: Any, y: Tensor) -> Tensor:
+    def enumerated(self, dist: DigitOutput, y: Tensor) -> Tensor:
         """Return the score from the distribution function alone, shape (batch,)."""
         return score(dist.leaves.values, dist.cumulative(), y)
 

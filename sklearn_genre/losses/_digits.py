@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sklearn_genre._objective import Objective, check_real
+from sklearn_genre._checks import check_real
+from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import DigitOutput
 
 
 class DigitLoss(Objective):
@@ -56,8 +58,8 @@ class DigitLoss(Objective):
             Whether the token is a number.
         """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return cross-entropy plus weighted distances of each row, shape (batch,)."""
+    def losses(self, dist: DigitOutput, target: Tensor) -> Tensor:
+        """Return cross-entropy plus weighted distances of each sample, shape (batch,)."""
         tokens = dist.tokenizer.encode(target)  # (batch, length)
         log_probs = dist.log_probs(tokens[None])[0]  # (batch, length, vocab_size)
         nll = -log_probs.gather(-1, tokens[..., None])[..., 0]  # (batch, length)
@@ -67,7 +69,7 @@ class DigitLoss(Objective):
         term = self.term(
             log_softmax_over(log_probs, is_number), offsets.nan_to_num(), is_number
         )
-        return (nll + self.weight * term).sum(-1)
+        return (nll + float(self.weight) * term).sum(-1)
 
 
 def check_digit_values(tokenizer: Any, name: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sklearn_genre._objective import check_real
+from sklearn_genre._checks import check_real
 from sklearn_genre.losses._digits import DigitLoss, log_softmax_over
 
 
@@ -61,5 +61,6 @@ class DIST(DigitLoss):
 
     def term(self, log_probs: Tensor, offsets: Tensor, is_number: Tensor) -> Tensor:
         """Return the divergence at each position, (batch, length)."""
-        log_target = log_softmax_over(-offsets.square() / self.temperature, is_number)
+        exponents = -offsets.square() / float(self.temperature)
+        log_target = log_softmax_over(exponents, is_number)
         return (log_target.exp() * (log_target - log_probs)).sum(-1)

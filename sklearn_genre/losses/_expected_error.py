@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sklearn_genre._objective import check_real
+from sklearn_genre._checks import check_real
 from sklearn_genre.losses._number_loss import NumberLoss, mean_of_others
 
 
@@ -41,7 +41,7 @@ class ExpectedError(NumberLoss):
         Weight of the variance, at least 0. Lower it to move the mean and keep the
         spread; above 1 the distribution shrinks faster.
     n_rollouts : int, default=16
-        Sampled numbers per row and batch, at least two; unused where the loss is exact.
+        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
         More cost time in proportion and lower the noise of the gradient.
 
     References
@@ -71,17 +71,17 @@ class ExpectedError(NumberLoss):
         check_real(self.alpha, "ExpectedError.alpha", 0)
 
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
-        """Return squared bias plus weighted variance of each row, shape (batch,)."""
+        """Return squared bias plus weighted variance of each sample, shape (batch,)."""
         errors = values - y[:, None]  # (batch, n_values)
         bias = (probs * errors).sum(-1)  # (batch,)
         variance = (probs * (errors - bias[:, None]) ** 2).sum(-1)
-        return bias**2 + self.alpha * variance
+        return bias**2 + float(self.alpha) * variance
 
     def sampled(self, numbers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return the estimated loss, (batch,), and the excess, (n_rollouts, batch)."""
-        errors = numbers - y
+        alpha, errors = float(self.alpha), numbers - y
         others, squares = mean_of_others(errors), errors**2
-        loss = self.alpha * squares + (1 - self.alpha) * errors * others
-        excess = self.alpha * (squares - mean_of_others(squares))
-        excess = excess + 2 * (1 - self.alpha) * others * (errors - others)
+        loss = alpha * squares + (1 - alpha) * errors * others
+        excess = alpha * (squares - mean_of_others(squares))
+        excess = excess + 2 * (1 - alpha) * others * (errors - others)
         return loss.mean(0), excess

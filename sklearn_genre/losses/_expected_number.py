@@ -1,24 +1,23 @@
 """Losses of the expected number alone."""
 
-import math
 from abc import abstractmethod
-from numbers import Real
 from typing import Any
 
-from sklearn.utils import check_scalar
 from torch import Tensor
 
+from sklearn_genre._checks import check_real
 from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import Output
 
 # How close to 0 and 1 a scaled mean comes within the logarithms of LogLoss.
-MARGIN = 1e-6
+LOG_MARGIN = 1e-6
 
 
 class ExpectedNumberLoss(Objective):
     """Base of the losses that read the expected number and nothing else.
 
-    The expectation is that of the grid where the network has one and else of all
-    strings, at most 4,096: ``DecodingRegressor`` refuses larger formats before
+    The expectation is that of all token sequences, or of the rule of the network
+    where it has one: ``DecodingRegressor`` refuses formats that are too large before
     training. The distribution around the mean is left free.
 
     A new one is a file with one class that writes :meth:`of_mean`.
@@ -28,18 +27,17 @@ class ExpectedNumberLoss(Objective):
     def of_mean(self, mean: Tensor, y: Tensor) -> Tensor:
         """Return the loss of expected numbers, all of shape (batch,)."""
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the loss of each row, shape (batch,)."""
+    def losses(self, dist: Output, target: Tensor) -> Tensor:
+        """Return the loss of each sample, shape (batch,)."""
         return self.of_mean(dist.expectation(), target)
 
 
 class SquaredError(ExpectedNumberLoss):
     r"""Squared error of the expected number, :math:`(y - E[\hat y])^2`.
 
-    The loss of regression-aware fine-tuning. The expectation is that of the grid where
-    the network has one and else of all strings, at most 4,096; beyond, take
-    ``ExpectedError(alpha=0)``, which samples. The distribution around the mean is left
-    free.
+    The loss of regression-aware fine-tuning on all token sequences, at most 4,096;
+    beyond, take ``RAFT(grid="quantiles")``, or ``ExpectedError(alpha=0)``, which
+    samples. The distribution around the mean is left free.
 
     References
     ----------
@@ -73,7 +71,7 @@ class LogLoss(ExpectedNumberLoss):
     ----------
     low, high : float, default=0.0 and 1.0
         The ends of the range on the scale of the network: a and b. They must hold the
-        scaled training targets; ``RAFTRegressor(loss="log")`` sets them.
+        scaled training targets; ``RAFT(loss="log")`` sets them.
 
     References
     ----------
@@ -93,28 +91,26 @@ class LogLoss(ExpectedNumberLoss):
 
     def check(self, tokenizer: Any) -> None:
         """Raise unless the ends are numbers that hold the training targets."""
-        for name in ("low", "high"):
-            end = getattr(self, name)
-            check_scalar(end, f"LogLoss.{name}", Real)
-            if not math.isfinite(end):
-                raise ValueError(f"LogLoss.{name} == {end}, must be finite.")
+        start = check_real(self.low, "LogLoss.low")
+        stop = check_real(self.high, "LogLoss.high")
         low, high = tokenizer.low_, tokenizer.high_
-        if not (self.low <= low and high <= self.high):
+        if not (start <= low and high <= stop):
             raise ValueError(
                 f"{self} does not hold the scaled training targets, which go from "
                 f"{low} to {high}. Use LogLoss({low}, {high}), or "
-                'RAFTRegressor(loss="log"), which sets the ends.'
+                'RAFT(loss="log"), which sets the ends.'
             )
 
     def of_mean(self, mean: Tensor, y: Tensor) -> Tensor:
         """Return the cross-entropy of expected numbers, shape (batch,)."""
-        width = self.high - self.low or 1.0
-        u = ((y - self.low) / width).clamp(0, 1)
-        return scaled_log_loss((mean - self.low) / width, u)
+        low, high = float(self.low), float(self.high)
+        width = high - low or 1.0
+        u = ((y - low) / width).clamp(0, 1)
+        return scaled_log_loss((mean - low) / width, u)
 
 
 def scaled_log_loss(mean: Tensor, u: Tensor) -> Tensor:
     """Return the cross-entropy of means, near [0, 1], to targets in [0, 1]."""
-    inside = mean.clamp(MARGIN, 1 - MARGIN)
+    inside = mean.clamp(LOG_MARGIN, 1 - LOG_MARGIN)
     outside = mean - mean.clamp(0, 1)
     return outside**2 - u * inside.log() - (1 - u) * (-inside).log1p()

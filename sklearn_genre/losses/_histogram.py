@@ -7,6 +7,7 @@ from torch.nn import functional
 from torch.special import ndtr
 
 from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import HistogramOutput
 
 # Deviation of the soft target of HL-Gauss, in widths of the bin of the target.
 SIGMA = 0.75
@@ -46,8 +47,8 @@ class HLGauss(HistogramLoss):
     HLGauss()
     """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the cross-entropy of each row, shape (batch,)."""
+    def losses(self, dist: HistogramOutput, target: Tensor) -> Tensor:
+        """Return the cross-entropy of each sample, shape (batch,)."""
         sigma = SIGMA * dist.bins.width[dist.bins.bin_of(target)]
         soft = normal_masses(target, dist.bins.borders, sigma)
         return -(soft * dist.log_masses).sum(-1)
@@ -58,7 +59,7 @@ class HistogramCRPS(HistogramLoss):
 
     .. math:: \ell = \int \bigl(F(z) - 1\{z \ge y\}\bigr)^2 dz
 
-    with :math:`F` linear within each cell. A proper score that knows near misses.
+    with :math:`F` linear within each piece. A proper score that knows near misses.
 
     References
     ----------
@@ -72,9 +73,9 @@ class HistogramCRPS(HistogramLoss):
     HistogramCRPS()
     """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the score of each row, shape (batch,)."""
-        return piecewise_crps(dist.bins.edges, dist.cell_masses, target)
+    def losses(self, dist: HistogramOutput, target: Tensor) -> Tensor:
+        """Return the score of each sample, shape (batch,)."""
+        return piecewise_crps(dist.bins.edges, dist.piece_masses, target)
 
 
 def normal_masses(y: Tensor, borders: Tensor, sigma: Tensor) -> Tensor:
@@ -99,13 +100,13 @@ def normal_masses(y: Tensor, borders: Tensor, sigma: Tensor) -> Tensor:
 
 
 def piecewise_crps(edges: Tensor, masses: Tensor, y: Tensor) -> Tensor:
-    """Return the score of distributions that are uniform within cells.
+    """Return the score of distributions that are uniform within pieces.
 
     Parameters
     ----------
-    edges : Tensor of shape (n_cells + 1,)
+    edges : Tensor of shape (n_pieces + 1,)
         Ascending.
-    masses : Tensor of shape (batch, n_cells)
+    masses : Tensor of shape (batch, n_pieces)
         Rows sum to one.
     y : Tensor of shape (batch,)
 
@@ -118,7 +119,7 @@ def piecewise_crps(edges: Tensor, masses: Tensor, y: Tensor) -> Tensor:
     left, width = edges[:-1], edges.diff()
     stop = masses.cumsum(-1)
     start = stop - masses
-    below = (y.clamp(edges[:-1], edges[1:]) - left) / width  # share of each cell
+    below = (y.clamp(edges[:-1], edges[1:]) - left) / width  # share of each piece
     middle = start + masses * below
     inside = width * (
         below * _mean_square(start, middle)

@@ -1,13 +1,13 @@
 """What the losses of the whole decoded number share: exact or sampled."""
 
 from abc import abstractmethod
-from numbers import Integral
 from typing import Any
 
-from sklearn.utils import check_scalar
 from torch import Tensor
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import DigitOutput
 
 
 class NumberLoss(Objective):
@@ -29,7 +29,7 @@ class NumberLoss(Objective):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per row and batch, at least two; unused where the loss is exact.
+        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
         More cost time in proportion and lower the noise of the gradient.
     """
 
@@ -38,8 +38,7 @@ class NumberLoss(Objective):
 
     def check(self, tokenizer: Any) -> None:
         """Raise ``ValueError`` or ``TypeError`` if a parameter is out of its range."""
-        name = f"{type(self).__name__}.n_rollouts"
-        check_scalar(self.n_rollouts, name, Integral, min_val=2)
+        check_integer(self.n_rollouts, f"{type(self).__name__}.n_rollouts", 2)
 
     @abstractmethod
     def exact(self, values: Tensor, probs: Tensor, y: Tensor) -> Tensor:
@@ -58,10 +57,10 @@ class NumberLoss(Objective):
             Differentiable in ``probs``.
         """
 
-    def enumerated(self, dist: Any, y: Tensor) -> Tensor:
+    def enumerated(self, dist: DigitOutput, y: Tensor) -> Tensor:
         """Return :meth:`exact` of a distribution on all numbers, shape (batch,)."""
-        atoms = dist.atoms()
-        return self.exact(atoms.values, atoms.probs, y)
+        support = dist.support()
+        return self.exact(support.values, support.probs, y)
 
     @abstractmethod
     def sampled(self, numbers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,11 +79,11 @@ class NumberLoss(Objective):
             The mean of excess times score is an unbiased estimate of the gradient.
         """
 
-    def loss(self, dist: Any, target: Tensor) -> Tensor:
-        """Return the loss of each row or an unbiased estimate of it, shape (batch,)."""
+    def losses(self, dist: DigitOutput, target: Tensor) -> Tensor:
+        """Return the loss of each sample or an unbiased estimate of it, shape (batch,)."""
         if dist.leaves is not None:
             return self.enumerated(dist, target)
-        tokens, log_probs = dist.rollout(self.n_rollouts)
+        tokens, log_probs = dist.rollout(int(self.n_rollouts))
         loss, excess = self.sampled(dist.numbers(tokens), target)
         score = (excess * log_probs.sum(-1)).mean(0)  # (batch,)
         return loss + (score - score.detach())

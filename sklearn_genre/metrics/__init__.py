@@ -1,9 +1,10 @@
-"""Scores of predictions and of predictive distributions, and scorers made of them.
+"""Scores of predictions and of predictive distributions, and scorers made from them.
 
-Scores take the truth first, and each says whether smaller or larger is better. Scorers
-are better when larger: those whose names begin with ``neg_`` are negative losses.
-`coverage_scorer` is for reports and not for a search, as the best coverage is the
-nominal one. :func:`make_distribution_scorer` makes scorers of other scores.
+Scores take the true targets first, and each says whether smaller or larger is better.
+For scorers, larger is always better: those named ``neg_`` return negative losses.
+`coverage_scorer` is for reports, not for a search, because the best coverage is the
+nominal one, not the largest. :func:`make_distribution_scorer` turns any other score
+into a scorer.
 """
 
 from sklearn_genre.metrics._at_k import (

@@ -18,7 +18,7 @@ from sklearn_genre.metrics._checks import (
     Array,
     average,
     check_distribution,
-    truth_for,
+    targets_of,
 )
 
 
@@ -30,37 +30,37 @@ def best_at_k_score(
 ) -> float:
     """Return the mean squared error of the best of k draws; smaller is better.
 
-    The best is the draw that is nearest to the truth: what a user gets who can tell a
-    good answer among k when seeing it.
+    The best draw is the one nearest to the target: what users get if they can recognise
+    the best of k answers.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution or array-like of shape (n, m)
-        Predictions for the same n rows: distributions, whose draws are of the numbers
-        and whose score is exact, or m draws of each row, whose score is the mean over
-        all their subsets of k draws, an unbiased estimate.
+        Predictions for the same n rows: distributions, for which the score is exact, or
+        m draws for each row, for which it is the mean over all subsets of k draws, an
+        unbiased estimate. A draw from a distribution is one of its support points.
 
     k : int
         Number of draws, at least 1 and at most m.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
     score : float
-        A mean of squares; its root is in the units of y.
+        In squared units of y.
 
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
-        weights are unusable.
+        weights are invalid.
 
     Examples
     --------
@@ -84,36 +84,36 @@ def mean_at_k_score(
 ) -> float:
     """Return the mean squared error of the mean of k draws; smaller is better.
 
-    With many draws it tends to the squared error of the mean.
+    As k grows it approaches the mean squared error of the mean.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution or array-like of shape (n, m)
-        Predictions for the same n rows: distributions, whose draws are of the numbers
-        and whose score is exact, or m draws of each row, whose score is the mean over
-        all their subsets of k draws, an unbiased estimate.
+        Predictions for the same n rows: distributions, for which the score is exact, or
+        m draws for each row, for which it is the mean over all subsets of k draws, an
+        unbiased estimate. A draw from a distribution is one of its support points.
 
     k : int
         Number of draws, at least 1 and at most m.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
     score : float
-        A mean of squares; its root is in the units of y.
+        In squared units of y.
 
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
-        weights are unusable.
+        weights are invalid.
 
     Examples
     --------
@@ -137,37 +137,37 @@ def median_at_k_score(
 ) -> float:
     """Return the mean squared error of the median of k draws; smaller is better.
 
-    The median of an even number of draws is the middle of the two middle ones, as in
+    The median of an even number of draws is the mean of the two middle ones, as in
     `numpy.median`.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution or array-like of shape (n, m)
-        Predictions for the same n rows: distributions, whose draws are of the numbers
-        and whose score is exact, or m draws of each row, whose score is the mean over
-        all their subsets of k draws, an unbiased estimate.
+        Predictions for the same n rows: distributions, for which the score is exact, or
+        m draws for each row, for which it is the mean over all subsets of k draws, an
+        unbiased estimate. A draw from a distribution is one of its support points.
 
     k : int
         Number of draws, at least 1 and at most m.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
     score : float
-        A mean of squares; its root is in the units of y.
+        In squared units of y.
 
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If the lengths differ, a number is not finite, `k` is out of range, or the
-        weights are unusable.
+        weights are invalid.
 
     Examples
     --------
@@ -191,15 +191,15 @@ def _score(
     exact: Callable[..., Array],
     of_draws: Callable[[Array, int], Array],
 ) -> float:
-    """Return the mean over the rows, exact or from draws."""
-    y = truth_for(y_true, dist)
+    """Return the mean score of the rows, exact or estimated from draws."""
+    y = targets_of(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
         return average(exact(dist, y, k), sample_weight)
     return average(of_draws(_deviations(y, dist, k), k), sample_weight)
 
 
 def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
-    """Return draws (n, m) less the truth, m at least k."""
+    """Return draws minus targets, (n, m), after checking that m is at least k."""
     if np.ndim(draws) != 2:
         check_distribution(draws, ", or draws of shape (n, m)")
     checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
@@ -208,12 +208,12 @@ def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
 
 
 def _best_of_draws(deviation: Array, k: int) -> Array:
-    """Return the mean square of the smallest among all k-subsets of m deviations."""
+    """Return the mean over all k-subsets of the smallest squared deviation."""
     return best_of_draws(np.abs(deviation), k)
 
 
 def _mean_of_draws(deviation: Array, k: int) -> Array:
-    """Return the mean square of the mean among all k-subsets of m deviations."""
+    """Return the mean over all k-subsets of the squared mean deviation."""
     m = deviation.shape[1]
     error = deviation.mean(axis=1)
     spread = ((deviation - error[:, None]) ** 2).sum(axis=1) / max(m - 1, 1)

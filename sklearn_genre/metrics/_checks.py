@@ -25,7 +25,7 @@ def column(numbers: ArrayLike, name: str) -> Array:
 
 
 def check_distribution(dist: Any, other: str = "") -> None:
-    """Raise ``TypeError`` for what is no predictive distribution."""
+    """Raise ``TypeError`` unless given a predictive distribution."""
     if not isinstance(dist, PredictiveDistribution):
         kind, shape = type(dist).__name__, np.shape(dist)
         raise TypeError(
@@ -36,7 +36,7 @@ def check_distribution(dist: Any, other: str = "") -> None:
 
 
 def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> Array:
-    """Return the lower and upper ends, (n, 2), of distributions or as given."""
+    """Return the ends of intervals, (n, 2): those of distributions, or those given."""
     check_scalar(
         coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither"
     )
@@ -48,21 +48,21 @@ def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> A
     return intervals
 
 
-def truth_of(y_true: ArrayLike, dist: Any) -> Array:
-    """Return the truth, one number for each predictive distribution."""
+def targets_of_distribution(y_true: ArrayLike, dist: Any) -> Array:
+    """Return the true targets, one for each predictive distribution."""
     check_distribution(dist)
-    return truth_for(y_true, dist)
+    return targets_of(y_true, dist)
 
 
-def truth_for(y_true: ArrayLike, predictions: Any) -> Array:
-    """Return the truth, one number for each prediction."""
+def targets_of(y_true: ArrayLike, predictions: Any) -> Array:
+    """Return the true targets, one for each prediction."""
     y = column(y_true, "y_true")
     check_consistent_length(y, predictions)
     return y
 
 
 def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
-    """Return the weights of the rows, all one by default."""
+    """Return the weights of the rows, by default all one."""
     if not n_rows:
         raise ValueError("There is no row to score.")
     if sample_weight is None:
@@ -83,5 +83,5 @@ def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
 def average(rows: Array, sample_weight: ArrayLike | None) -> float:
     """Return the weighted mean of one number per row; rows of weight 0 are left out."""
     weight = weights_of(len(rows), sample_weight)
-    counts = weight > 0  # zero times an infinite score is no number
+    counts = weight > 0  # zero times an infinite score would be nan
     return float(np.average(rows[counts], weights=weight[counts]))

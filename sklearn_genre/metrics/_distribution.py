@@ -1,4 +1,4 @@
-"""Scores of predictive distributions: smaller is better unless they say otherwise."""
+"""Scores of predictive distributions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sklearn_genre.metrics._checks import (
     Array,
     average,
     intervals_of,
-    truth_for,
-    truth_of,
+    targets_of,
+    targets_of_distribution,
 )
 
 
@@ -27,19 +27,19 @@ def crps_score(
 ) -> float:
     """Return the mean continuous ranked probability score; smaller is better.
 
-    It is a proper score in the units of y, and the mean absolute error when every
+    A proper score in the units of y. It equals the mean absolute error if every
     prediction is a single number.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution
         Predictions for the same n rows.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -48,9 +48,9 @@ def crps_score(
     Raises
     ------
     TypeError
-        If `dist` is no predictive distribution.
+        If `dist` is not a `PredictiveDistribution`.
     ValueError
-        If the lengths differ, a number is not finite, or the weights are unusable.
+        If the lengths differ, a number is not finite, or the weights are invalid.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def crps_score(
     >>> round(crps_score([0.5], dist), 6)
     0.083333
     """
-    y = truth_of(y_true, dist)
+    y = targets_of_distribution(y_true, dist)
     return average(dist.crps(y), sample_weight)
 
 
@@ -70,43 +70,42 @@ def log_score(
     tail: float = 1e-3,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the mean negative log-density of the truth; smaller is better.
+    """Return the mean negative log-density of the targets; smaller is better.
 
-    The cells of a distribution end somewhere, and some have no mass. A truth there
-    has the density zero, and one such row would make any score infinite. The density
-    that is scored therefore has a small share of a Cauchy distribution mixed in,
-    centred on the cells of the row with half their total width as its scale. Inside
-    the cells the share costs at most ``-log(1 - tail)``, 0.001 by default; far outside
-    the score grows with twice the logarithm of the distance.
+    The density of a distribution is zero beyond its bins, and in bins without mass.
+    One target there would make the whole score infinite. The scored density is
+    therefore a mixture with a small share of a Cauchy distribution, which is centred on
+    the bins of the row and has half their total width as its scale. Inside the bins
+    this costs at most ``-log(1 - tail)``, 0.001 by default; far outside, the score
+    grows like twice the logarithm of the distance.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution
         Predictions for the same n rows.
 
     tail : float, default=1e-3
-        Share of the Cauchy distribution, in [0, 1). With 0 the score is the pure one
-        and is infinite where the density is zero: right for asking whether that
-        happens, of no use in a search.
+        Share of the Cauchy distribution, in [0, 1). With 0 the score is infinite if any
+        density is zero: useful to detect such predictions, useless in a search.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
     score : float
-        In nats; of densities, so that it shifts by log(c) when y is multiplied by c.
+        In nats. It increases by log(c) when y is multiplied by c.
 
     Raises
     ------
     TypeError
-        If `dist` is no predictive distribution.
+        If `dist` is not a `PredictiveDistribution`.
     ValueError
         If the lengths differ, a number is not finite, `tail` is not in [0, 1), or the
-        weights are unusable.
+        weights are invalid.
 
     Examples
     --------
@@ -121,19 +120,19 @@ def log_score(
     12.5
     """
     check_scalar(tail, "tail", Real, min_val=0, max_val=1, include_boundaries="left")
-    y = truth_of(y_true, dist)
+    y = targets_of_distribution(y_true, dist)
     return average(-dist._map(partial(_log_density, tail=tail), y), sample_weight)
 
 
 def _log_density(rows: Rows, y: Array, tail: float) -> Array:
-    """Return the log-density at y, a share of it that of a Cauchy distribution."""
+    """Return the log-density at y of the mixture with a Cauchy distribution."""
     with np.errstate(divide="ignore"):
         log_tail = np.log(tail) + _log_cauchy(y, rows.bounds())
     return np.logaddexp(np.log1p(-tail) + rows.logpdf(y[:, None])[:, 0], log_tail)
 
 
 def _log_cauchy(y: Array, bounds: Array) -> Array:
-    """Return the log-density of a Cauchy distribution as wide as the cells."""
+    """Return the log-density of a Cauchy distribution as wide as the bins."""
     low, high = bounds.T
     log_scale = np.log(high - low) - np.log(2)
     distance = np.abs(y - (low + high) / 2)
@@ -150,24 +149,24 @@ def interval_score(
 ) -> float:
     """Return the mean interval score of central intervals; smaller is better.
 
-    It is the width of the interval, and beyond that the distance of a truth outside
-    to its nearer end times ``2 / (1 - coverage)``: a proper score of both quantiles,
-    in the units of y.
+    The score of a row is the width of its interval plus, if the target lies outside,
+    its distance from the interval times ``2 / (1 - coverage)``. It is a proper score of
+    both quantiles, in the units of y.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution or array-like of shape (n, 2)
         Predictions for the same n rows, or the lower and upper ends of their
-        intervals, such as `predict_interval` or a conformal method returns.
+        intervals, as returned by `predict_interval` or a conformal method.
 
     coverage : float, default=0.9
         Nominal probability of the intervals, inside (0, 1).
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -176,10 +175,10 @@ def interval_score(
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If the lengths differ, a number is not finite, `coverage` is not inside
-        (0, 1), or the weights are unusable.
+        (0, 1), or the weights are invalid.
 
     References
     ----------
@@ -195,7 +194,7 @@ def interval_score(
     18.0
     """
     intervals = intervals_of(dist, coverage)
-    y, (lower, upper) = truth_for(y_true, intervals), intervals.T
+    y, (lower, upper) = targets_of(y_true, intervals), intervals.T
     outside = np.maximum(lower - y, 0.0) + np.maximum(y - upper, 0.0)
     return average(upper - lower + 2 / (1 - coverage) * outside, sample_weight)
 
@@ -206,25 +205,25 @@ def coverage_score(
     coverage: float = 0.9,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the fraction of truths inside the central intervals.
+    """Return the fraction of targets inside the central intervals.
 
     Calibrated predictions score `coverage`.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution or array-like of shape (n, 2)
         Predictions for the same n rows, or the lower and upper ends of their
         intervals.
 
     coverage : float, default=0.9
-        Nominal probability of the intervals, inside (0, 1); of given intervals,
-        without effect.
+        Nominal probability of the intervals, inside (0, 1); without effect if
+        intervals are given.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -233,10 +232,10 @@ def coverage_score(
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If the lengths differ, a number is not finite, `coverage` is not inside
-        (0, 1), or the weights are unusable.
+        (0, 1), or the weights are invalid.
 
     Examples
     --------
@@ -247,7 +246,7 @@ def coverage_score(
     0.5
     """
     intervals = intervals_of(dist, coverage)
-    y, (lower, upper) = truth_for(y_true, intervals), intervals.T
+    y, (lower, upper) = targets_of(y_true, intervals), intervals.T
     return average(((lower <= y) & (y <= upper)).astype(np.float64), sample_weight)
 
 
@@ -264,11 +263,11 @@ def interval_width(
         Predictions, or the lower and upper ends of their intervals.
 
     coverage : float, default=0.9
-        Nominal probability of the intervals, inside (0, 1); of given intervals,
-        without effect.
+        Nominal probability of the intervals, inside (0, 1); without effect if
+        intervals are given.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -277,10 +276,10 @@ def interval_width(
     Raises
     ------
     TypeError
-        If `dist` is neither.
+        If `dist` is not one of these.
     ValueError
         If there is no row, `coverage` is not inside (0, 1), or the weights are
-        unusable.
+        invalid.
 
     Examples
     --------
@@ -295,16 +294,16 @@ def interval_width(
 
 
 def pit_values(y_true: ArrayLike, dist: PredictiveDistribution) -> Array:
-    """Return the probability integral transforms: the level of each truth.
+    """Return the probability integral transform of each target.
 
-    They are uniform on (0, 1) if the predictions are calibrated: a hump says that the
-    distributions are too wide, a bowl that they are too narrow, a slope that they are
-    biased.
+    They are uniform on (0, 1) if the predictions are calibrated. A hump in their
+    histogram means that the distributions are too wide, a valley that they are too
+    narrow, and a slope that they are too high or too low.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution
         Predictions for the same n rows.
@@ -312,12 +311,12 @@ def pit_values(y_true: ArrayLike, dist: PredictiveDistribution) -> Array:
     Returns
     -------
     levels : ndarray of shape (n,)
-        The cumulative probability at the truth, in [0, 1]; 0 or 1 outside all cells.
+        The cumulative probability at each target, in [0, 1]; 0 or 1 beyond all bins.
 
     Raises
     ------
     TypeError
-        If `dist` is no predictive distribution.
+        If `dist` is not a `PredictiveDistribution`.
     ValueError
         If the lengths differ or a number is not finite.
 
@@ -329,7 +328,7 @@ def pit_values(y_true: ArrayLike, dist: PredictiveDistribution) -> Array:
     >>> pit_values([0.25, 2.0], dist)
     array([0.25, 1.  ])
     """
-    y = truth_of(y_true, dist)
+    y = targets_of_distribution(y_true, dist)
     return dist.cdf(y)
 
 
@@ -338,22 +337,22 @@ def wasserstein1_score(
     dist: PredictiveDistribution,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the mean Wasserstein distance of order 1 to the truth; smaller is better.
+    """Return the mean 1-Wasserstein distance to the targets; smaller is better.
 
-    It is the expected absolute error of one draw of the numbers, in the units of y.
-    It rewards certainty as well as being right, and is not a proper score:
-    `crps_score` is.
+    The distance is the expected absolute error of one draw of the support points, in
+    the units of y. It rewards narrow distributions as well as accurate ones, so it is
+    not a proper score; `crps_score` is.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     dist : PredictiveDistribution
         Predictions for the same n rows.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -362,9 +361,9 @@ def wasserstein1_score(
     Raises
     ------
     TypeError
-        If `dist` is no predictive distribution.
+        If `dist` is not a `PredictiveDistribution`.
     ValueError
-        If the lengths differ, a number is not finite, or the weights are unusable.
+        If the lengths differ, a number is not finite, or the weights are invalid.
 
     Examples
     --------
@@ -374,5 +373,5 @@ def wasserstein1_score(
     >>> wasserstein1_score([1.0], dist)
     0.25
     """
-    y = truth_of(y_true, dist)
+    y = targets_of_distribution(y_true, dist)
     return average(dist.wasserstein1(y), sample_weight)

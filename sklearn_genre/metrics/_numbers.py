@@ -1,4 +1,4 @@
-"""Scores of predicted numbers that scikit-learn lacks."""
+"""Scores of predicted numbers that scikit-learn does not have."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def spearman_score(
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     y_pred : array-like of shape (n,)
         Predicted numbers.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows, which count as so many rows; None weighs them alike.
+        Weights of the rows: a row counts as that many rows; None means one each.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def spearman_score(
     Raises
     ------
     ValueError
-        If the lengths differ, a number is not finite, or the weights are unusable.
+        If the lengths differ, a number is not finite, or the weights are invalid.
 
     Examples
     --------
@@ -41,13 +41,13 @@ def spearman_score(
     >>> spearman_score([1, 2, 3], [10, 20, 400])
     1.0
     """
-    truth, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
-    check_consistent_length(truth, prediction)
-    weight = weights_of(len(truth), sample_weight)
+    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    check_consistent_length(target, prediction)
+    weight = weights_of(len(target), sample_weight)
     counts = weight > 0
-    if min(np.ptp(truth[counts]), np.ptp(prediction[counts])) == 0:
+    if min(np.ptp(target[counts]), np.ptp(prediction[counts])) == 0:
         return 0.0
-    a, b = _centred_ranks(truth, weight), _centred_ranks(prediction, weight)
+    a, b = _centred_ranks(target, weight), _centred_ranks(prediction, weight)
     scale = np.sqrt((weight @ a**2) * (weight @ b**2))
     return float(np.clip((weight * a) @ b / scale, -1.0, 1.0))
 
@@ -64,17 +64,17 @@ def rmse_score(
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        The truth.
+        True targets.
 
     y_pred : array-like of shape (n,)
         Predicted numbers.
 
     sample_weight : array-like of shape (n,), default=None
-        Weights of the rows; None weighs them alike.
+        Weights of the rows; None means equal weights.
 
     y_train : array-like of shape (n_train,), default=None
-        Training targets. Give them to divide by their standard deviation, for scores
-        that can be compared between data sets: 1 is about as good as their mean.
+        Training targets. If given, the error is divided by their standard deviation, so
+        that it can be compared between datasets: predicting their mean scores about 1.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def rmse_score(
     Raises
     ------
     ValueError
-        If the lengths differ, a number is not finite, the weights are unusable, or
+        If the lengths differ, a number is not finite, the weights are invalid, or
         `y_train` is constant.
 
     Examples
@@ -94,9 +94,9 @@ def rmse_score(
     >>> rmse_score([1.0, 5.0], [4.0, 8.0], y_train=[0.0, 4.0])
     1.5
     """
-    truth, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
-    check_consistent_length(truth, prediction)
-    rmse = _root_mean_square(truth - prediction, sample_weight)
+    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    check_consistent_length(target, prediction)
+    rmse = _root_mean_square(target - prediction, sample_weight)
     if y_train is None:
         return rmse
     train = column(y_train, "y_train")
@@ -108,7 +108,7 @@ def rmse_score(
 
 
 def _root_mean_square(numbers: Array, sample_weight: ArrayLike | None = None) -> float:
-    """Return the root of the weighted mean square, where squares may overflow."""
+    """Return the root of the weighted mean square, even if squares would overflow."""
     weight = weights_of(len(numbers), sample_weight)
     size = float(np.abs(numbers[weight > 0]).max()) or 1.0
     shares = numbers[weight > 0] / size
@@ -116,7 +116,7 @@ def _root_mean_square(numbers: Array, sample_weight: ArrayLike | None = None) ->
 
 
 def _centred_ranks(numbers: Array, weight: Array) -> Array:
-    """Return ranks in which a row counts as `weight` rows, less their mean."""
+    """Return weighted ranks minus their mean; a row counts as `weight` rows."""
     _, group = np.unique(numbers, return_inverse=True)
     mass = np.bincount(group, weight)
     ranks = (np.cumsum(mass) - mass / 2)[group]  # ties share the middle

@@ -1,4 +1,4 @@
-"""Scorers: what scikit-learn's searches and cross-validation call."""
+"""Scorers, which scikit-learn's searches and cross-validation call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DistributionScorer:
         ``score_func(y_true, dist, **kwargs)``, with `sample_weight` if that is given.
 
     greater_is_better : bool
-        Whether the score is as it is or negative.
+        Whether larger scores are better; if not, the scorer negates them.
 
     kwargs : dict
         Further arguments of `score_func`.
@@ -56,9 +56,9 @@ class DistributionScorer:
         Parameters
         ----------
         estimator : estimator
-            Whose ``predict(X, output_type="distribution")`` returns a
-            `PredictiveDistribution`: those of this package, pipelines that end in one,
-            and fitted searches over either.
+            Fitted, one of this package, a pipeline that ends in one or a search over
+            either: ``predict(X, output_type="distribution")`` must return a
+            `PredictiveDistribution`.
 
         X : array-like or data frame of shape (n_samples, n_features)
             Rows.
@@ -67,7 +67,7 @@ class DistributionScorer:
             Their targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; None weighs them alike.
+            Weights of the rows; None means equal weights.
 
         Returns
         -------
@@ -101,18 +101,18 @@ def make_distribution_scorer(
 ) -> DistributionScorer:
     """Make a scorer from a score of predictive distributions.
 
-    Scorers are given as ``scoring=`` to `cross_val_score`, `cross_validate`,
-    `GridSearchCV`, `HalvingGridSearchCV` and `permutation_importance`. They ask for
-    ``predict(X, output_type="distribution")``, and so work through a `Pipeline`.
+    Pass the scorer as ``scoring=`` to `cross_val_score`, `cross_validate`,
+    `GridSearchCV`, `HalvingGridSearchCV` or `permutation_importance`. It calls
+    ``predict(X, output_type="distribution")``, so it works through a `Pipeline`.
 
     Parameters
     ----------
     score_func : callable
-        ``score_func(y_true, dist, **kwargs)``, such as :func:`interval_score`; with
-        `sample_weight` where the scorer is given weights.
+        ``score_func(y_true, dist, **kwargs)``, such as :func:`interval_score`; it must
+        accept `sample_weight` if the scorer is given weights.
 
     greater_is_better : bool, default=True
-        Set False for a loss; the scorer then returns the negative of it.
+        False for a loss; the scorer then returns its negative.
 
     **kwargs : dict
         Further arguments of `score_func`.
@@ -133,7 +133,7 @@ def make_distribution_scorer(
 
 
 def predicted_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
-    """Return what an estimator predicts for rows; refuse one without distributions."""
+    """Return predictive distributions; refuse an estimator that predicts none."""
     model = getattr(estimator, "best_estimator_", estimator)  # of a search
     advice = (
         f"{type(model).__name__} does not predict distributions: "
@@ -160,5 +160,5 @@ neg_interval_score_scorer = make_distribution_scorer(
 neg_wasserstein1_scorer = make_distribution_scorer(
     wasserstein1_score, greater_is_better=False
 )
-# To report beside the others: the best coverage is the nominal one, not the largest.
+# For reports only: the best coverage is the nominal one, not the largest.
 coverage_scorer = make_distribution_scorer(coverage_score)

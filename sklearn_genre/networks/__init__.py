@@ -1,64 +1,47 @@
-"""Modules whose forward returns a predictive distribution."""
+"""Modules from inputs to a predictive distribution, and predictions in units of y."""
 
-from sklearn_genre.networks._anchored_decoder import AnchoredDecoder
-from sklearn_genre.networks._decoder import DigitDecoder
-from sklearn_genre.networks._digit_heads import (
-    DigitHead,
-    LinearHead,
-    LogitMLPHead,
-    PooledMaxHead,
-    PooledMeanHead,
-    PooledMinHead,
-    ProjectionHead,
-    SpecialTokenHead,
+from sklearn_genre.decoders import (
+    DECODERS,
+    AnchoredDecoder,
+    DigitDecoder,
+    MLPDecoder,
+    TransformerDecoder,
 )
-from sklearn_genre.networks._grid import (
-    Grid,
-    expected_number,
-    string_probs,
+from sklearn_genre.networks._base import (
+    EncodedNetwork,
+    Network,
+    build_decoder,
+    build_encoder,
 )
-from sklearn_genre.networks._heads import HeadNetwork, HistogramNetwork, PointNetwork
-from sklearn_genre.networks._mlp_decoder import MLPDecoder
-from sklearn_genre.networks._network import (
-    DecodingNetwork,
-    OneHot,
-    decoding_network,
-    encoding_modules,
+from sklearn_genre.networks._decoding import DecodingNetwork
+from sklearn_genre.networks._digit_head import DigitHead
+from sklearn_genre.networks._histogram import HistogramNetwork
+from sklearn_genre.networks._predictor import (
+    N_AT_ONCE,
+    Predictor,
+    joined_support,
 )
-from sklearn_genre.networks._transformer_decoder import TransformerDecoder
-
-DECODERS: dict[str, type[DigitDecoder]] = {
-    "mlp": MLPDecoder,
-    "transformer": TransformerDecoder,
-    "anchored": AnchoredDecoder,
-}
-
-HEADS: dict[str, type[DigitHead]] = {
-    "linear": LinearHead,
-    "special_token": SpecialTokenHead,
-    "mlp": LogitMLPHead,
-    "pooled_mean": PooledMeanHead,
-    "pooled_min": PooledMinHead,
-    "pooled_max": PooledMaxHead,
-    "projection": ProjectionHead,
-}
+from sklearn_genre.networks._readouts import HEADS, Readout
+from sklearn_genre.networks._scalar import HeadNetwork, PointNetwork
 
 __all__ = [
     "DECODERS",
     "HEADS",
+    "N_AT_ONCE",
     "AnchoredDecoder",
     "DecodingNetwork",
     "DigitDecoder",
     "DigitHead",
-    "Grid",
+    "EncodedNetwork",
     "HeadNetwork",
     "HistogramNetwork",
     "MLPDecoder",
-    "OneHot",
+    "Network",
     "PointNetwork",
+    "Predictor",
+    "Readout",
     "TransformerDecoder",
-    "decoding_network",
-    "encoding_modules",
-    "expected_number",
-    "string_probs",
+    "build_decoder",
+    "build_encoder",
+    "joined_support",
 ]

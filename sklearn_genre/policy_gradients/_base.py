@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from sklearn_genre._objective import Objective, check_integer, check_real
+from sklearn_genre._checks import check_integer, check_real
+from sklearn_genre._objective import Objective
+from sklearn_genre.outputs import DigitOutput
 from sklearn_genre.policy_gradients._normal_scores import (
     normal_scores,
     quantile_levels,
@@ -30,9 +32,9 @@ class Rollouts(NamedTuple):
 class PolicyGradient(Objective):
     r"""Base of the objectives that reward whole sampled numbers.
 
-    :meth:`prepare` samples ``n_rollouts`` numbers of each row without gradient, rewards
+    :meth:`prepare` samples ``n_rollouts`` numbers of each sample without gradient, rewards
     each whole number :math:`\hat y` and turns rewards into advantages :math:`A_i`;
-    :meth:`loss` scores the same digits in one teacher-forced pass with gradient,
+    :meth:`losses` scores the same digits in one teacher-forced pass with gradient,
 
     .. math:: \ell = -\frac{1}{G} \sum_{i=1}^{G} A_i \sum_{t=1}^{L} \rho_{i,t},
         \qquad \rho_{i,t} = \pi(a_{i,t}) / \pi_\text{old}(a_{i,t}),
@@ -52,13 +54,17 @@ class PolicyGradient(Objective):
     the mean over the positions, as in the follow-up of the GenRe paper. Entropy and
     divergence are sums over them.
 
+    Its stage keeps the state with the best expected reward on the validation set, read
+    off the exact distribution as the expected squared error of a sampled number: the
+    surrogate is near zero on fresh rollouts, whatever the model is worth.
+
     A new policy gradient is a file with one class that writes :meth:`advantages`, and a
     line in ``POLICY_GRADIENTS``.
 
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per row and batch. More cost time in proportion and lower the
+        Sampled numbers per sample and batch. More cost time in proportion and lower the
         noise of the gradient.
     reward : {"neg_squared_error", "neg_absolute_error"}, default="neg_squared_error"
         Reward of a number against the target, both on the `reward_scale`. The first
@@ -102,6 +108,7 @@ class PolicyGradient(Objective):
     """
 
     uses_dropout = False
+    scoring = "expected_error"
     min_rollouts = 1
 
     def __init__(
@@ -178,20 +185,22 @@ class PolicyGradient(Objective):
             y = normal_scores(y, self.knots_, self.levels_)
         rewards = REWARDS[self.reward](numbers, y)
         if self.reward_clip is not None:
-            rewards = rewards.clamp(min=-self.reward_clip)
+            rewards = rewards.clamp(min=-float(self.reward_clip))
         return rewards
 
-    def prepare(self, dist: Any, y: Tensor, reference: Any = None) -> Rollouts:
+    def prepare(
+        self, dist: DigitOutput, y: Tensor, reference: DigitOutput | None = None
+    ) -> Rollouts:
         """Sample numbers and score them, without gradient."""
-        dist = dist.at_temperature(self.temperature)
-        tokens, log_probs = dist.rollout(self.n_rollouts)
+        dist = dist.at_temperature(float(self.temperature))
+        tokens, log_probs = dist.rollout(int(self.n_rollouts))
         rewards = self.rewards(dist.numbers(tokens), y)  # (n_rollouts, batch)
         advantages = self.advantages(
             rewards, lambda: self.rewards(dist.numbers(dist.greedy()), y)
         )
         reference_log_probs = None
         if reference is not None:
-            reference = reference.at_temperature(self.temperature)
+            reference = reference.at_temperature(float(self.temperature))
             reference_log_probs = reference.log_probs(tokens)
         expert_tokens = None
         if self.expert_weight:
@@ -200,9 +209,9 @@ class PolicyGradient(Objective):
             tokens, log_probs, rewards, advantages, reference_log_probs, expert_tokens
         )
 
-    def loss(self, dist: Any, target: Rollouts) -> Tensor:
-        """Return the surrogate of each row, shape (batch,)."""
-        dist = dist.at_temperature(self.temperature)
+    def losses(self, dist: DigitOutput, target: Rollouts) -> Tensor:
+        """Return the surrogate of each sample, shape (batch,)."""
+        dist = dist.at_temperature(float(self.temperature))
         step_log_probs = dist.log_probs(target.tokens)  # (n, batch, length, vocab_size)
         log_probs = _of_tokens(step_log_probs, target.tokens)
         advantages = target.advantages.to(log_probs.dtype)[..., None]
@@ -210,14 +219,14 @@ class PolicyGradient(Objective):
         loss = -self.surrogate(ratio, advantages).sum(-1).mean(0)  # (batch,)
         if self.entropy_weight:
             step_entropy = -(step_log_probs.exp() * step_log_probs).sum(-1)
-            loss = loss - self.entropy_weight * step_entropy.sum(-1).mean(0)
+            loss = loss - float(self.entropy_weight) * step_entropy.sum(-1).mean(0)
         if target.reference_log_probs is not None:
             excess = step_log_probs - target.reference_log_probs
             divergence = (step_log_probs.exp() * excess).sum((-1, -2)).mean(0)
-            loss = loss + self.kl_weight * divergence
+            loss = loss + float(self.kl_weight) * divergence
         if target.expert_tokens is not None:
             imitation = _of_tokens(step_log_probs, target.expert_tokens).mean((0, -1))
-            loss = loss - self.expert_weight * imitation
+            loss = loss - float(self.expert_weight) * imitation
         return loss
 
     def surrogate(self, ratio: Tensor, advantages: Tensor) -> Tensor:
@@ -228,6 +237,11 @@ class PolicyGradient(Objective):
 def _of_tokens(step_log_probs: Tensor, tokens: Tensor) -> Tensor:
     """Return the log-probabilities (...) of tokens (...), of all (..., vocab_size)."""
     return step_log_probs.gather(-1, tokens[..., None])[..., 0]
+
+
+def _mean_of_next(log_probs: Tensor, values: Tensor) -> Tensor:
+    """Return the mean of values (..., vocab_size) over the tokens that are allowed."""
+    return (log_probs.exp() * values.masked_fill(log_probs.isneginf(), 0)).sum(-1)
 
 
 def _check_choice(value: Any, name: str, choices: list[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_genre._objective import check_integer, check_real
+from sklearn_genre._checks import check_integer, check_real
 from sklearn_genre.policy_gradients._base import PolicyGradient
 
 
@@ -27,7 +27,7 @@ class GRPO(PolicyGradient):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per row and batch. More cost time in proportion and lower the
+        Sampled numbers per sample and batch. More cost time in proportion and lower the
         noise of the gradient.
     reward : {"neg_squared_error", "neg_absolute_error"}, default="neg_squared_error"
         Reward of a sampled number, on the `reward_scale`. The first moves the mean, the
@@ -121,5 +121,6 @@ class GRPO(PolicyGradient):
 
     def surrogate(self, ratio: Tensor, advantages: Tensor) -> Tensor:
         """Return the clipped objective of each token."""
-        clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
+        reach = float(self.clip_range)
+        clipped = ratio.clamp(1 - reach, 1 + reach)
         return torch.minimum(ratio * advantages, clipped * advantages)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 # Lowest level; the highest is one less this. Their normal quantiles are -5.2 and 5.2.
-TAIL = 1e-7
+LOWEST_LEVEL = 1e-7
 
 
 def quantile_levels(y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,4 +53,4 @@ def normal_scores(numbers: Tensor, knots: Tensor, levels: Tensor) -> Tensor:
     width = knots[after] - knots[before]  # zero beyond the ends
     share = (numbers - knots[before]) / torch.where(width > 0, width, 1)
     level = torch.lerp(levels[before], levels[after], share.clamp(0, 1))
-    return torch.special.ndtri(level.clamp(TAIL, 1 - TAIL))
+    return torch.special.ndtri(level.clamp(LOWEST_LEVEL, 1 - LOWEST_LEVEL))

@@ -18,7 +18,7 @@ class RLOO(PolicyGradient):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per row and batch. More cost time in proportion and lower the
+        Sampled numbers per sample and batch. More cost time in proportion and lower the
         noise of the gradient.
     reward : {"neg_squared_error", "neg_absolute_error"}, default="neg_squared_error"
         Reward of a sampled number, on the `reward_scale`. The first moves the mean, the

@@ -2,7 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Self
+from inspect import signature
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+
+from sklearn_genre._checks import as_float, check_integer
 
 # Formats with at most this many strings are listed where nothing faster is known.
 MAX_STRINGS = 4096
@@ -39,8 +42,10 @@ class Tokenizer(BaseEstimator, ABC):
     ======================= ========================================================
 
     and, if its numbers may lie far outside the training range, ``clip_range``; if its
-    strings sort like numbers, in equal steps, ``evenly_spaced``; and, if it has more
-    than 4,096 strings and is to follow an expert, ``_nearest_tokens``.
+    strings sort like numbers, in equal steps, ``evenly_spaced``; if it has more than
+    4,096 strings and is to follow an expert, ``_nearest_tokens``; and, for those who
+    read strings, ``token_texts`` and ``position_names``. A parameter whose default is
+    an integer must be one: `fit` checks that first.
     Every allowed string decodes to a finite number, and ``encode`` rounds to the
     nearest one that the format can write: infinities and everything else beyond its
     range go to the nearest end.
@@ -77,6 +82,7 @@ class Tokenizer(BaseEstimator, ABC):
             If a parameter is out of its range, or `y` is empty, not one-dimensional,
             or not finite.
         """
+        self._check_integers()
         self._check_parameters()
         values = _as_float64(y)  # (n,)
         if values.ndim != 1 or not len(values):
@@ -249,6 +255,19 @@ class Tokenizer(BaseEstimator, ABC):
         return False
 
     @property
+    def token_texts(self) -> tuple[tuple[str, ...], ...]:
+        """Text of each token at each position, (length, vocab_size).
+
+        Those allowed at a position differ; here, the token ids.
+        """
+        return (tuple(map(str, range(self.vocab_size))),) * int(self.length)
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """What the positions are called, each name once: here, digit 1, digit 2, ..."""
+        return tuple(f"digit {i + 1}" for i in range(self.length))
+
+    @property
     @abstractmethod
     def length(self) -> int:
         """Tokens per number."""
@@ -270,6 +289,15 @@ class Tokenizer(BaseEstimator, ABC):
 
         Float64, NaN where the token is no number (a sign) or not allowed.
         """
+
+    def _check_integers(self) -> None:
+        """Raise TypeError unless all parameters with an integer default are integers.
+
+        That refuses bool, which Python takes for an integer.
+        """
+        for name, parameter in signature(type(self)).parameters.items():
+            if type(parameter.default) is int:
+                check_integer(getattr(self, name), name)
 
     @abstractmethod
     def _check_parameters(self) -> None:
@@ -305,7 +333,7 @@ class Tokenizer(BaseEstimator, ABC):
 
     def _checked_tokens(self, tokens: Tensor) -> Tensor:
         """Int64 tokens, or the error that says which token is wrong where."""
-        _check_integers(tokens)
+        _check_integer_tensor(tokens)
         if tokens.ndim == 0 or tokens.shape[-1] != self.length:
             raise ValueError(
                 f"tokens must have shape (..., {self.length}), got "
@@ -326,13 +354,21 @@ class Tokenizer(BaseEstimator, ABC):
 
 
 def _as_float64(values: ArrayLike | Tensor) -> Tensor:
-    """Values as a float64 tensor of their shape, without a gradient."""
+    """Values as a float64 tensor of their shape, without a gradient.
+
+    Python integers beyond float64 become infinite.
+    """
     if isinstance(values, Tensor):
         return values.detach().to(torch.float64)
-    return torch.from_numpy(np.array(values, dtype=np.float64, order="C"))
+    try:
+        numbers = np.array(values, dtype=np.float64, order="C")
+    except OverflowError:
+        objects = np.array(values, dtype=object)
+        numbers = np.array([as_float(x) for x in objects.flat]).reshape(objects.shape)
+    return torch.from_numpy(numbers)
 
 
-def _check_integers(tokens: Tensor) -> None:
+def _check_integer_tensor(tokens: Any) -> None:
     """Raise TypeError unless tokens is a tensor of integers."""
     if not isinstance(tokens, Tensor):
         raise TypeError(f"tokens must be a tensor, got {type(tokens).__name__}.")

@@ -1,14 +1,13 @@
 """Floating-point digits: sign, exponent sign, exponent, mantissa."""
 
-from numbers import Integral
-
 import torch
-from sklearn.utils import check_scalar
 from torch import Tensor
 from torch.nn.functional import pad
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.tokenizers._base import Tokenizer
-from sklearn_genre.tokenizers._digits import (
+from sklearn_genre.tokenizers._positional import (
+    DIGITS,
     check_base,
     check_n_digits,
     digit_of_each,
@@ -17,13 +16,13 @@ from sklearn_genre.tokenizers._digits import (
     to_digits,
 )
 from sklearn_genre.tokenizers._scientific import (
+    FIRST_DIGIT,
+    SIGNS,
     is_finite_number,
     scale,
     to_scientific,
     widened,
 )
-
-FIRST_DIGIT = 2  # token ids: 0 is "-", 1 is "+", then the digits
 
 
 class IEEETokenizer(Tokenizer):
@@ -88,12 +87,13 @@ class IEEETokenizer(Tokenizer):
     @property
     def length(self) -> int:
         """Tokens per number: two signs and the digits."""
-        return 2 + self.exponent_digits + self.mantissa_digits
+        _, exponent_digits, mantissa_digits = self._format
+        return 2 + exponent_digits + mantissa_digits
 
     @property
     def vocab_size(self) -> int:
         """Number of token ids: two signs and the digits."""
-        return FIRST_DIGIT + self.base
+        return FIRST_DIGIT + self._format[0]
 
     @property
     def allowed_tokens(self) -> Tensor:
@@ -107,43 +107,66 @@ class IEEETokenizer(Tokenizer):
     def digit_values(self) -> Tensor:
         """The digits at their positions, NaN elsewhere."""
         values = torch.full(self.allowed_tokens.shape, torch.nan, dtype=torch.float64)
-        values[2:, FIRST_DIGIT:] = torch.arange(self.base, dtype=torch.float64)
+        base, _, _ = self._format
+        values[2:, FIRST_DIGIT:] = torch.arange(base, dtype=torch.float64)
         return values
+
+    @property
+    def token_texts(self) -> tuple[tuple[str, ...], ...]:
+        """The signs and the digits, letters from ten on."""
+        base, _, _ = self._format
+        return ((*SIGNS, *DIGITS[:base]),) * self.length
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """Two signs, then the digits of the exponent and of the mantissa."""
+        _, exponent_digits, mantissa_digits = self._format
+        exponent = [f"exponent {i + 1}" for i in range(exponent_digits)]
+        mantissa = [f"mantissa {i + 1}" for i in range(mantissa_digits)]
+        return ("sign", "exponent sign", *exponent, *mantissa)
 
     @property
     def clip_range(self) -> tuple[float, float]:
         """The training range, extended by 10 % of its width on each side."""
         return widened(self.low_, self.high_)
 
+    @property
+    def _format(self) -> tuple[int, int, int]:
+        """Base, exponent digits and mantissa digits, checked, as Python integers."""
+        base = check_base(self.base)
+        mantissa_digits = check_n_digits(self.mantissa_digits, "mantissa_digits", base)
+        exponent_digits = check_integer(self.exponent_digits, "exponent_digits", 1)
+        return base, exponent_digits, mantissa_digits
+
     def _check_parameters(self) -> None:
-        check_base(self.base)
-        check_n_digits(self.mantissa_digits, "mantissa_digits", self.base)
-        check_scalar(self.exponent_digits, "exponent_digits", Integral, min_val=1)
+        base, exponent_digits, _ = self._format
         if not self._is_finite():
             raise ValueError(
-                f"exponent_digits={self.exponent_digits} in base {self.base} writes "
+                f"exponent_digits={exponent_digits} in base {base} writes "
                 f"numbers too large for float64; use fewer exponent digits."
             )
 
     def _is_finite(self) -> bool:
         """Whether the largest number is a float64."""
-        if self.exponent_digits > 10:  # 2**11 - 1 is too large an exponent for base 2
+        base, exponent_digits, mantissa_digits = self._format
+        if exponent_digits > 10:  # 2**11 - 1 is too large an exponent for base 2
             return False
-        top = int(self.base) ** int(self.mantissa_digits) - 1
-        exponent = self._largest_exponent - self.mantissa_digits + 1
-        return is_finite_number(top, int(self.base), int(exponent))
+        exponent = self._largest_exponent - mantissa_digits + 1
+        return is_finite_number(base**mantissa_digits - 1, base, exponent)
 
     @property
     def _largest_exponent(self) -> int:
         """The exponent that all exponent digits at their largest write."""
-        return int(self.base) ** int(self.exponent_digits) - 1
+        base, exponent_digits, _ = self._format
+        return base**exponent_digits - 1
 
     def _encode(self, values: Tensor) -> Tensor:
-        point = int(self.mantissa_digits) - 1
+        base, exponent_digits, mantissa_digits = self._format
+        point = mantissa_digits - 1
         mantissa, unit_exponent = to_scientific(
             values.abs(),
-            int(self.base),
-            int(self.mantissa_digits),
+            base,
+            mantissa_digits,
             low=-self._largest_exponent - point,
             high=self._largest_exponent - point,
         )
@@ -151,21 +174,22 @@ class IEEETokenizer(Tokenizer):
         exponent = torch.where(is_zero, 0, unit_exponent + point)
         signs = torch.stack([(values >= 0) | is_zero, exponent >= 0], dim=-1)
         digits = [
-            to_digits(exponent.abs(), self.base, self.exponent_digits),
-            to_digits(mantissa, self.base, self.mantissa_digits),
+            to_digits(exponent.abs(), base, exponent_digits),
+            to_digits(mantissa, base, mantissa_digits),
         ]
         return torch.cat([signs.long(), FIRST_DIGIT + torch.cat(digits, -1)], dim=-1)
 
     def _decode(self, tokens: Tensor) -> Tensor:
+        base, exponent_digits, mantissa_digits = self._format
         signs = 2 * tokens[..., :2] - 1  # (..., 2)
         digits = tokens[..., 2:] - FIRST_DIGIT
-        exponent = from_digits(digits[..., : self.exponent_digits], self.base)
-        mantissa = from_digits(digits[..., self.exponent_digits :], self.base)
-        unit_exponent = signs[..., 1] * exponent - self.mantissa_digits + 1
-        signed = (signs[..., 0] * mantissa).double()
-        return scale(signed, int(self.base), unit_exponent)
+        exponent = from_digits(digits[..., :exponent_digits], base)
+        mantissa = from_digits(digits[..., exponent_digits:], base)
+        unit_exponent = signs[..., 1] * exponent - mantissa_digits + 1
+        return scale((signs[..., 0] * mantissa).double(), base, unit_exponent)
 
     def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        base, exponent_digits, mantissa_digits = self._format
         signs = 2 * tokens[..., :2] - 1  # (..., 2)
         digits = tokens[..., 2:] - FIRST_DIGIT
         values = values.expand(tokens.shape[:-1]).unsqueeze(-1)  # (..., 1)
@@ -173,13 +197,13 @@ class IEEETokenizer(Tokenizer):
         sizes = (signs[..., :1] * values).clamp(min=0)
         wanted = torch.where(values == 0, 0, self._exponent(sizes))
         exponent = wanted.clamp(*self._exponent_bounds(signs[..., 1:], digits))
-        unit_exponent = exponent[..., -1:] - self.mantissa_digits + 1
-        low, high = prefix_bounds(digits[..., self.exponent_digits :], self.base)
-        mantissa = scale(sizes, int(self.base), -unit_exponent).round()
+        unit_exponent = exponent[..., -1:] - mantissa_digits + 1
+        low, high = prefix_bounds(digits[..., exponent_digits:], base)
+        mantissa = scale(sizes, base, -unit_exponent).round()
         mantissa = mantissa.clamp(low[..., :-1], high[..., :-1]).long()
         nearest_digits = [
-            digit_of_each(exponent[..., 1:-1].abs(), self.base),
-            digit_of_each(mantissa, self.base),
+            digit_of_each(exponent[..., 1:-1].abs(), base),
+            digit_of_each(mantissa, base),
         ]
         nearest_signs = torch.cat([values >= 0, exponent[..., :1] >= 0], dim=-1).long()
         return torch.cat(
@@ -188,13 +212,14 @@ class IEEETokenizer(Tokenizer):
 
     def _exponent(self, sizes: Tensor) -> Tensor:
         """Exponents (...) of the finest numbers nearest to positive sizes (...)."""
+        base, _, mantissa_digits = self._format
         largest = self._largest_exponent
         exponents = torch.arange(-largest, largest + 1, device=sizes.device)
-        half_above = int(self.base) ** int(self.mantissa_digits) - 0.5
+        half_above = base**mantissa_digits - 0.5
         ends = scale(
             torch.full_like(exponents, half_above, dtype=torch.float64),
-            int(self.base),
-            exponents - self.mantissa_digits + 1,
+            base,
+            exponents - mantissa_digits + 1,
         )  # (2 * largest + 1,): beyond them the next exponent is nearer
         return torch.searchsorted(ends, sizes.contiguous()) - largest
 
@@ -204,7 +229,8 @@ class IEEETokenizer(Tokenizer):
         Before the sign (..., 1) of the exponent, before each of its digits, and after
         them.
         """
-        ends = prefix_bounds(digits[..., : self.exponent_digits], self.base)
+        base, exponent_digits, _ = self._format
+        ends = prefix_bounds(digits[..., :exponent_digits], base)
         low = torch.minimum(sign * ends[0], sign * ends[1])
         high = torch.maximum(sign * ends[0], sign * ends[1])
         largest = self._largest_exponent

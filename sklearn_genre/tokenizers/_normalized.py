@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from sklearn_genre.tokenizers._base import Tokenizer
-from sklearn_genre.tokenizers._digits import (
+from sklearn_genre.tokenizers._positional import (
+    DIGITS,
     check_base,
     check_n_digits,
     digit_of_each,
@@ -40,12 +41,12 @@ class NormalizedTokenizer(Tokenizer):
 
         - "endpoint": index ``round(u * (K - 1))``, number ``k / (K - 1)``. Both ends
           of the training range are exact, the error at most half a step.
-        - "midpoint": index ``floor(u * K)``, number ``(k + 1/2) / K``. Cells of equal
-          width, the error at most half a cell; the ends are never predicted.
+        - "midpoint": index ``floor(u * K)``, number ``(k + 1/2) / K``. Bins of equal
+          width, the error at most half a bin; the ends are never predicted.
         - "floor": index ``floor(u * K)``, number ``k / K``, as in RegressLM: half a
-          cell too low on average. For comparison only.
+          bin too low on average. For comparison only.
         - "round": index ``round(u * K)``, at most ``K - 1``, number ``k / K``, as in
-          GenRe: the top half cell is pulled down. For comparison only.
+          GenRe: the top half bin is pulled down. For comparison only.
 
     Attributes
     ----------
@@ -82,17 +83,25 @@ class NormalizedTokenizer(Tokenizer):
     @property
     def vocab_size(self) -> int:
         """Number of token ids: the base."""
-        return self.base
+        return check_base(self.base)
 
     @property
     def allowed_tokens(self) -> Tensor:
         """Every digit at every position."""
-        return torch.ones(self.length, self.base, dtype=torch.bool)
+        base, length = self._format
+        return torch.ones(length, base, dtype=torch.bool)
 
     @property
     def digit_values(self) -> Tensor:
         """The token ids themselves."""
-        return torch.arange(self.base, dtype=torch.float64).repeat(self.length, 1)
+        base, length = self._format
+        return torch.arange(base, dtype=torch.float64).repeat(length, 1)
+
+    @property
+    def token_texts(self) -> tuple[tuple[str, ...], ...]:
+        """The digits, letters from ten on."""
+        base, length = self._format
+        return (tuple(DIGITS[:base]),) * length
 
     @property
     def evenly_spaced(self) -> bool:
@@ -100,15 +109,14 @@ class NormalizedTokenizer(Tokenizer):
         return True
 
     def _check_parameters(self) -> None:
-        check_base(self.base)
-        check_n_digits(self.length, "length", self.base)
+        check_n_digits(self.length, "length", check_base(self.base))
         if self.rounding not in ROUNDINGS:
             raise ValueError(
                 f"rounding must be one of {list(ROUNDINGS)}, got {self.rounding!r}."
             )
 
     def _encode(self, values: Tensor) -> Tensor:
-        return to_digits(self._index(values, self.rounding), self.base, self.length)
+        return to_digits(self._index(values, self.rounding), *self._format)
 
     def _index(self, values: Tensor, rounding: str) -> Tensor:
         """Int64 indices (...) of values (...) by one of the roundings."""
@@ -119,11 +127,11 @@ class NormalizedTokenizer(Tokenizer):
             steps = to_unit(values, self.low_, self.high_) * self._n_steps
             index = steps.round().clamp(max=size - 1)
         else:
-            index = cell_index(values, self.low_, self.high_, size)
+            index = bin_index(values, self.low_, self.high_, size)
         return index.long()
 
     def _decode(self, tokens: Tensor) -> Tensor:
-        index = from_digits(tokens, self.base).to(torch.float64)  # (...)
+        index = from_digits(tokens, self._format[0]).to(torch.float64)  # (...)
         if self.rounding == "midpoint":
             index = index + 0.5
         return from_unit(index / self._n_steps, self.low_, self.high_)
@@ -132,14 +140,22 @@ class NormalizedTokenizer(Tokenizer):
         # numbers rise with their index: of those in reach, the nearest to the nearest
         rounding = "round" if self.rounding == "floor" else self.rounding
         nearest = self._index(values, rounding).unsqueeze(-1)
-        low, high = prefix_bounds(tokens, self.base)
+        base, _ = self._format
+        low, high = prefix_bounds(tokens, base)
         within = nearest.clamp(low[..., :-1], high[..., :-1])  # (..., length)
-        return digit_of_each(within, self.base)
+        return digit_of_each(within, base)
+
+    @property
+    def _format(self) -> tuple[int, int]:
+        """Base and length, checked, as Python integers."""
+        base = check_base(self.base)
+        return base, check_n_digits(self.length, "length", base)
 
     @property
     def _size(self) -> int:
         """How many numbers there are."""
-        return int(self.base) ** int(self.length)
+        base, length = self._format
+        return base**length
 
     @property
     def _n_steps(self) -> int:
@@ -162,10 +178,10 @@ def from_unit(fractions: Tensor, low: float, high: float) -> Tensor:
     return torch.where(fractions >= 1, high, inside.clamp(low, high))
 
 
-def cell_index(values: Tensor, low: float, high: float, size: int) -> Tensor:
+def bin_index(values: Tensor, low: float, high: float, size: int) -> Tensor:
     """Last k with low + (high - low) * k / size <= value, from 0 to size - 1.
 
-    The floor of a floating product may miss by one cell at an edge, so both
+    The floor of a floating product may miss by one bin at an edge, so both
     neighbouring edges are compared with the value itself.
     """
     guess = (to_unit(values, low, high) * size).floor()

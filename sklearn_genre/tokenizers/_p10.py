@@ -1,13 +1,12 @@
 """Floating-point decimals: sign, integer mantissa, one token for the exponent."""
 
-from numbers import Integral
-
 import torch
-from sklearn.utils import check_scalar
 from torch import Tensor
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.tokenizers._base import Tokenizer
-from sklearn_genre.tokenizers._digits import (
+from sklearn_genre.tokenizers._positional import (
+    DIGITS,
     check_n_digits,
     digit_of_each,
     from_digits,
@@ -15,6 +14,8 @@ from sklearn_genre.tokenizers._digits import (
     to_digits,
 )
 from sklearn_genre.tokenizers._scientific import (
+    FIRST_DIGIT,
+    SIGNS,
     is_finite_number,
     nearest_scientific,
     scale,
@@ -23,8 +24,7 @@ from sklearn_genre.tokenizers._scientific import (
 )
 
 BASE = 10
-FIRST_DIGIT = 2  # token ids: 0 is "-", 1 is "+", then the digits
-FIRST_EXPONENT = FIRST_DIGIT + BASE  # then the exponents
+FIRST_EXPONENT = FIRST_DIGIT + BASE  # the exponents follow the digits
 
 
 class P10Tokenizer(Tokenizer):
@@ -77,6 +77,10 @@ class P10Tokenizer(Tokenizer):
     [[0, 3, 4, 5, 13], [1, 3, 2, 2, 18]]
     >>> tokenizer.decode(tokens).tolist()
     [-0.0123, 1000.0]
+    >>> [texts[token] for texts, token in zip(tokenizer.token_texts, tokens[0])]
+    ['-', '1', '2', '3', 'E-4']
+    >>> tokenizer.position_names
+    ('sign', 'mantissa 1', 'mantissa 2', 'mantissa 3', 'exponent')
     """
 
     def __init__(self, mantissa_digits: int = 4, exponent_range: int = 10) -> None:
@@ -86,12 +90,12 @@ class P10Tokenizer(Tokenizer):
     @property
     def length(self) -> int:
         """Tokens per number: the sign, the digits and the exponent."""
-        return 2 + self.mantissa_digits
+        return 2 + self._format[0]
 
     @property
     def vocab_size(self) -> int:
         """Number of token ids: two signs, ten digits and the exponents."""
-        return FIRST_EXPONENT + 2 * self.exponent_range + 1
+        return FIRST_EXPONENT + 2 * self._format[1] + 1
 
     @property
     def allowed_tokens(self) -> Tensor:
@@ -107,48 +111,62 @@ class P10Tokenizer(Tokenizer):
         """Digits and, at the last position, exponents; NaN elsewhere."""
         values = torch.full(self.allowed_tokens.shape, torch.nan, dtype=torch.float64)
         values[1:-1, FIRST_DIGIT:FIRST_EXPONENT] = torch.arange(BASE).double()
-        exponents = torch.arange(-self.exponent_range, self.exponent_range + 1)
-        values[-1, FIRST_EXPONENT:] = exponents.double()
+        _, reach = self._format
+        values[-1, FIRST_EXPONENT:] = torch.arange(-reach, reach + 1).double()
         return values
+
+    @property
+    def token_texts(self) -> tuple[tuple[str, ...], ...]:
+        """The signs, the digits and the exponents, as in E-3."""
+        _, reach = self._format
+        exponents = (f"E{exponent}" for exponent in range(-reach, reach + 1))
+        return ((*SIGNS, *DIGITS[:BASE], *exponents),) * self.length
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """The sign, the digits of the mantissa and the exponent."""
+        digits = (f"mantissa {i + 1}" for i in range(self.length - 2))
+        return ("sign", *digits, "exponent")
 
     @property
     def clip_range(self) -> tuple[float, float]:
         """The training range, extended by 10 % of its width on each side."""
         return widened(self.low_, self.high_)
 
+    @property
+    def _format(self) -> tuple[int, int]:
+        """Mantissa digits and range of exponents, checked, as Python integers."""
+        n_digits = check_n_digits(self.mantissa_digits, "mantissa_digits", BASE)
+        return n_digits, check_integer(self.exponent_range, "exponent_range", 0)
+
     def _check_parameters(self) -> None:
-        check_n_digits(self.mantissa_digits, "mantissa_digits", BASE)
-        check_scalar(self.exponent_range, "exponent_range", Integral, min_val=0)
-        top = BASE ** int(self.mantissa_digits) - 1
-        if not is_finite_number(top, BASE, int(self.exponent_range)):
+        n_digits, reach = self._format
+        if not is_finite_number(BASE**n_digits - 1, BASE, reach):
             raise ValueError(
-                f"exponent_range={self.exponent_range} with "
-                f"mantissa_digits={self.mantissa_digits} writes numbers too large for "
-                f"float64; use a smaller exponent_range."
+                f"exponent_range={reach} with mantissa_digits={n_digits} writes "
+                f"numbers too large for float64; use a smaller exponent_range."
             )
 
     def _encode(self, values: Tensor) -> Tensor:
+        n_digits, reach = self._format
         mantissa, exponent = to_scientific(
-            values.abs(),
-            BASE,
-            int(self.mantissa_digits),
-            low=-int(self.exponent_range),
-            high=int(self.exponent_range),
+            values.abs(), BASE, n_digits, low=-reach, high=reach
         )
         is_zero = mantissa == 0
         sign = ((values >= 0) | is_zero).long()  # (...)
-        digits = FIRST_DIGIT + to_digits(mantissa, BASE, self.mantissa_digits)
-        exponent = torch.where(is_zero, 0, exponent) + self.exponent_range
-        last = FIRST_EXPONENT + exponent
+        digits = FIRST_DIGIT + to_digits(mantissa, BASE, n_digits)
+        last = FIRST_EXPONENT + torch.where(is_zero, 0, exponent) + reach
         return torch.cat([sign.unsqueeze(-1), digits, last.unsqueeze(-1)], dim=-1)
 
     def _decode(self, tokens: Tensor) -> Tensor:
+        _, reach = self._format
         sign = 2 * tokens[..., 0] - 1  # (...)
         mantissa = from_digits(tokens[..., 1:-1] - FIRST_DIGIT, BASE)
-        exponent = tokens[..., -1] - FIRST_EXPONENT - self.exponent_range
+        exponent = tokens[..., -1] - FIRST_EXPONENT - reach
         return scale((sign * mantissa).double(), BASE, exponent)
 
     def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
+        _, reach = self._format
         sign = 2 * tokens[..., :1] - 1  # (..., 1)
         values = values.expand(tokens.shape[:-1]).unsqueeze(-1)  # (..., 1)
         # of numbers with the wrong sign, the smallest is the nearest
@@ -156,10 +174,10 @@ class P10Tokenizer(Tokenizer):
             (sign * values).clamp(min=0),
             BASE,
             prefix_bounds(tokens[..., 1:-1] - FIRST_DIGIT, BASE),
-            (-int(self.exponent_range), int(self.exponent_range)),
+            (-reach, reach),
         )  # (..., mantissa_digits + 1): before each digit and after them
         digits = FIRST_DIGIT + digit_of_each(mantissa[..., :-1], BASE)
         is_zero = mantissa[..., -1:] == 0
-        last = torch.where(is_zero, 0, exponent[..., -1:]) + self.exponent_range
+        last = FIRST_EXPONENT + torch.where(is_zero, 0, exponent[..., -1:]) + reach
         first = (values >= 0).long()
-        return torch.cat([first, digits, FIRST_EXPONENT + last], dim=-1)
+        return torch.cat([first, digits, last], dim=-1)

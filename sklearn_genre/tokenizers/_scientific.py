@@ -7,6 +7,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+SIGNS = ("-", "+")  # the texts of tokens 0 and 1
+FIRST_DIGIT = len(SIGNS)  # the token of digit 0; the others follow
+
 
 def to_scientific(
     values: Tensor, base: int, n_digits: int, low: int, high: int

@@ -1,0 +1,1 @@
+"""What reproduces the experiments of the papers, and what they claim."""

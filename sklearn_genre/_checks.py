@@ -1,0 +1,112 @@
+"""Checks of single numbers: each returns a Python number, or says what is wrong."""
+
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_integer(
+    value: Any, name: str, low: int | None = None, high: int | None = None
+) -> int:
+    """Return an integer from low to high as a Python int.
+
+    Parameters
+    ----------
+    value : object
+        A Python or NumPy integer; no bool.
+    name : str
+        What errors call it.
+    low, high : int or None, default=None
+        Smallest and largest integer; None is that of 64 bits.
+
+    Returns
+    -------
+    number : int
+
+    Raises
+    ------
+    TypeError
+        If `value` is no integer.
+    ValueError
+        If it is out of its range.
+    """
+    limits = [f">= {low}"] * (low is not None) + [f"<= {high}"] * (high is not None)
+    bounds = " and ".join(limits)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(_wrong_type(value, name, "int", bounds))
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        limits.append("an integer of 64 bits")
+    elif (low is None or low <= number) and (high is None or number <= high):
+        return number
+    raise ValueError(f"{name} == {_shown(number)}, must be {' and '.join(limits)}.")
+
+
+def check_real(
+    value: Any,
+    name: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    exclusive: bool = False,
+) -> float:
+    """Return a finite real number from low to high as a Python float.
+
+    Parameters
+    ----------
+    value : object
+        A real number of Python, NumPy or the like; no bool.
+    name : str
+        What errors call it.
+    low, high : float, default=-inf and inf
+        Smallest and largest number.
+    exclusive : bool, default=False
+        Whether `low` itself is too low.
+
+    Returns
+    -------
+    number : float
+
+    Raises
+    ------
+    TypeError
+        If `value` is no real number.
+    ValueError
+        If it is out of its range, or no float is near it.
+    """
+    limits = [f"{'>' if exclusive else '>='} {low}"] * math.isfinite(low)
+    bounds = " and ".join([*limits, f"<= {high}" if math.isfinite(high) else "finite"])
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(_wrong_type(value, name, "float", bounds))
+    number = as_float(value)
+    above = low < number if exclusive else low <= number
+    if not (above and number <= high and math.isfinite(number)):
+        raise ValueError(f"{name} == {_shown(value)}, must be {bounds}.")
+    return number
+
+
+def as_float(value: Any) -> float:
+    """Return the float nearest to a number, infinite beyond the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _wrong_type(value: Any, name: str, kind: str, bounds: str) -> str:
+    """Say what a parameter is and what it must be."""
+    must = f", must be {bounds}" if bounds else ""
+    return (
+        f"{name} must be an instance of {kind}, not {type(value).__name__}: got "
+        f"{_shown(value, repr)}{must}."
+    )
+
+
+def _shown(value: Any, write: Callable[[Any], str] = str) -> str:
+    """Return the text of a value, cut where it is long, on one line."""
+    try:
+        text = " ".join(write(value).split())
+    except ValueError:  # Python writes no integers of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:30]}... ({len(text)} characters)"

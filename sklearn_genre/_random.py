@@ -1,0 +1,119 @@
+"""Random draws of a fit: from generators of its own, whatever other threads do."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Where and as what weights are born, whatever the defaults of the process are.
+BORN: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
+
+_LOCAL = threading.local()
+
+# Overloads of torch's factories that take a generator, by the name of the one without.
+_WITH_GENERATOR = {"default": "generator", "low": "low_generator"}
+# Factories that have no such overload, and how to fill what they return.
+_FILL = {
+    torch.ops.aten.rand_like.default: Tensor.uniform_,
+    torch.ops.aten.randn_like.default: Tensor.normal_,
+}
+
+
+@contextmanager
+def drawing(seed: int, device: torch.device) -> Iterator[None]:
+    """Let this thread draw from new generators, one for the CPU and one for a device.
+
+    torch's own generators, which other threads may be drawing from, stay as they are.
+    """
+    before = getattr(_LOCAL, "generators", None)
+    devices = {torch.device("cpu"), device}
+    _LOCAL.generators = {
+        each.type: torch.Generator(each).manual_seed(seed) for each in devices
+    }
+    try:
+        yield
+    finally:
+        _LOCAL.generators = before
+
+
+def generator(device: torch.device) -> torch.Generator | None:
+    """Return what this thread draws from on a device; None is torch's own."""
+    return (getattr(_LOCAL, "generators", None) or {}).get(device.type)
+
+
+@contextmanager
+def kept_state() -> Iterator[None]:
+    """Let the draws of a block leave no trace in the generators of this thread."""
+    generators = (getattr(_LOCAL, "generators", None) or {}).values()
+    states = [each.get_state() for each in generators]
+    try:
+        yield
+    finally:
+        for each, state in zip(generators, states, strict=True):
+            each.set_state(state)
+
+
+def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """Return x with a share p of its entries set to zero, scaled up, in training."""
+    if not (training and p):
+        return x
+    kept = torch.empty_like(x).bernoulli_(1 - p, generator=generator(x.device))
+    return x * kept.div_(1 - p)
+
+
+class redirected(TorchDispatchMode):
+    """Context in which code that knows no generator draws from those of the thread.
+
+    Modules of users, and torch's own layers, call ``torch.rand`` or ``nn.Dropout``. It
+    sees each operation, so it costs some microseconds for each.
+
+    Attributes
+    ----------
+    drew : bool
+        Whether there was a draw.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drew = False
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do without torch's compiler, whose import takes seconds."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operation, with a generator if it draws."""
+        kwargs = kwargs or {}
+        is_random = torch.Tag.nondeterministic_seeded in func.tags
+        if not is_random or kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        self.drew = True
+        return _draw(func, args, kwargs)
+
+
+def _draw(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a random operation with the generator of its device."""
+    tensor = args[0] if args and isinstance(args[0], Tensor) else None
+    device = torch.device(kwargs.get("device") or "cpu")
+    own = generator(device if tensor is None else tensor.device)
+    if own is None:
+        return func(*args, **kwargs)
+    if func in _FILL:
+        return _FILL[func](torch.empty_like(*args, **kwargs), generator=own)
+    if func is torch.ops.aten.native_dropout.default and args[2]:
+        x, p, _ = args
+        kept = torch.empty_like(x).bernoulli_(1 - p, generator=own)
+        return x * kept / (1 - p), kept.bool()
+    if any(argument.name == "generator" for argument in func._schema.arguments):
+        return func(*args, **{**kwargs, "generator": own})
+    name = _WITH_GENERATOR.get(func._overloadname, "")
+    overload = getattr(func.overloadpacket, name, func) if name else func
+    given = {} if overload is func else {"generator": own}
+    return overload(*args, **kwargs, **given)

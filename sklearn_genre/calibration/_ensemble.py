@@ -1,0 +1,111 @@
+"""Weights of the members of an ensemble, from the validation set."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import nnls
+from torch import Tensor
+
+from sklearn_genre.inputs import Inputs
+from sklearn_genre.networks import Network
+
+# Weights are shrunk towards equal ones by a prior worth this many samples.
+PRIOR_SAMPLES = 50
+# Samples whose errors are held at once.
+N_HELD = 1024
+
+
+def fit_ensemble_weights(
+    network: Network, inputs: Inputs, z: Tensor, weight: NDArray[np.float64]
+) -> None:
+    """Let the members count by what their mixture is worth on validation samples.
+
+    Parameters
+    ----------
+    network : Network
+        Its `member_weight` is changed.
+    inputs : Inputs
+    z : float64 Tensor of shape (n_samples,)
+        Standardised targets.
+    weight : array of shape (n_samples,)
+    """
+    products = products_of_errors(
+        network, inputs, z, torch.tensor(weight, dtype=z.dtype, device=z.device)
+    )
+    n_samples = weight.sum() ** 2 / (weight**2).sum()
+    set_ensemble_weights(network, ensemble_weights(products, n_samples))
+
+
+def set_ensemble_weights(network: Network, weights: NDArray[np.float64]) -> None:
+    """Give the members their weights in the prediction."""
+    network.member_weight.copy_(torch.tensor(weights, dtype=torch.float64))
+
+
+@torch.inference_mode()
+def products_of_errors(
+    network: Network, inputs: Inputs, z: Tensor, weight: Tensor
+) -> NDArray[np.float64]:
+    """Return the mean products of the errors of the members, (n_members, n_members).
+
+    Parameters
+    ----------
+    network : Network
+    inputs : Inputs
+    z : float64 Tensor of shape (n_samples,)
+        Standardised targets.
+    weight : Tensor of shape (n_samples,)
+    """
+    n_members = network.n_members
+    products = torch.zeros(n_members, n_members, dtype=torch.float64, device="cpu")
+    weight = weight / weight.sum()
+    for start in range(0, len(inputs), N_HELD):
+        some = slice(start, start + N_HELD)
+        errors = network.member_errors(inputs[some], z[some])
+        weighted = errors * weight[some, None].to(errors)
+        products += torch.einsum("mbe,nbe->mn", weighted, errors).cpu()
+    return products.numpy()
+
+
+def ensemble_weights(
+    products: NDArray[np.float64], n_samples: float
+) -> NDArray[np.float64]:
+    r"""Return the weights of members that give their mixture the lowest CRPS.
+
+    The CRPS of a mixture :math:`\sum_k w_k F_k` is quadratic in the weights,
+
+    .. math:: \int \Bigl(\sum_k w_k F_k(t) - 1[y \le t]\Bigr)^2 dt = w^\top G w,
+        \qquad G_{kl} = \int (F_k(t) - 1[y \le t]) (F_l(t) - 1[y \le t]) \, dt,
+
+    so the best weights that are not negative and add to one solve a small non-negative
+    least-squares problem. They are shrunk towards equal ones, by a prior worth fifty
+    samples on which the errors of all members are alike and independent. For numbers
+    in place of distributions it is the squared error that is quadratic.
+
+    Parameters
+    ----------
+    products : array of shape (n_members, n_members)
+        Mean of :math:`G` over samples, times any constant.
+    n_samples : float
+        How many samples these are; with weights, how many they are worth.
+
+    Returns
+    -------
+    weights : array of shape (n_members,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre.calibration import ensemble_weights
+    >>> ensemble_weights(np.diag([1.0, 1.0, 7.0]), n_samples=500).round(2)
+    array([0.46, 0.46, 0.08])
+    """
+    n_members = len(products)
+    mean = np.trace(products) / n_members
+    if not 0 < mean < np.inf:  # all are perfect, or none is worth more
+        return np.full(n_members, 1 / n_members)
+    root = cholesky(products / mean + PRIOR_SAMPLES / n_samples * np.eye(n_members))
+    # the minimum of w'Gw - 2 sum(w), of which only the direction counts
+    weights = nnls(root, solve_triangular(root, np.ones(n_members), trans="T"))[0]
+    normalised: NDArray[np.float64] = weights / weights.sum()
+    return normalised

@@ -1,0 +1,48 @@
+"""Categories as indicator columns."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sklearn_genre.inputs import Columns, ColumnSpec
+
+
+class OneHot(nn.Module):
+    """Numbers as they are, category codes as indicator columns.
+
+    A code of -1, a level that training has not seen, gives zeros.
+
+    Parameters
+    ----------
+    columns : ColumnSpec
+
+    Attributes
+    ----------
+    width : int
+        Columns of the output.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.encoders import OneHot
+    >>> from sklearn_genre.inputs import Columns, ColumnSpec
+    >>> codes = torch.tensor([[2], [-1]])
+    >>> OneHot(ColumnSpec(1, (3,)))(Columns(torch.ones(2, 1), codes))
+    tensor([[1., 0., 0., 1.],
+            [1., 0., 0., 0.]])
+    """
+
+    def __init__(self, columns: ColumnSpec) -> None:
+        super().__init__()
+        self.cardinalities = columns.cardinalities
+        self.width = columns.one_hot_width
+
+    def forward(self, columns: Columns) -> Tensor:
+        """Return numbers and indicators side by side, (batch, width)."""
+        if not self.cardinalities:
+            return columns.numbers
+        indicators = [
+            functional.one_hot(code + 1, size + 1)[:, 1:]
+            for code, size in zip(columns.codes.T, self.cardinalities, strict=True)
+        ]
+        return torch.cat([columns.numbers, *indicators], 1)

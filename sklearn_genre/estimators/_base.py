@@ -1,0 +1,301 @@
+"""The path of a fit: samples, scales, network, stages, state."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from sklearn_genre._random import drawing
+from sklearn_genre._sklearn import _fit_context
+from sklearn_genre.calibration import calibrate_without, fit_temperature
+from sklearn_genre.estimators._checks import checked_data
+from sklearn_genre.estimators._parameters import SHARED, Constraints
+from sklearn_genre.estimators._predicting import PredictingRegressor
+from sklearn_genre.estimators._state import fingerprint
+from sklearn_genre.inputs import Data, FeatureEncoder, split
+from sklearn_genre.targets import TargetScaler
+from sklearn_genre.training import (
+    CallbackSupportMixin,
+    Encoded,
+    Monitor,
+    NoValidation,
+    Row,
+    Settings,
+    Stage,
+    Validation,
+    encoded,
+    resolve_device,
+    run_stages,
+    working_copy,
+)
+
+# Fewest training samples of which early_stopping="auto" sets some aside.
+MIN_SAMPLES_TO_SPLIT = 40
+
+
+class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
+    """A network, a short list of training stages, and what they predict.
+
+    ``fit`` reads from top to bottom: check the samples, learn the scales, build the
+    network, run the stages, keep the state. A subclass writes ``__init__`` and these
+    hooks:
+
+    ``_learn_head(data, z)``
+        Learn from the scaled targets what the head of the network needs.
+    ``_new_network()``
+        Return a network with fresh weights, from `_architecture` and the scales.
+    ``_stages()``
+        Return the training stages, their objectives checked.
+    ``_output_types()``
+        Return what ``predict`` can read, by name.
+    ``_check_warm_start(data)``
+        Refuse, or warn of, what a warm start cannot do.
+
+    Parameters that a warm start may not change stand in ``_structural``; those a
+    network is built from in ``_architectural``.
+    """
+
+    _parameter_constraints: ClassVar[Constraints] = SHARED
+    _structural: ClassVar[tuple[str, ...]] = (
+        "encoder",
+        "target_transform",
+        "categorical_features",
+        "normal_scores",
+        "dtype",
+    )
+
+    history_: list[Row]
+    n_iter_: int
+
+    @abstractmethod
+    def _stages(self) -> list[Stage]:
+        """Return the training stages, their objectives checked."""
+
+    def _learn_head(self, data: Data, z: Any) -> None:
+        """Learn from the scaled targets what the head of the network needs."""
+
+    def _check_warm_start(self, data: Data) -> None:
+        """Refuse, or warn of, what a warm start cannot do."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the network, stage after stage.
+
+        An exception leaves the estimator as it was before; until the end, other threads
+        predict from the former fit.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Training samples. NaN is allowed.
+        y : array-like of shape (n_samples,)
+            Targets, in any unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Samples of weight zero are left out. A target transformer, and the grouping
+            of rare levels, do not see the weights.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Validation set. If given it is used as it is, and none of the training
+            samples is set aside.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid, a parameter is out of range, or the loss is not
+            finite in the very first step.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a loss is not finite later on, or the user interrupts: the best state
+            so far is kept.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
+        is_warm = self.warm_start and hasattr(self, "_network")
+        draft = self._draft(is_warm)
+        data = checked_data(draft, X, y, sample_weight, reset=not is_warm)
+        validation = None
+        if X_val is not None:
+            validation = checked_data(
+                draft, X_val, y_val, sample_weight_val, reset=False
+            )
+        random = check_random_state(self.random_state)
+        seed = int(random.randint(np.iinfo(np.int32).max))
+        device = resolve_device(self.device)
+        with (
+            drawing(seed, device),
+            torch.autocast(device.type, enabled=False),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
+            if is_warm:
+                draft._network = working_copy(self._network)
+                draft._check_warm_start(data)
+            else:
+                draft._learn_scales(data)
+            stages = draft._stages()
+            if not is_warm:
+                draft._start_network(stages, data, device)
+            stages = [stage for stage in stages if stage.max_epochs]
+            stages[0] = stages[0]._replace(keep_start=stages[0].keep_start or is_warm)
+            if validation is None and self._sets_aside(len(data)):
+                data, validation = split(data, self.validation_fraction, random)
+            draft._train(stages, data, validation, monitored=self)
+        kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
+        self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
+        return self
+
+    def _draft(self, is_warm: bool) -> Self:
+        """Return the estimator that a fit works on, in place of this one."""
+        draft = self._view()
+        if is_warm:
+            self._check_structure()
+            draft.history_ = list(self.history_)
+        else:
+            draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
+            draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
+        return draft
+
+    def _check_structure(self) -> None:
+        """Refuse a warm start with parameters that the fitted network lacks."""
+        changed = [
+            name
+            for name, before in self._structure.items()
+            if fingerprint(getattr(self, name)) != before
+        ]
+        if changed:
+            raise ValueError(
+                f"warm_start=True keeps the fitted network and scales, but {changed} "
+                "changed since the last fit, or cannot be compared. Set them back, or "
+                "warm_start=False to start anew."
+            )
+
+    def _learn_scales(self, data: Data) -> None:
+        """Learn how features and targets are scaled, and what the head needs."""
+        self.feature_encoder_ = FeatureEncoder(
+            self._is_categorical, normal_scores=self.normal_scores
+        )
+        self.feature_encoder_.fit(data.X, data.weight)
+        self.target_scaler_ = TargetScaler(self.target_transform)
+        self.target_scaler_.fit(data.y, data.weight)
+        self._learn_head(data, self.target_scaler_.transform(data.y))
+
+    def _start_network(
+        self, stages: list[Stage], data: Data, device: torch.device
+    ) -> None:
+        """Build the network, and give it the inference rule of the last objective."""
+        self._structure = {
+            name: fingerprint(getattr(self, name)) for name in self._structural
+        }
+        self._architecture = {name: getattr(self, name) for name in self._architectural}
+        tokenizer = getattr(self, "tokenizer_", None)
+        rule = stages[-1].objective.rule(tokenizer, self.target_scaler_, data)
+        self._rule = None if rule is None else rule.options
+        self._network = self._build_network(device)
+
+    def _sets_aside(self, n_samples: int) -> bool:
+        """Return whether some of the training samples are set aside for validation."""
+        if self.early_stopping == "auto":
+            return n_samples >= MIN_SAMPLES_TO_SPLIT
+        return bool(self.early_stopping) and n_samples > 1
+
+    def _train(
+        self,
+        stages: list[Stage],
+        data: Data,
+        validation: Data | None,
+        monitored: Any,
+    ) -> None:
+        """Run the stages, then calibrate what the weights must be known for."""
+        temperature = getattr(self, "temperature", 1.0)
+        if temperature == "validation" and validation is None:
+            raise ValueError(
+                "temperature='validation' needs a validation set, and early_stopping="
+                f"{self.early_stopping!r} sets none of {len(data)} samples aside. Set "
+                "early_stopping=True, or give fit X_val and y_val."
+            )
+        self.__dict__.pop("temperature_", None)  # training is at 1
+        predictor, training = self._predictor(), self._encoded(data)
+        scores: Validation | NoValidation
+        if validation is None:
+            scores = NoValidation(predictor, training, self.diagnostics)
+        else:
+            held_out = self._encoded(validation)
+            scores = Validation(predictor, held_out, self.diagnostics)
+        history, self._n_steps = run_stages(
+            self._network,
+            stages,
+            training,
+            scores,
+            Settings(
+                self.batch_size,
+                self.weight_decay,
+                self.ema_decay,
+                self.scoring,
+                self.n_iter_no_change if self.early_stopping else None,
+            ),
+            Monitor(
+                monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
+            ),
+            first_step=self._n_steps,
+        )
+        self.history_ += history
+        self.n_iter_ += sum(row["epoch"] > 0 for row in history)
+        if validation is None:
+            calibrate_without(
+                predictor, training.inputs, training.z, training.sample_weight
+            )
+        if temperature == "validation":
+            temperature = fit_temperature(
+                predictor, held_out.inputs, held_out.y, held_out.sample_weight
+            )
+        if hasattr(self, "temperature"):
+            self.temperature_ = float(temperature)
+
+    def _encoded(self, data: Data) -> Encoded:
+        """Return samples as the training loop reads them."""
+        dtype = next(self._network.parameters()).dtype
+        return encoded(data, self._encode(data.X), self.target_scaler_, dtype)
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Return the attributes that an estimator needs to predict."""
+        learned = {
+            name: value for name, value in vars(self).items() if is_learned(name)
+        }
+        return {**learned, "_network": working_copy(self._network).eval()}
+
+
+def is_learned(name: str) -> bool:
+    """Return whether an attribute is a result of ``fit``."""
+    return name in LEARNED or (name.endswith("_") and not name.startswith("_"))
+
+
+# Results of a fit that users need not know.
+LEARNED = (
+    "_architecture",
+    "_is_categorical",
+    "_n_steps",
+    "_network",
+    "_rule",
+    "_structure",
+)

@@ -1,0 +1,196 @@
+"""Parameters that the estimators share: what is allowed, and what it means."""
+
+from __future__ import annotations
+
+import re
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+from sklearn_genre._sklearn import HasMethods, Interval, StrOptions
+from sklearn_genre.decoders import DECODERS
+from sklearn_genre.encoders import ENCODERS
+from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+from sklearn_genre.training import SCORING
+
+# Temperatures beyond would overflow logits.
+LOWEST, HIGHEST = 1e-6, 1e6
+
+Constraints = dict[str, list[Any]]
+RATE: list[Any] = [Interval(Real, 0, None, closed="neither")]
+EPOCHS: list[Any] = [Interval(Integral, 1, None, closed="left")]
+EPOCHS_OR_NONE: list[Any] = [Interval(Integral, 0, None, closed="left")]
+
+SHARED: Constraints = {
+    "encoder": [StrOptions(set(ENCODERS)), callable],
+    "target_transform": [
+        StrOptions({"standard", "quantile"}),
+        HasMethods(["fit", "transform", "inverse_transform"]),
+    ],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "normal_scores": ["boolean"],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "ema_decay": [Interval(Real, 0, 1, closed="left")],
+    "early_stopping": ["boolean", StrOptions({"auto"})],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+    "scoring": [StrOptions(set(SCORING))],
+    "warm_start": ["boolean"],
+    "device": [str],
+    "dtype": [StrOptions({"float32", "float64"})],
+    "diagnostics": ["array-like", str],  # a str is refused with advice
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+TEMPERATURE: Constraints = {
+    "temperature": [
+        Interval(Real, LOWEST, HIGHEST, closed="both"),
+        StrOptions({"validation"}),
+    ],
+}
+DIGITS: Constraints = {
+    "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
+    "decoder": [StrOptions({"auto", *DECODERS}), callable],
+}
+
+
+def names(registry: dict[str, Any], *others: str) -> str:
+    """Return names in braces, as numpydoc writes choices."""
+    return "{" + ", ".join(f'"{name}"' for name in (*others, *registry)) + "}"
+
+
+TEXTS: dict[str, str] = {
+    "tokenizer": f"""tokenizer : {names(TOKENIZERS)} or Tokenizer, default="normalized"
+    How numbers are written. ``NormalizedTokenizer(base, length)`` spends its digits on
+    the training range; ``"ieee"`` and ``"p10"`` are floating-point formats, for targets
+    of many magnitudes.""",
+    "encoder": f"""encoder : {names(ENCODERS)} or callable, default="tabular"
+    The network from the columns to a context: ``encoder(columns)`` returns a torch
+    module. Options go in by ``functools.partial(TabularEncoder, n_members=4)``.
+    ``"tabular"`` is an ensemble of eight, with learned cosines and scales of columns;
+    ``"mlp"`` a plain perceptron, several times faster.""",
+    "decoder": f"""decoder : {names(DECODERS, "auto")} or callable, default="auto"
+    The network from a context to digits: ``decoder(width, tokenizer)`` returns a digit
+    decoder. ``"anchored"`` starts from a smooth density, for formats whose numbers are
+    in even steps; ``"mlp"`` learns free digits; the transformer is that of the papers
+    and costs several times more. ``"auto"`` is ``"anchored"`` where that is possible,
+    else ``"mlp"``.""",
+    "target_transform": """\
+target_transform : {"standard", "quantile"} or transformer, default="standard"
+    What is done to the target before it is standardised. ``"quantile"`` maps it to a
+    normal distribution, for heavy tails. Any monotone transformer with
+    ``inverse_transform`` will do. Losses are on the transformed scale; predictions and
+    distributions are mapped back to the units of the target.""",
+    "categorical_features": """\
+categorical_features : "from_dtype", array-like or None, default="from_dtype"
+    Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes the
+    string, categorical and enum columns of a data frame.""",
+    "normal_scores": """normal_scores : bool, default=True
+    Whether the network also reads each number as a normal score, the quantile of the
+    normal distribution at its rank among the training samples, which helps with skewed
+    columns. False halves the numeric inputs.""",
+    "batch_size": """batch_size : int or "auto", default="auto"
+    Samples per step. ``"auto"`` is a power of two from 32 to 256 that grows with the
+    size of the training set.""",
+    "weight_decay": """weight_decay : float, default=0.01
+    Decoupled weight decay of AdamW.""",
+    "ema_decay": """ema_decay : float, default=0.99
+    What is scored and kept are weights averaged over the training steps, with this
+    decay at each step, less in the first hundred. 0 keeps the weights of the last step,
+    as the papers do; larger values suit large datasets.""",
+    "early_stopping": """early_stopping : bool or "auto", default="auto"
+    Whether to set a validation set aside, unless ``fit`` is given one, and to stop a
+    stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
+    40 samples on. Without a validation set each stage keeps its last state.""",
+    "validation_fraction": """validation_fraction : float, default=0.1
+    Share of the training samples that is set aside.""",
+    "n_iter_no_change": """n_iter_no_change : int or None, default=20
+    Patience in epochs; None never stops early.""",
+    "scoring": """scoring : {"rmse", "crps", "expected_error"}, default="crps"
+    Validation score that selects the state of each stage: the error of the prediction,
+    the error of the whole distribution, or the expected squared error of a sampled
+    number. The stage of a policy gradient always takes the last, which it lowers.""",
+    "temperature": """temperature : float or "validation", default=1.0
+    Divides the logits of the trained network in predictions: above 1 distributions get
+    wider, below 1 narrower. ``"validation"`` searches 1/8 to 8 for the lowest CRPS on
+    the validation set: take it if intervals matter after a stage that narrowed them.
+    Training and `history_` are at 1.""",
+    "warm_start": """warm_start : bool, default=False
+    Whether ``fit`` continues from the weights of the last fit, on its scales.""",
+    "device": """device : str, default="auto"
+    ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.""",
+    "dtype": """dtype : {"float32", "float64"}, default="float32"
+    Precision of the network. Targets and probabilities are always float64.""",
+    "diagnostics": """diagnostics : sequence of str, default=()
+    More columns of `history_`, measured on the validation set after each epoch:
+    ``"digit_entropy"``, ``"string_entropy"``, ``"wasserstein1"``, ``"outlier_rate"``,
+    ``"best_at_k"``, ``"mean_at_k"`` and ``"median_at_k"``, as :meth:`diagnose` explains
+    them and measures them for any samples. Those at k cost the most.""",
+    "random_state": """random_state : int, RandomState instance or None, default=None
+    Seed of weights, batches and split. The same seed gives the same bits on the same
+    machine; no global generator is touched.""",
+    "verbose": """verbose : int, default=0
+    Above zero, a progress bar on standard error if that is a terminal.""",
+    # attributes
+    "tokenizer_": """tokenizer_ : Tokenizer
+    Fitted on the scaled targets.""",
+    "learned": """target_scaler_ : TargetScaler
+    Targets to the scale of the network and back.
+feature_encoder_ : FeatureEncoder
+    Columns to what the network reads.
+history_ : list of dict
+    A row per epoch: stage, epoch (0: before fine-tuning), train_loss, validation_rmse
+    (of the prediction), validation_crps, reward (minus the expected squared error of a
+    sampled number, standardised), entropy (of the digits, the bin or the number, in
+    nats), seconds, selected, and the columns of `diagnostics`.
+n_iter_ : int
+    Epochs run.
+network_ : torch.nn.Module
+    The fitted network.
+n_features_in_ : int
+    Number of features seen by ``fit``.
+feature_names_in_ : array of shape (`n_features_in_`,)
+    Names of the features, if they all are strings.""",
+    "temperature_": """temperature_ : float
+    Temperature of the predictions.""",
+}
+TEXTS["training"] = "\n".join(
+    TEXTS[name]
+    for name in (
+        "batch_size",
+        "weight_decay",
+        "ema_decay",
+        "early_stopping",
+        "validation_fraction",
+        "n_iter_no_change",
+    )
+)
+TEXTS["data"] = "\n".join(
+    TEXTS[name]
+    for name in ("target_transform", "categorical_features", "normal_scores")
+)
+TEXTS["running"] = "\n".join(
+    TEXTS[name]
+    for name in (
+        "warm_start",
+        "device",
+        "dtype",
+        "diagnostics",
+        "random_state",
+        "verbose",
+    )
+)
+
+Class = TypeVar("Class", bound=type)
+
+
+def documented(cls: Class) -> Class:
+    """Put the shared texts where the docstring of an estimator has ``<name>``."""
+
+    def text(found: re.Match[str]) -> str:
+        indent, name = found.groups()
+        return "\n".join(indent + line for line in TEXTS[name].splitlines())
+
+    if cls.__doc__:
+        cls.__doc__ = re.sub(r"^( *)<(\w+)>$", text, cls.__doc__, flags=re.MULTILINE)
+    return cls

@@ -1,0 +1,109 @@
+"""What is stored of a fitted estimator, and what a warm start may not change."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+# Types of torch that numpy lacks, and those of the same size that stand for them.
+STAND_INS = {torch.bfloat16: torch.int16}
+
+
+def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the weights of a network as arrays.
+
+    A module with the attribute `source`, the name of weights that are to be had
+    elsewhere, keeps its frozen parameters to itself.
+    """
+    named = {
+        f"{prefix}.{name}".lstrip(".")
+        for prefix, module in network.named_modules()
+        if hasattr(module, "source")
+        for name, parameter in module.named_parameters()
+        if not parameter.requires_grad
+    }
+    state = network.state_dict()
+    return {name: _array(value) for name, value in state.items() if name not in named}
+
+
+def load_arrays(network: nn.Module, arrays: dict[str, NDArray[Any]]) -> None:
+    """Put the weights back."""
+    state = network.state_dict()
+    unknown = sorted(set(arrays) - set(state))
+    if unknown:
+        raise ValueError(
+            f"The stored weights hold {unknown[0]!r}, which the network that its "
+            "parameters describe does not have. Was a class of yours changed?"
+        )
+    network.load_state_dict(
+        {name: _tensor(value, state[name].dtype) for name, value in arrays.items()},
+        strict=False,
+    )
+
+
+def _array(value: Tensor) -> NDArray[Any]:
+    """Return a tensor as an array, of a type that numpy has."""
+    value = value.detach().cpu()
+    return value.view(STAND_INS.get(value.dtype, value.dtype)).numpy()
+
+
+def _tensor(value: NDArray[Any], dtype: torch.dtype) -> Tensor:
+    """Return an array as a tensor of the type it was."""
+    tensor = torch.tensor(value, device="cpu")
+    return tensor.view(dtype) if dtype in STAND_INS else tensor
+
+
+def fingerprint(value: Any) -> Any:
+    """Return something equal for equal parameters, and for others not.
+
+    Functions and classes are only equal to themselves: what a lambda does cannot be
+    compared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre.estimators._state import fingerprint
+    >>> fingerprint(np.arange(3)) == fingerprint([0.0, 1.0, 2.0])
+    True
+    >>> fingerprint(lambda: 1) == fingerprint(lambda: 1)
+    False
+    """
+    if isinstance(value, partial):
+        options = {name: fingerprint(option) for name, option in value.keywords.items()}
+        return "partial", value.func, fingerprint(value.args), options
+    if isinstance(value, BaseEstimator):
+        options = value.get_params(deep=False)
+        return type(value), {name: fingerprint(v) for name, v in options.items()}
+    if hasattr(value, "__array__"):
+        return fingerprint(np.asarray(value).tolist())
+    if isinstance(value, (list, tuple)):
+        return [fingerprint(entry) for entry in value]
+    return value
+
+
+def description(value: Any) -> str:
+    """Return the text of a parameter, the same in any process.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import numpy as np
+    >>> from sklearn_genre.estimators._state import description
+    >>> description(partial(np.interp, xp=[0, 1]))
+    'partial(numpy.interp, xp=[0, 1])'
+    """
+    if isinstance(value, partial):
+        options = [description(argument) for argument in value.args]
+        options += [f"{name}={description(v)}" for name, v in value.keywords.items()]
+        return f"partial({', '.join([description(value.func), *options])})"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(description, value))}]"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)

@@ -1,0 +1,43 @@
+"""Colours, line styles and labels of the pictures."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+# Okabe and Ito's colours for all kinds of colour vision; dark to light in grey.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+LIGHT_BLUE, LIGHT_GREY = "#9ECAE9", "0.85"
+STYLES: list[dict[str, Any]] = [
+    {"color": BLUE, "linestyle": "-", "marker": "o"},
+    {"color": VERMILION, "linestyle": "--", "marker": "s"},
+    {"color": GREEN, "linestyle": "-.", "marker": "^"},
+    {"color": PURPLE, "linestyle": ":", "marker": "D"},
+]
+
+
+def next_style(ax: Any) -> dict[str, Any]:
+    """Return colour, line style and marker for the next line with markers."""
+    n_lines = sum(line.get_marker() not in ("None", "") for line in ax.lines)
+    return {**STYLES[n_lines % len(STYLES)], "markersize": 4.5, "linewidth": 1.6}
+
+
+def wrapped(*parts: str, width: int = 26) -> str:
+    """Return a label in one line, or broken into lines that fit a small panel."""
+    label = " ".join(parts)
+    if len(label) <= width:
+        return label
+    return "\n".join(textwrap.fill(part, width) for part in parts)
+
+
+def mixed_with_white(color: str, share: float) -> tuple[float, ...]:
+    """Return a hexadecimal colour, of which `share` is left, mixed with white."""
+    parts = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return tuple(1 - share + share * part for part in parts)
+
+
+def readable_on(color: Sequence[float]) -> str:
+    """Return black or white, whichever is easier to read on a colour."""
+    red, green, blue = color[:3]
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

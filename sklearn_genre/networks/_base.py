@@ -1,0 +1,197 @@
+"""The protocol of the networks, and how they are built from what a user gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_genre._random import BORN
+from sklearn_genre.decoders import DigitDecoder
+from sklearn_genre.inputs import Columns, ColumnSpec, Inputs
+from sklearn_genre.outputs import Output
+from sklearn_genre.tokenizers import Tokenizer
+
+
+class Network(nn.Module, ABC):
+    """Inputs to a predictive distribution for each sample.
+
+    Attributes
+    ----------
+    n_members : int
+        Ensemble members that are trained each on its own loss.
+    member_weight : Tensor of shape (n_members,)
+        Their weights in the prediction, which add to one.
+    """
+
+    n_members: int
+    member_weight: Tensor
+
+    @abstractmethod
+    def forward(self, inputs: Any) -> Output:
+        """Return the prediction: the mixture of the members."""
+
+    @abstractmethod
+    def members(self, inputs: Any) -> Output:
+        """Return what is trained: n_members * batch samples, member after member."""
+
+    def member_errors(self, inputs: Any, z: Tensor) -> Tensor:
+        """Return errors of which the best mixture has the least mean square.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        z : float64 Tensor of shape (batch,)
+            Standardised targets.
+
+        Returns
+        -------
+        errors : Tensor of shape (n_members, batch, n)
+            Linear in the weights: of the number, or of the distribution function.
+        """
+        raise NotImplementedError
+
+    @property
+    def predicts_number(self) -> bool:
+        """Whether a number is predicted, with a `residual_scale` to be measured."""
+        return False
+
+    def begin_stage(self, name: str) -> None:
+        """Make the network ready for a stage of training."""
+
+
+class EncodedNetwork(Network):
+    """A network that begins with an encoder of a user's choice.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Returns contexts of shape (batch, width), or (n_members, batch, width).
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def encode(self, inputs: Inputs) -> Tensor:
+        """Return the contexts, (batch, width) or (n_members, batch, width)."""
+        context: Tensor = self.encoder(inputs)
+        shape = (len(inputs), context_width(self.encoder))
+        if hasattr(self.encoder, "n_members"):
+            shape = (self.encoder.n_members, *shape)
+        if context.shape != shape:
+            raise ValueError(
+                f"encoder={type(self.encoder).__name__} returned a context of shape "
+                f"{tuple(context.shape)}, and its attributes promise {shape}: check "
+                "width, and n_members if it is an ensemble."
+            )
+        return context
+
+
+class MemberLinear(nn.Module):
+    """One linear layer for each member of an ensemble.
+
+    Parameters
+    ----------
+    n_members, n_inputs, n_outputs : int
+    """
+
+    def __init__(self, n_members: int, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        bound = n_inputs**-0.5
+        weight = torch.empty(n_members, n_outputs, n_inputs, **BORN)
+        bias = torch.empty(n_members, 1, n_outputs, **BORN)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(bias.uniform_(-bound, bound))
+
+    def forward(self, context: Tensor) -> Tensor:
+        """Return the outputs, (n_members, batch, n_outputs)."""
+        members = context if context.ndim == 3 else context[None]
+        return torch.baddbmm(self.bias, members, self.weight.mT)
+
+
+def equal_weights(n_members: int) -> Tensor:
+    """Return the weights of members that count alike."""
+    return torch.full((n_members,), 1 / n_members, **BORN)
+
+
+def context_width(encoder: nn.Module) -> int:
+    """Return the size of the context of each member."""
+    width = encoder.width
+    assert isinstance(width, int)
+    return width
+
+
+def n_members_of(encoder: nn.Module) -> int:
+    """Return how many members an encoder has."""
+    n_members: int = getattr(encoder, "n_members", 1)  # type: ignore[assignment]
+    return n_members
+
+
+def build_encoder(
+    encoder: Callable[[ColumnSpec], nn.Module], columns: ColumnSpec
+) -> nn.Module:
+    """Build an encoder from its factory.
+
+    Raises
+    ------
+    TypeError
+        If ``encoder`` is no factory, refuses its arguments or returns something else.
+    """
+    module = _built("encoder", encoder, columns)
+    if not (isinstance(module, nn.Module) and isinstance(module.width, int)):
+        raise TypeError(
+            "encoder(columns) must return a torch module with an integer attribute "
+            f"width, got {module!r}."
+        )
+    return module
+
+
+def build_decoder(
+    decoder: Callable[..., DigitDecoder], encoder: nn.Module, tokenizer: Tokenizer
+) -> DigitDecoder:
+    """Build a decoder from its factory.
+
+    Raises
+    ------
+    TypeError
+        If ``decoder`` is no factory, refuses its arguments or returns something else.
+    ValueError
+        If the decoder cannot write the numbers of the tokenizer.
+    """
+    n_members = n_members_of(encoder)
+    members = {"n_members": n_members} if n_members > 1 else {}
+    width = context_width(encoder)
+    module = _built("decoder", decoder, width, tokenizer, **members)
+    if not isinstance(module, DigitDecoder):
+        raise TypeError(
+            f"decoder(width, tokenizer) must return a DigitDecoder, got {module!r}."
+        )
+    return module
+
+
+def _built(name: str, factory: Any, *arguments: Any, **options: Any) -> Any:
+    """Call a factory; say which parameter it was if it cannot be called so."""
+    if isinstance(factory, nn.Module):
+        raise TypeError(
+            f"{name} must be a factory, because sizes are known in fit alone, got the "
+            f"module {factory!r}. Give its class or a functools.partial."
+        )
+    try:
+        return factory(*arguments, **options)
+    except TypeError as error:
+        given = ", ".join(
+            [*map(repr, arguments), *(f"{k}={v}" for k, v in options.items())]
+        )
+        raise TypeError(f"{name}={factory!r} failed for ({given}): {error}") from error
+
+
+__all__ = [
+    "Columns",
+    "EncodedNetwork",
+    "MemberLinear",
+    "Network",
+    "build_decoder",
+    "build_encoder",
+]

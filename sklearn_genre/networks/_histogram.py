@@ -1,0 +1,66 @@
+"""A network that predicts bins."""
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_genre.inputs import Inputs
+from sklearn_genre.networks._base import (
+    EncodedNetwork,
+    MemberLinear,
+    context_width,
+    equal_weights,
+    n_members_of,
+)
+from sklearn_genre.outputs import Bins, HistogramDistribution
+
+
+class HistogramNetwork(EncodedNetwork):
+    """Inputs to a distribution over bins.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Inputs to a context.
+    bins : Bins
+        They stay float64, whatever the weights are.
+    """
+
+    def __init__(self, encoder: nn.Module, bins: Bins) -> None:
+        super().__init__(encoder)
+        self.n_members = n_members_of(encoder)
+        self.head = MemberLinear(
+            self.n_members, context_width(encoder), len(bins.width)
+        )
+        self.register_buffer("member_weight", equal_weights(self.n_members))
+        self.bins = bins
+        self._placed: dict[torch.device, Bins] = {}
+
+    def forward(self, inputs: Inputs) -> HistogramDistribution:
+        """Return the predictive distributions of a batch."""
+        logits = self.head(self.encode(inputs))
+        if self.n_members == 1:
+            return self._distribution(logits[0])
+        log_masses = logits.log_softmax(-1)
+        weighted = log_masses + self.member_weight.log()[:, None, None]
+        return self._distribution(weighted.logsumexp(0))
+
+    def members(self, inputs: Inputs) -> HistogramDistribution:
+        """Return the distributions of each member, member after member."""
+        return self._distribution(self.head(self.encode(inputs)).flatten(0, 1))
+
+    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+        """Return errors of each distribution function at the borders of the bins."""
+        masses = self.head(self.encode(inputs)).softmax(-1)  # (n_members, batch, n)
+        borders = self._distribution(masses[0]).bins.borders
+        step = borders >= z[:, None]  # (batch, n - 1)
+        width = borders.diff(append=borders[-1:] + borders[-1:] - borders[-2:-1])
+        errors: Tensor = masses.cumsum(-1)[..., :-1] - step.to(masses)
+        return errors * width.sqrt().to(masses)  # an integral of squares
+
+    def _distribution(self, logits: Tensor) -> HistogramDistribution:
+        """Return the distributions of logits, (batch, n_bins)."""
+        device = logits.device
+        if device not in self._placed:
+            with torch.inference_mode(False):  # so that they may be trained with
+                self._placed[device] = self.bins.to(device)
+        return HistogramDistribution(logits, self._placed[device])

@@ -1,0 +1,168 @@
+"""The way from inputs to predictions in the units of y."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_genre.distributions import (
+    PredictiveDistribution,
+    bin_edges,
+    mapped_bins,
+)
+from sklearn_genre.inputs import Inputs, padded_blocks
+from sklearn_genre.networks._base import Network
+from sklearn_genre.outputs import (
+    Support,
+    TokenDistribution,
+    concatenate_support,
+    expected_number,
+)
+from sklearn_genre.targets import TargetScaler
+
+# Samples that pass through the network together while predicting. The shape is always
+# the same, so that a prediction does not depend on its neighbours.
+BLOCK_SIZE = 64
+# Samples whose distributions exist at once while predicting.
+N_AT_ONCE = 16 * BLOCK_SIZE
+# Levels at which token sequences of a sample are decoded together.
+N_TOGETHER = 256
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network, and the scale on which it predicts.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode.
+    scaler : TargetScaler
+        Fitted.
+    temperature : float, default=1.0
+        Of the distributions.
+    """
+
+    network: Network
+    scaler: TargetScaler
+    temperature: float = 1.0
+
+    def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
+        """Yield the outputs of blocks of samples, and how many of each are real."""
+        for block, n_real in padded_blocks(inputs, BLOCK_SIZE):
+            with torch.autocast(inputs.device.type, enabled=False):
+                output = self.network(block)
+            yield output.at_temperature(self.temperature), n_real
+
+    @torch.inference_mode()
+    def support(self, inputs: Inputs, n_levels: int | None = None) -> Support:
+        """Return numbers and probabilities of samples, scaled, on the CPU."""
+        return joined_support(self.outputs(inputs), n_levels)
+
+    def distribution(self, inputs: Inputs) -> PredictiveDistribution:
+        """Return the distributions of samples, in the units of y."""
+        return self.in_units_of_y(self.support(inputs))
+
+    def mean(self, inputs: Inputs, dist: PredictiveDistribution | None = None) -> Array:
+        """Return the prediction of samples: the mean, or what a rule makes of it.
+
+        Their distribution is an argument where the caller has it already. A rule was
+        trained at temperature 1, and is read at it.
+        """
+        rule = getattr(self.network, "rule", None)
+        if rule is None:
+            return (self.distribution(inputs) if dist is None else dist).mean()
+        trained = Predictor(self.network, self.scaler)
+        if rule.is_mean:
+            if dist is None or self.temperature != 1:
+                dist = trained.distribution(inputs)
+            return dist.mean()
+        numbers = self.scaler.inverse_transform(rule.weights.detach().cpu().numpy())
+        return trained.expected(inputs, rule.low, numbers, rule.probs)
+
+    @torch.inference_mode()
+    def expected(
+        self, inputs: Inputs, low: float, numbers: Array, probs: Callable[[Any], Any]
+    ) -> Array:
+        """Return expected numbers in the units of y; what is missing counts as low."""
+        (lowest,) = self.scaler.inverse_transform(np.array([low]))
+        return np.concatenate(
+            [
+                expected_number(probs(dist)[:n].cpu().numpy(), numbers, lowest)
+                for dist, n in self.outputs(inputs)
+            ]
+        )
+
+    @torch.inference_mode()
+    def greedy(self, inputs: Inputs) -> Array:
+        """Return the numbers of the likeliest digits, one after the other."""
+        numbers = [
+            dist.numbers(dist.greedy())[:n].cpu() for dist, n in self.outputs(inputs)
+        ]
+        return self.scaler.inverse_transform(torch.cat(numbers).numpy())
+
+    @torch.inference_mode()
+    def sampled(self, inputs: Inputs, levels: Array) -> Array:
+        """Return numbers at levels of each sample, in the units of y.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        levels : array of shape (n_samples, n_levels)
+            In [0, 1).
+        """
+        blocks, start = [], 0
+        for dist, n in self.outputs(inputs):
+            padded = np.zeros((BLOCK_SIZE, levels.shape[1]))
+            padded[:n] = levels[start : start + n]
+            numbers = numbers_at(dist, torch.tensor(padded, device=inputs.device))
+            blocks.append(numbers[:n].cpu().numpy())
+            start += n
+        return self.scaler.inverse_transform(np.concatenate(blocks))
+
+    def in_units_of_y(self, support: Support) -> PredictiveDistribution:
+        """Return the distribution of scaled support points, in the units of y."""
+        values = support.values.numpy()
+        given = support.edges
+        edges = bin_edges(values) if given is None else given.numpy()
+        to_y = self.scaler.inverse_transform
+        step = 1 if self.scaler.increasing_ else -1
+        values, probs, edges = mapped_bins(
+            to_y(values)[..., ::step],
+            support.probs.numpy()[:, ::step],
+            to_y(edges)[..., ::step],
+        )
+        return PredictiveDistribution(
+            values, probs, edges=edges, clipped=support.clipped.numpy()
+        )
+
+
+def joined_support(
+    outputs: Iterator[tuple[Any, int]], n_levels: int | None = None
+) -> Support:
+    """Return the support of the first samples of each output, on the CPU.
+
+    Raises
+    ------
+    FloatingPointError
+        If a probability or a number is not finite.
+    """
+    blocks = [output.support(n_levels).first(n).cpu() for output, n in outputs]
+    support = concatenate_support(blocks)
+    if not (support.probs.isfinite().all() and support.values.isfinite().all()):
+        raise FloatingPointError("a predicted probability or number is not finite")
+    return support
+
+
+def numbers_at(dist: TokenDistribution, levels: torch.Tensor) -> torch.Tensor:
+    """Return the scaled numbers of samples at levels of their own, both (batch, n)."""
+    return torch.cat(
+        [dist.numbers(dist.at_levels(some)[0]) for some in levels.split(N_TOGETHER, 1)]
+    ).T

@@ -1,0 +1,138 @@
+"""Networks that predict one number, from a context or from a digit decoder."""
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_genre._random import BORN
+from sklearn_genre.decoders._base import side_by_side
+from sklearn_genre.inputs import Inputs
+from sklearn_genre.networks._base import (
+    EncodedNetwork,
+    MemberLinear,
+    Network,
+    context_width,
+    equal_weights,
+    n_members_of,
+)
+from sklearn_genre.networks._decoding import DecodingNetwork
+from sklearn_genre.networks._readouts import Readout
+from sklearn_genre.outputs import PointDistribution, TokenDistribution
+
+
+class PointNetwork(EncodedNetwork):
+    """Inputs to one number.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Inputs to a context.
+
+    Attributes
+    ----------
+    residual_scale : Tensor of shape ()
+        Standard deviation of the distribution around the number; measured, not trained.
+    """
+
+    residual_scale: Tensor
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__(encoder)
+        self.n_members = n_members_of(encoder)
+        self.head = MemberLinear(self.n_members, context_width(encoder), 1)
+        self.register_buffer("member_weight", equal_weights(self.n_members))
+        self.register_buffer("residual_scale", torch.ones((), **BORN))
+
+    @property
+    def predicts_number(self) -> bool:
+        """Whether a number is predicted: always."""
+        return True
+
+    def forward(self, inputs: Inputs) -> PointDistribution:
+        """Return the predictive distributions of a batch."""
+        weighted = self._numbers(inputs) * self.member_weight[:, None]
+        return PointDistribution(weighted.sum(0), self.residual_scale)
+
+    def members(self, inputs: Inputs) -> PointDistribution:
+        """Return the distributions of each member, member after member."""
+        return PointDistribution(self._numbers(inputs).flatten(), self.residual_scale)
+
+    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+        """Return the errors of the numbers, (n_members, batch, 1)."""
+        return (self._numbers(inputs) - z)[..., None]
+
+    def _numbers(self, inputs: Inputs) -> Tensor:
+        """Return the number of each member, (n_members, batch)."""
+        numbers: Tensor = self.head(self.encode(inputs))[..., 0]
+        return numbers
+
+
+class HeadNetwork(Network):
+    """Inputs to digits, and then to one number read from their decoder.
+
+    Parameters
+    ----------
+    digits : DecodingNetwork
+    readout : callable
+        ``readout(decoder, n_inputs)`` returns a readout.
+
+    Attributes
+    ----------
+    writes_digits : bool Tensor of shape ()
+        Whether the digits are what is returned, as while they are pretrained.
+    residual_scale : Tensor of shape ()
+        Standard deviation of the distribution around the number; measured, not trained.
+    """
+
+    writes_digits: Tensor
+    residual_scale: Tensor
+
+    def __init__(self, digits: DecodingNetwork, readout: type[Readout]) -> None:
+        super().__init__()
+        self.digits = digits
+        encoder = digits.encoder
+        n_inputs = n_members_of(encoder) * context_width(encoder)
+        self.readout = readout(digits.decoder, n_inputs)
+        self.register_buffer("writes_digits", torch.tensor(False, device="cpu"))
+        self.register_buffer("residual_scale", torch.ones((), **BORN))
+
+    @property
+    def n_members(self) -> int:  # type: ignore[override]
+        """Members that are trained each on its own loss: those of the digits."""
+        return self.digits.n_members if self.writes_digits else 1
+
+    @property
+    def member_weight(self) -> Tensor:  # type: ignore[override]
+        """Weights of the members of the digits."""
+        return self.digits.member_weight
+
+    @property
+    def predicts_number(self) -> bool:
+        """Whether a number is predicted, and not its digits."""
+        return not self.writes_digits
+
+    def begin_stage(self, name: str) -> None:
+        """Write digits in pretraining, and a number afterwards."""
+        self.writes_digits.fill_(name == "pretraining")
+
+    def forward(self, inputs: Inputs) -> TokenDistribution | PointDistribution:
+        """Return the predictive distributions of a batch."""
+        return self.digits(inputs) if self.writes_digits else self._number(inputs)
+
+    def members(self, inputs: Inputs) -> TokenDistribution | PointDistribution:
+        """Return what is trained: the digits of each member, or the number."""
+        if self.writes_digits:
+            return self.digits.members(inputs)
+        return self._number(inputs)
+
+    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+        """Return the errors of the digits of each member."""
+        return self.digits.member_errors(inputs, z)
+
+    def _number(self, inputs: Inputs) -> PointDistribution:
+        """Return normal distributions around the numbers that are read."""
+        context = self.digits.encode(inputs)
+        dist = self.digits._distribution(
+            self.digits.decoder.read(context), len(inputs), inputs.device
+        )
+        number = self.readout(side_by_side(context), dist)  # (batch,)
+        return PointDistribution(number, self.residual_scale)

@@ -1,0 +1,40 @@
+"""How a network is trained: stages, batches, selection of the best state."""
+
+from sklearn_genre.training._batches import Encoded, encoded
+from sklearn_genre.training._callbacks import (
+    CallbackSupportMixin,
+    Monitor,
+    ProgressBar,
+)
+from sklearn_genre.training._device import resolve_device
+from sklearn_genre.training._diagnostics import (
+    DIAGNOSTICS,
+    averages,
+    diagnostic_columns,
+)
+from sklearn_genre.training._loop import run_stages
+from sklearn_genre.training._selection import SCORING, Row
+from sklearn_genre.training._stage import Settings, Stage
+from sklearn_genre.training._state import working_copy
+from sklearn_genre.training._validation import NoValidation, Validation, predicted
+
+__all__ = [
+    "DIAGNOSTICS",
+    "SCORING",
+    "CallbackSupportMixin",
+    "Encoded",
+    "Monitor",
+    "NoValidation",
+    "ProgressBar",
+    "Row",
+    "Settings",
+    "Stage",
+    "Validation",
+    "averages",
+    "diagnostic_columns",
+    "encoded",
+    "predicted",
+    "resolve_device",
+    "run_stages",
+    "working_copy",
+]

@@ -1,0 +1,91 @@
+"""Encoded samples, and the batches that the training loop reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklearn_genre._random import generator
+from sklearn_genre.inputs import Data, Inputs
+from sklearn_genre.targets import TargetScaler
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Samples as the network reads them, with targets and weights in both forms.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    z : float64 Tensor of shape (n_samples,)
+        Standardised targets.
+    weight : Tensor of shape (n_samples,)
+        With mean one.
+    y : float64 array of shape (n_samples,)
+    sample_weight : float64 array of shape (n_samples,)
+    """
+
+    inputs: Inputs
+    z: Tensor
+    weight: Tensor
+    y: NDArray[np.float64]
+    sample_weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.y)
+
+
+def encoded(
+    data: Data, inputs: Inputs, scaler: TargetScaler, dtype: torch.dtype
+) -> Encoded:
+    """Join encoded inputs with the targets and weights of the same samples."""
+    device = inputs.device
+    weight = data.weight / data.weight.mean()
+    return Encoded(
+        inputs,
+        torch.tensor(scaler.transform(data.y), dtype=torch.float64, device=device),
+        torch.tensor(weight, dtype=dtype, device=device),
+        data.y,
+        data.weight,
+    )
+
+
+class Batches:
+    """What skorch iterates over instead of a ``DataLoader``: slices of tensors.
+
+    Samples are permuted once per epoch, unless one batch holds them all.
+    """
+
+    def __init__(self, dataset: Encoded, batch_size: int) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[tuple[Inputs, tuple[Tensor, Tensor]]]:
+        """Yield the batches ``(inputs, (z, weight))`` of one epoch."""
+        inputs, z, weight = self.dataset.inputs, self.dataset.z, self.dataset.weight
+        if len(self) > 1:
+            cpu = torch.device("cpu")
+            order = torch.randperm(len(z), generator=generator(cpu), device=cpu)
+            order = order.to(z.device)
+            inputs, z, weight = inputs[order], z[order], weight[order]
+        for start in range(0, len(z), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            yield inputs[batch], (z[batch], weight[batch])
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return math.ceil(len(self.dataset) / self.batch_size)
+
+
+def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
+    """Return the batch size; "auto" is a power of two from 32 to 256 near n / 32."""
+    if batch_size != "auto":
+        return min(int(batch_size), n_samples)
+    return min(256, max(32, 2 ** int(math.log2(max(n_samples, 32) / 32))))

@@ -1,0 +1,25 @@
+"""A stage of training, and the settings that all stages share."""
+
+from typing import Any, NamedTuple
+
+from sklearn_genre._objective import Objective
+
+
+class Stage(NamedTuple):
+    """One objective, trained for some epochs."""
+
+    name: str
+    objective: Objective
+    max_epochs: int
+    learning_rate: float
+    keep_start: bool  # whether the state before the stage is a candidate
+
+
+class Settings(NamedTuple):
+    """How every stage is trained."""
+
+    batch_size: Any
+    weight_decay: float
+    ema_decay: float
+    scoring: str
+    patience: int | None

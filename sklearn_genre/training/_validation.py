@@ -1,0 +1,124 @@
+"""Exact scores of a network after an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_genre.calibration import calibrate
+from sklearn_genre.inputs import Inputs
+from sklearn_genre.networks import N_AT_ONCE, Predictor
+from sklearn_genre.training._batches import Encoded
+from sklearn_genre.training._diagnostics import (
+    Column,
+    Predicted,
+    averages,
+    diagnostic_columns,
+    sequence_entropy,
+)
+from sklearn_genre.training._selection import Row
+
+# What a validation reports: errors of the prediction and of the distribution in units
+# of y; expected reward of a sampled number and entropy of its digits, standardised.
+VALIDATION = ("validation_rmse", "validation_crps", "reward", "entropy")
+# Levels at which formats that are too large to enumerate are decoded for validation.
+VALIDATION_LEVELS = 64
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scores of a network on a validation set.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        At temperature 1.
+    data : Encoded
+    diagnostics : sequence of str
+    """
+
+    predictor: Predictor
+    data: Encoded
+    diagnostics: Sequence[str]
+
+    def __call__(self) -> Row:
+        """Calibrate the network, and return its scores and diagnostics."""
+        data = self.data
+        self.predictor.network.eval()
+        calibrate(self.predictor, data.inputs, data.z, data.sample_weight)
+        values = {
+            "validation_rmse": Column(partial(squared_error, self.predictor), True),
+            "validation_crps": Column(crps),
+            "reward": Column(reward),
+            "entropy": Column(sequence_entropy),
+            **diagnostic_columns(self.diagnostics),
+        }
+        return averages(
+            values,
+            predicted(self.predictor, data.inputs, data.y, VALIDATION_LEVELS),
+            data.sample_weight,
+            self.predictor.scaler.unit_,
+        )
+
+
+@dataclass(frozen=True)
+class NoValidation:
+    """Stands in where there is no validation set: no scores, but finite predictions.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    data : Encoded
+        Training samples.
+    diagnostics : sequence of str
+    """
+
+    predictor: Predictor
+    data: Encoded
+    diagnostics: Sequence[str]
+
+    def __call__(self) -> Row:
+        """See that the network predicts something finite, and return no scores."""
+        self.predictor.network.eval()
+        self.predictor.support(self.data.inputs[:N_AT_ONCE], VALIDATION_LEVELS)
+        return dict.fromkeys([*VALIDATION, *diagnostic_columns(self.diagnostics)])
+
+
+def predicted(
+    predictor: Predictor, inputs: Inputs, y: Array, n_levels: int | None = None
+) -> Iterator[Predicted]:
+    """Yield what is predicted for samples with known targets, some at a time."""
+    for start in range(0, len(y), N_AT_ONCE):
+        index = slice(start, start + N_AT_ONCE)
+        support = predictor.support(inputs[index], n_levels)
+        yield Predicted(
+            inputs=inputs[index],
+            support=support,
+            dist=predictor.in_units_of_y(support),
+            y=y[index],
+            z=predictor.scaler.transform(y[index]),
+            unit=predictor.scaler.unit_,
+        )
+
+
+def squared_error(predictor: Predictor, some: Predicted) -> Array:
+    """Return squared errors of the prediction, in squares of the unit of y."""
+    error = predictor.mean(some.inputs, some.dist) - some.y
+    return (error / some.unit) ** 2  # squares of large targets would overflow
+
+
+def crps(some: Predicted) -> Array:
+    """Return the continuous ranked probability score, in the units of y."""
+    return some.dist.crps(some.y)
+
+
+def reward(some: Predicted) -> Array:
+    """Return minus the expected squared error of a sampled number, standardised."""
+    bias = some.support.mean.numpy() - some.z
+    return -(bias**2 + some.support.variance.numpy())

@@ -14,7 +14,7 @@ if BENCHMARKS.is_dir():
     sys.path.insert(0, str(BENCHMARKS))
 else:
     names = ("benchmarks", "goals", "reports", "results", "runs", "talent")
-    collect_ignore += [f"test_{name}.py" for name in names]
+    collect_ignore += ["made_rows.py", *(f"test_{name}.py" for name in names)]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -32,11 +32,12 @@ ONE = "--seeds 1 --epochs 1"
 TOYS = {
     "speed.py": "--decoders mlp --methods free --repeats 1 --rows 8 --peer-rows 8 "
     "--train-rows 64 --out {out}",
-    "memory.py": "--bases 2 --outputs mean --rows 8 --fit-rows 64 --out {out}",
+    "memory.py": "--only predict --bases 2 --outputs mean --rows 8 --out {out}",
     "scaling.py": "--methods free --rows 64 --columns --epochs 1 --out {out}",
     "profiling.py": "--methods free --rows 64 --epochs 1 --out {out}",
     "calibration.py": f"--data {{data}} --sets tiny --methods raft {ONE} --out {{out}}",
-    "papers/original1.py": f"--methods raft --rows 60 {ONE} --out {{out}}",
+    "papers/original1.py": f"--methods raft --starts random --rows 60 {ONE} "
+    "--out {out}",
     "talent/run.py": "--data {data} --sets tiny --methods dummy xgboost --seeds 1 "
     "--out {out}",
     "talent/evaluate.py": "{order}",

@@ -1,5 +1,6 @@
 """The goals of accuracy and the exponents of scaling, on rows that are made."""
 
+import memory
 import numpy as np
 import profiling
 import pytest
@@ -223,6 +224,12 @@ def test_table_of_fewer_rows_is_its_start(monkeypatch):
     np.testing.assert_array_equal(X[:16], few)
     np.testing.assert_array_equal(y[:16], of_few)
     assert len(np.unique(X)) == X.size
+
+
+def test_memory_of_fit_is_beyond_its_input():
+    row = memory.measure_fit(rows=64, base=2, length=8, seed=0)
+    assert row["input_mb"] == 64 * 21 * 8 / 1e6
+    assert row["rows_x_leaves_mb"] == 64 * 2**8 * 8 / 1e6
 
 
 def test_profile_finds_every_part_of_fit():

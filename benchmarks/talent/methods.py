@@ -111,13 +111,13 @@ def registered() -> dict[str, New]:
     It has the name of the member, and also that with the family before it, because two
     families may share a name: ``encoder_mlp``, ``head_mlp``.
     """
-    found: dict[str, New] = {}
+    named: dict[str, New] = {}
     for path, family, method in FAMILIES:
         module, _, registry = f"sklearn_genre.{path}".rpartition(".")
         for name in getattr(import_module(module), registry):
-            found[f"{family}_{name}"] = method(name)
-            found.setdefault(name, method(name))
-    return found
+            named[f"{family}_{name}"] = method(name)
+            named.setdefault(name, method(name))
+    return named
 
 
 def of_ours(name: str, new: New) -> Method:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any, BinaryIO
@@ -261,6 +262,8 @@ def main() -> None:
     args = options.parse_args()
     if (args.backend == "dask") != (args.scheduler is not None):
         options.error("--backend dask and --scheduler ADDRESS go together")
+    if args.backend == "dask" and find_spec("distributed") is None:
+        options.error('distributed is not installed: pip install -e ".[benchmarks]"')
     try:
         orders = planned(args)
         if args.dry_run:

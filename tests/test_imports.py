@@ -149,7 +149,9 @@ def test_no_file_is_long():
 def test_no_ignore_on_a_call_of_super():
     assert not offenders(
         lambda path, source: [
-            line for line in source.splitlines() if "super()" in line and "type: ignore" in line
+            line
+            for line in source.splitlines()
+            if "super()" in line and "type: ignore" in line
         ]
     )
 

@@ -44,5 +44,3 @@ def test_fitted_end_to_end(family, name):
     lower, upper = model.predict_interval(X).T
     assert np.isfinite(prediction).all()
     assert (lower < upper).all()
-
-

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import Predictor
 
 # Smallest standard deviation of a prediction, as a share of that of the targets.
@@ -14,7 +15,10 @@ MIN_SCALE = 1e-9
 
 @torch.no_grad()
 def fit_residual_scale(
-    predictor: Predictor, inputs, z: torch.Tensor, weight: NDArray[np.float64]
+    predictor: Predictor,
+    inputs: Inputs,
+    z: torch.Tensor,
+    weight: NDArray[np.float64],
 ) -> None:
     """Let the network hold the root mean square of its residuals.
 

@@ -185,14 +185,15 @@ class AnchoredDecoder(DigitDecoder):
         return torch.stack(states, -2).transpose(0, 1)
 
     def tree_logits(self, context: Mixture) -> Tensor:
-        """Return the log-probabilities after every prefix, from one look at each edge."""
+        """Return log-probabilities after every prefix, from one look at each edge."""
         z = context.standardised(self.edges.to(context.location.dtype))
         log_below = functional.logsigmoid(z)  # (batch, 1, n_components, n_strings - 1)
         log_above = log_below - z
         levels = []
         for position in range(self.length):
             stride = self.vocab_size ** (self.length - position - 1)
-            below, above = (x[..., stride - 1 :: stride] for x in (log_below, log_above))
+            below = log_below[..., stride - 1 :: stride]
+            above = log_above[..., stride - 1 :: stride]
             gap = stride * self.step_size / context.scale
             inner = below[..., 1:] + above[..., :-1] + (-(-gap).expm1()).log()
             masses = torch.cat([below[..., :1], inner, above[..., -1:]], -1)
@@ -229,7 +230,7 @@ class AnchoredDecoder(DigitDecoder):
         return torch.cat(probs, -1)[:, 0, 0]
 
     def sequence_log_prob(self, context: Mixture, tokens: Tensor) -> Tensor:
-        """Return the log-probability of one sequence for each sample, from two edges."""
+        """Return the log-probability of a sequence for each sample, from two edges."""
         rank = tokens[:, 0]
         for digit in tokens.T[1:]:
             rank = rank * self.vocab_size + digit
@@ -250,7 +251,7 @@ class AnchoredDecoder(DigitDecoder):
         return self.first_edge + self.step_size * index.double()
 
     def _components(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return locations, scales and log-weights, (n_members, batch, n_components)."""
+        """Return locations, scales, log-weights, (n_members, batch, n_components)."""
         members = context if context.ndim == 3 else context[None]
         parameters = torch.baddbmm(self.bias, members, self.weight)
         shift, widen, own = parameters.split([1, 1, 3 * self.n_components], -1)

@@ -183,7 +183,7 @@ class DigitDecoder(nn.Module, ABC):
     def levels(self) -> Iterator[tuple[int, int]]:
         """Yield each position but the last, and how many prefixes are no longer."""
         above = 1
-        for position, choices in enumerate(self.choices[:-1]):
+        for position in range(self.length - 1):
             yield position, above
             above += math.prod(map(len, self.choices[: position + 1]))
 
@@ -204,7 +204,7 @@ class DigitDecoder(nn.Module, ABC):
         return torch.stack(index, -1)
 
     def leaf_log_probs(self, context: Any, temperature: float = 1.0) -> Tensor:
-        """Return the log-probability of every token sequence, by expanding the digit tree.
+        """Return the log-probability of every token sequence, level by level.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class DigitDecoder(nn.Module, ABC):
         return log_probs
 
     def leaf_probs(self, context: Any, temperature: float = 1.0) -> Tensor:
-        """Return the probability of every token sequence, as in :meth:`leaf_log_probs`."""
+        """Return the probability of every sequence, as in :meth:`leaf_log_probs`."""
         return self.leaf_log_probs(context, temperature).exp()
 
     def sequence_log_prob(self, context: Any, tokens: Tensor) -> Tensor:
@@ -246,7 +246,7 @@ class DigitDecoder(nn.Module, ABC):
         return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
 
     def leaf_cumulative(self, context: Any) -> Tensor:
-        """Return the probability of all sequences up to each but the last, in tree order.
+        """Return the probability of all up to each sequence but the last, in order.
 
         Returns
         -------

@@ -126,7 +126,7 @@ class MLPDecoder(DigitDecoder):
         return self.out(_hidden(projected, prefix))
 
     def _prefix(self, tokens: Tensor) -> Tensor:
-        """Return the embeddings of the prefixes of sequences, (..., 2 * hidden_size)."""
+        """Return the embeddings of all prefixes, (..., 2 * hidden_size)."""
         n_positions = tokens.shape[-1]
         offsets = torch.arange(n_positions - 1, device=tokens.device) * self.vocab_size
         digits = functional.embedding(

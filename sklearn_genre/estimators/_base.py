@@ -71,6 +71,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
 
     history_: list[Row]
     n_iter_: int
+    _n_steps: int
 
     @abstractmethod
     def _stages(self) -> list[Stage]:

@@ -172,17 +172,18 @@ class RAFTRegressor(DigitRegressor):
     @property
     def grid_(self) -> NDArray[np.float64]:
         """Numbers of the grid, in the units of y."""
-        check_is_fitted(self)
-        return self.target_scaler_.inverse_transform(
-            self._network.rule.numbers.cpu().numpy()
-        )
+        return self._of_rule("numbers")
 
     @property
     def token_values_(self) -> NDArray[np.float64]:
         """What the sequences of the grid stand for, in the units of y."""
+        return self._of_rule("weights")
+
+    def _of_rule(self, name: str) -> NDArray[np.float64]:
+        """Return numbers of the inference rule, in the units of y."""
         check_is_fitted(self)
-        weights = self._network.rule.weights.detach().cpu().numpy()
-        return self.target_scaler_.inverse_transform(weights)
+        numbers = getattr(self._network.rule, name).detach().cpu().numpy()
+        return self.target_scaler_.inverse_transform(numbers)
 
     def _stages(self) -> list[Stage]:
         """Return both stages."""

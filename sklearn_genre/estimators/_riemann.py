@@ -61,8 +61,8 @@ class RiemannRegressor(BaseDistributionRegressor):
         some thousand samples: the logits are free and overfit bins of few samples.
     edges : {"quantile", "uniform"}, default="quantile"
         Where the points of the bins lie: at training quantiles from the smallest to the
-        largest target, so that bins hold about equally many samples, or in even steps between the
-        two, which suits targets without long tails.
+        largest target, so that bins hold about equally many samples, or in even steps
+        between the two, which suits targets without long tails.
     loss : {"nll", "hl_gauss", "crps"}, default="nll"
         Negative log-density; cross-entropy to a normal distribution of three quarters
         of a bin around the target [2]_, by which neighbouring bins learn from each

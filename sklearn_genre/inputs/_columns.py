@@ -43,7 +43,7 @@ class ColumnSpec(NamedTuple):
 
     @property
     def one_hot_width(self) -> int:
-        """Columns after each category has become as many indicators as it has levels."""
+        """Columns once each category has become an indicator for each level."""
         return self.n_numeric + sum(self.cardinalities)
 
 

@@ -32,9 +32,9 @@ class CRPS(NumberLoss):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
-        More lower the noise of the gradient, and cost time in proportion and the memory
-        of their pairs.
+        Sampled numbers per sample and batch, at least two; unused where the loss is
+        exact. More lower the noise of the gradient, and cost time in proportion and
+        the memory of their pairs.
 
     References
     ----------
@@ -56,6 +56,7 @@ class CRPS(NumberLoss):
 
     def enumerated(self, dist: DigitOutput, y: Tensor) -> Tensor:
         """Return the score from the distribution function alone, shape (batch,)."""
+        assert dist.leaves is not None
         return score(dist.leaves.values, dist.cumulative(), y)
 
     def sampled(self, numbers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

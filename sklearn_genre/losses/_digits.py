@@ -59,7 +59,7 @@ class DigitLoss(Objective):
         """
 
     def losses(self, dist: DigitOutput, target: Tensor) -> Tensor:
-        """Return cross-entropy plus weighted distances of each sample, shape (batch,)."""
+        """Return cross-entropies plus weighted distances, shape (batch,)."""
         tokens = dist.tokenizer.encode(target)  # (batch, length)
         log_probs = dist.log_probs(tokens[None])[0]  # (batch, length, vocab_size)
         nll = -log_probs.gather(-1, tokens[..., None])[..., 0]  # (batch, length)

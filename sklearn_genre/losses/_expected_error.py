@@ -41,8 +41,8 @@ class ExpectedError(NumberLoss):
         Weight of the variance, at least 0. Lower it to move the mean and keep the
         spread; above 1 the distribution shrinks faster.
     n_rollouts : int, default=16
-        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
-        More cost time in proportion and lower the noise of the gradient.
+        Sampled numbers per sample and batch, at least two; unused where the loss is
+        exact. More cost time in proportion and lower the noise of the gradient.
 
     References
     ----------

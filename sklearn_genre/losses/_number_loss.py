@@ -29,8 +29,8 @@ class NumberLoss(Objective):
     Parameters
     ----------
     n_rollouts : int, default=16
-        Sampled numbers per sample and batch, at least two; unused where the loss is exact.
-        More cost time in proportion and lower the noise of the gradient.
+        Sampled numbers per sample and batch, at least two; unused where the loss is
+        exact. More cost time in proportion and lower the noise of the gradient.
     """
 
     def __init__(self, n_rollouts: int = 16) -> None:
@@ -80,7 +80,7 @@ class NumberLoss(Objective):
         """
 
     def losses(self, dist: DigitOutput, target: Tensor) -> Tensor:
-        """Return the loss of each sample or an unbiased estimate of it, shape (batch,)."""
+        """Return the losses or unbiased estimates of them, shape (batch,)."""
         if dist.leaves is not None:
             return self.enumerated(dist, target)
         tokens, log_probs = dist.rollout(int(self.n_rollouts))

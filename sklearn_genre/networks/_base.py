@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sklearn_genre._random import BORN
 from sklearn_genre.decoders import DigitDecoder
 from sklearn_genre.inputs import Columns, ColumnSpec, Inputs
-from sklearn_genre.outputs import Output
+from sklearn_genre.outputs import Grid, Output
 from sklearn_genre.tokenizers import Tokenizer
 
 
@@ -23,10 +23,16 @@ class Network(nn.Module, ABC):
         Ensemble members that are trained each on its own loss.
     member_weight : Tensor of shape (n_members,)
         Their weights in the prediction, which add to one.
+    residual_scale : Tensor of shape ()
+        Standard deviation of the distribution around a predicted number.
+    rule : Grid or None
+        Where the prediction is read from, if not the mean of the distribution.
     """
 
     n_members: int
     member_weight: Tensor
+    residual_scale: Tensor
+    rule: Grid | None = None
 
     @abstractmethod
     def forward(self, inputs: Any) -> Output:
@@ -77,9 +83,9 @@ class EncodedNetwork(Network):
     def encode(self, inputs: Inputs) -> Tensor:
         """Return the contexts, (batch, width) or (n_members, batch, width)."""
         context: Tensor = self.encoder(inputs)
-        shape = (len(inputs), context_width(self.encoder))
+        shape: tuple[int, ...] = (len(inputs), context_width(self.encoder))
         if hasattr(self.encoder, "n_members"):
-            shape = (self.encoder.n_members, *shape)
+            shape = (n_members_of(self.encoder), *shape)
         if context.shape != shape:
             raise ValueError(
                 f"encoder={type(self.encoder).__name__} returned a context of shape "
@@ -125,7 +131,7 @@ def context_width(encoder: nn.Module) -> int:
 
 def n_members_of(encoder: nn.Module) -> int:
     """Return how many members an encoder has."""
-    n_members: int = getattr(encoder, "n_members", 1)  # type: ignore[assignment]
+    n_members: int = getattr(encoder, "n_members", 1)
     return n_members
 
 

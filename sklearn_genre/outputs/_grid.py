@@ -192,8 +192,8 @@ def check_grid(
     if normalize and len(numbers) == 1:
         raise ValueError(
             f"grid={numbers.tolist()}, normalised, predicts {numbers[0]} for every "
-            "sample, because a probability divided by itself is 1. Do not normalise, or "
-            "give more numbers."
+            "sample, because a probability divided by itself is 1. Do not normalise, "
+            "or give more numbers."
         )
     return numbers
 

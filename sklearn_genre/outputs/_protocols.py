@@ -39,7 +39,7 @@ class DigitOutput(Output, Protocol):
     leaves: Leaves | None
 
     def log_probs(self, tokens: Tensor) -> Tensor:
-        """Return the log-probabilities of each next token, (n, batch, length, vocab)."""
+        """Return log-probabilities of each next token, (n, batch, length, vocab)."""
 
     def token_log_probs(self, tokens: Tensor) -> Tensor:
         """Return those of the given tokens alone, (n, batch, length)."""
@@ -54,7 +54,7 @@ class DigitOutput(Output, Protocol):
         """Return the tokens that are the likeliest one by one, (batch, length)."""
 
     def cumulative(self) -> Tensor:
-        """Return the distribution function at all leaves but the last, (batch, n - 1)."""
+        """Return the distribution function at all leaves but the last, (batch, n)."""
 
     def at_temperature(self, temperature: float) -> DigitOutput:
         """Return the same with logits divided by a temperature."""

@@ -32,21 +32,40 @@ class Support(NamedTuple):
     def first(self, n: int) -> Support:
         """Return the first samples."""
         values = self.values if self.values.ndim == 1 else self.values[:n]
-        columns = (column[:n] for column in self[1:5])
-        return Support(values, *columns, self.edges)
+        return Support(
+            values,
+            self.probs[:n],
+            self.clipped[:n],
+            self.entropy[:n],
+            self.digit_entropy[:n],
+            self.edges,
+        )
 
     def cpu(self) -> Support:
         """Return the same on the CPU."""
         edges = None if self.edges is None else self.edges.cpu()
-        return Support(*(column.cpu() for column in self[:5]), edges)
+        return Support(
+            self.values.cpu(),
+            self.probs.cpu(),
+            self.clipped.cpu(),
+            self.entropy.cpu(),
+            self.digit_entropy.cpu(),
+            edges,
+        )
 
 
 def concatenate_support(blocks: Sequence[Support]) -> Support:
     """Join the samples of several blocks."""
-    values, *columns, edges = zip(*blocks, strict=True)
-    shared = values[0].ndim == 1
+    first = blocks[0]
+    if first.values.ndim == 1:
+        values = first.values
+    else:
+        values = torch.cat([block.values for block in blocks])
     return Support(
-        values[0] if shared else torch.cat(values),
-        *(torch.cat(column) for column in columns),
-        edges[0],
+        values,
+        torch.cat([block.probs for block in blocks]),
+        torch.cat([block.clipped for block in blocks]),
+        torch.cat([block.entropy for block in blocks]),
+        torch.cat([block.digit_entropy for block in blocks]),
+        first.edges,
     )

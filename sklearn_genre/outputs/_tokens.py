@@ -272,7 +272,7 @@ class TokenDistribution:
         if self.leaves is None:
             raise ValueError(
                 f"{self.tokenizer} writes {self.tokenizer.n_strings} numbers, more "
-                f"than the {self.decoder.max_strings} of which the expectation is exact. "
+                f"than the {self.decoder.max_strings} of which the mean is exact. "
                 "Use fewer or shorter digits, a grid, or ExpectedError(alpha=0)."
             )
         return self.support().mean

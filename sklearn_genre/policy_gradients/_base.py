@@ -32,9 +32,9 @@ class Rollouts(NamedTuple):
 class PolicyGradient(Objective):
     r"""Base of the objectives that reward whole sampled numbers.
 
-    :meth:`prepare` samples ``n_rollouts`` numbers of each sample without gradient, rewards
-    each whole number :math:`\hat y` and turns rewards into advantages :math:`A_i`;
-    :meth:`losses` scores the same digits in one teacher-forced pass with gradient,
+    :meth:`prepare` draws ``n_rollouts`` numbers for each sample without gradient,
+    rewards each whole number :math:`\hat y` and turns rewards into advantages
+    :math:`A_i`; :meth:`losses` scores the same digits in one teacher-forced pass,
 
     .. math:: \ell = -\frac{1}{G} \sum_{i=1}^{G} A_i \sum_{t=1}^{L} \rho_{i,t},
         \qquad \rho_{i,t} = \pi(a_{i,t}) / \pi_\text{old}(a_{i,t}),

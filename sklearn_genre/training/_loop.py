@@ -6,7 +6,6 @@ import math
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -85,6 +84,9 @@ class Engine(NeuralNet):
             # a bound method: skorch would take a module for one to train
             self.reference = working_copy(network).eval().members
         self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
+        self.draws: bool | None = (
+            None  # whether a step of the epoch draws; None: unseen
+        )
         self.n_steps = 0
         self.total_steps = (
             stage.max_epochs
@@ -103,11 +105,11 @@ class Engine(NeuralNet):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Take the steps of a batch; see in the first of an epoch whether any draws."""
-        is_first = self.draws is None
-        with redirected() if is_first or self.draws else nullcontext() as seen:
+        if self.draws is False:
+            return {"loss": self._steps(*batch).detach()}
+        with redirected() as mode:
             loss = self._steps(*batch)
-        if is_first:
-            self.draws = seen.drew
+        self.draws = mode.drew
         return {"loss": loss.detach()}
 
     def _steps(self, inputs: Any, targets: tuple[Tensor, Tensor]) -> Tensor:
@@ -151,7 +153,7 @@ class Engine(NeuralNet):
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Open a row of skorch's history and choose the mode of the network."""
         super().on_epoch_begin(net, **_)
-        self.draws: bool | None = None
+        self.draws = None
         self.module_.train(self.stage.objective.uses_dropout)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -285,7 +287,7 @@ def _say_interrupted(stage: Stage, n_rows: int) -> None:
 def _say_not_finite(
     stage: Stage, n_steps: int, error: FloatingPointError, *, kept: bool
 ) -> None:
-    """Warn that a stage has stopped, or raise if it has no finite state to go back to."""
+    """Warn that a stage has stopped, or raise if there is no state to go back to."""
     advice = "Lower the learning rate, or check the features and targets for outliers."
     if n_steps == 0 and not kept:
         raise ValueError(

@@ -32,15 +32,12 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HIDDEN = {"networks", "encoders", "decoders"}
 OBJECTIVES = {"losses", "policy_gradients", "_objective"}
 WITHOUT_TORCH = [
-    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "metrics").glob("*.py")),
+    *(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("distributions", "metrics")
+        for path in (ROOT / folder).glob("*.py")
+    ),
     "_checks.py",
-    "distributions/_arguments.py",
-    "distributions/_cells.py",
-    "distributions/_draws.py",
-    "distributions/_lazy.py",
-    "distributions/_predictive.py",
-    "distributions/_rows.py",
-    "distributions/_tables.py",
 ]
 
 

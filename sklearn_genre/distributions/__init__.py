@@ -3,8 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from sklearn_genre.distributions._cells import cell_edges as bin_edges
-from sklearn_genre.distributions._cells import mapped_cells as mapped_bins
+from sklearn_genre.distributions._bins import bin_edges, mapped_bins
 from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
 from sklearn_genre.distributions._predictive import PredictiveDistribution
 

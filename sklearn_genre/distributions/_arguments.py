@@ -1,107 +1,26 @@
-"""Arguments of a predictive distribution, checked and brought into shape."""
+"""What the methods of a predictive distribution are asked, checked and in shape."""
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
-from sklearn_genre.distributions._cells import (
-    LARGEST,
-    Array,
-    cell_edges,
-    check_inside_cells,
-    sorted_rows,
-    strictly_increasing,
-)
-from sklearn_genre.distributions._draws import Counts
-from sklearn_genre.distributions._rows import Rows
+from sklearn_genre.distributions._bins import LARGEST, Array, as_floats
+from sklearn_genre.distributions._piecewise import Counts
 
 Shape = tuple[int, ...]
 
-
-# -- what a distribution is made of ------------------------------------------
-
-
-def checked_rows(
-    values: ArrayLike,
-    pmf: ArrayLike,
-    edges: ArrayLike | None,
-    clipped: ArrayLike | None,
-) -> Rows:
-    """Return float64 arrays that agree, with masses that sum to one."""
-    mass = _normalised(pmf)
-    n_rows, n_values = mass.shape
-    numbers = sorted_rows(values, "values")
-    _check_shape(numbers, n_rows, n_values, "values")
-    if edges is None:
-        cells = cell_edges(numbers)
-    else:
-        sorted_edges = sorted_rows(edges, "edges")
-        _check_shape(sorted_edges, n_rows, n_values + 1, "edges")
-        check_inside_cells(numbers, sorted_edges)
-        cells = strictly_increasing(sorted_edges)
-    return Rows(numbers, mass, cells, _fractions(clipped, n_rows))
-
-
-def _normalised(pmf: ArrayLike) -> Array:
-    """Return masses (n, K) whose rows sum to one."""
-    mass = np.array(pmf, dtype=np.float64, order="C")
-    if mass.ndim != 2 or mass.shape[1] == 0:
-        raise ValueError(
-            f"pmf must have shape (n, K) with K at least 1; got shape {mass.shape}."
-        )
-    valid = (mass >= 0) & (mass < np.inf)
-    if not valid.all():
-        raise ValueError(
-            f"pmf must be finite and non-negative; got {mass[~valid][0]} in row "
-            f"{np.argwhere(~valid)[0][0]}."
-        )
-    largest = mass.max(axis=1, keepdims=True)
-    if (largest == 0).any():
-        raise ValueError(
-            f"Each row of pmf needs some mass; row {largest.argmin()} is all zero."
-        )
-    mass /= largest
-    mass /= mass.sum(axis=1, keepdims=True)
-    return mass
-
-
-def _check_shape(array: Array, n_rows: int, n_columns: int, name: str) -> None:
-    """Refuse an array that is neither shared by the rows nor given for each."""
-    if array.shape not in {(n_columns,), (n_rows, n_columns)}:
-        raise ValueError(
-            f"{name} must have shape ({n_columns},) or ({n_rows}, {n_columns}) to "
-            f"agree with pmf; got shape {array.shape}."
-        )
-
-
-def _fractions(clipped: ArrayLike | None, n_rows: int) -> Array:
-    """Return the clipped fraction of each row, zero by default."""
-    if clipped is None:
-        return np.zeros(n_rows)
-    fractions = np.asarray(clipped, dtype=np.float64)
-    if fractions.shape != (n_rows,):
-        raise ValueError(
-            f"clipped must have shape ({n_rows},); got shape {fractions.shape}."
-        )
-    valid = (fractions >= 0) & (fractions <= 1)
-    if not valid.all():
-        raise ValueError(
-            f"clipped must lie between 0 and 1; got {fractions[~valid][0]}."
-        )
-    return fractions
-
-
-# -- what its methods are asked ----------------------------------------------
+# Numbers of draws are int64, and so is their double.
+MAX_DRAWS = 2**62
 
 
 def queries(y: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return y as (n, k) and the shape of the answer."""
-    numbers = np.asarray(y, dtype=np.float64)
+    numbers = as_floats(y, "y")
     if np.isnan(numbers).any():
         raise ValueError("y contains NaN; drop or impute those rows first.")
     if numbers.ndim == 0:
@@ -132,7 +51,7 @@ def truth(y: ArrayLike, n_rows: int) -> Array:
 
 def levels(q: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return quantile levels as (n, k) and the shape of the answer."""
-    numbers = np.asarray(q, dtype=np.float64)
+    numbers = as_floats(q, "q")
     _check_inside(numbers, "Quantile levels")
     if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[0] != n_rows):
         raise ValueError(
@@ -154,7 +73,7 @@ def central_levels(coverage: Any, n_rows: int) -> Array:
             max_val=1,
             include_boundaries="neither",
         )
-    inside = np.asarray(coverage, dtype=np.float64)
+    inside = as_floats(coverage, "coverage")
     _check_inside(inside, "coverage")
     tail = (1 - _for_each_row(inside, n_rows, "coverage")) / 2
     return np.column_stack([tail, 1 - tail])
@@ -162,14 +81,20 @@ def central_levels(coverage: Any, n_rows: int) -> Array:
 
 def counts(k: Any, n_rows: int) -> Counts:
     """Return numbers of draws of shape (n,)."""
-    if np.ndim(k) == 0:
-        check_scalar(k, "k", Integral, min_val=1)
     numbers = np.asarray(k)
-    if numbers.dtype.kind not in "iu":
-        raise TypeError(f"k must be integers; got {numbers.dtype}.")
+    is_large = numbers.dtype.kind == "O"  # integers beyond 64 bits, or no numbers
+    if is_large:
+        is_integer = all(type(number) is int for number in numbers.ravel())
+    else:
+        is_integer = numbers.dtype.kind in "iu"
+    if not is_integer:
+        got = repr(k) if numbers.ndim == 0 else numbers.dtype
+        raise TypeError(f"k must be an integer, or integers; got {got}.")
     if (numbers < 1).any():
         raise ValueError(f"k must be at least 1; got {numbers.min()}.")
-    return _for_each_row(numbers, n_rows, "k")
+    if (numbers > MAX_DRAWS).any():
+        raise ValueError(f"k must be at most {MAX_DRAWS}; got a larger integer.")
+    return _for_each_row(numbers.astype(np.int64), n_rows, "k")
 
 
 def _check_inside(numbers: Array, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows of a predictive distribution that are read when they are needed."""
+"""Distributions that are read when they are needed."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sklearn_genre.distributions._cells import Array
-from sklearn_genre.distributions._rows import Index, Rows, slices
+from sklearn_genre.distributions._bins import Array
+from sklearn_genre.distributions._piecewise import PiecewiseUniform, slices
+from sklearn_genre.distributions._search import Index
+
+Read = Callable[[Index], PiecewiseUniform]
 
 # Rows of which the first look at a source tells how many numbers a row holds.
 FIRST = 64
+# Masses that are read at once.
+READ = 2**20
 # Rows that together hold at most this many numbers are read once and kept.
 MAX_KEPT = 2**25
 
 
-class LazyRows:
-    """Rows that are read again by every method, because together they are too large.
+class LazyPiecewise:
+    """Distributions that every method reads anew, because together they are too large.
 
     Parameters
     ----------
     read : callable
-        Maps indices of shape (k,) to the `Rows` there, all of as many numbers and with
-        the same ones where they are shared.
+        Maps indices of shape (k,) to the `PiecewiseUniform` there, all of as many
+        numbers and with the same ones where they are shared.
     index : int array of shape (n,)
         Which rows, at least one.
-    head : Rows
-        One of the rows.
+    head : PiecewiseUniform
+        One of them.
     """
 
-    def __init__(self, read: Callable[[Index], Rows], index: Index, head: Rows) -> None:
+    def __init__(self, read: Read, index: Index, head: PiecewiseUniform) -> None:
         self._read = read
         self._index = index
         self._head = head
@@ -39,85 +44,89 @@ class LazyRows:
         """Return the number of rows."""
         return len(self._index)
 
-    def take(self, index: Index | slice) -> RowSource:
-        """Return some of the rows, as arrays if they are few."""
+    def take(self, index: Index | slice) -> Source:
+        """Return some of the distributions, as arrays if they are few."""
         chosen = self._index[index]
         if not len(chosen):
             return self._head.take(slice(0))
-        rows = LazyRows(self._read, chosen, self._head)
-        return rows.all() if rows.is_small() else rows
+        lazy = LazyPiecewise(self._read, chosen, self._head)
+        return lazy.all() if lazy.is_small() else lazy
 
-    def parts(self) -> Iterator[tuple[slice, Rows]]:
-        """Yield all rows, some at a time, and where they are."""
-        for part in slices(len(self), self._head.pmf.shape[1]):
-            yield part, checked_read(self._read, self._index[part])
+    def blocks(self) -> Iterator[tuple[slice, PiecewiseUniform]]:
+        """Yield all distributions, some at a time, and where they are."""
+        for place in slices(len(self), max(READ // self._head.pmf.shape[1], 1)):
+            for inner, block in checked_read(self._read, self._index[place]).blocks():
+                yield slice(place.start + inner.start, place.start + inner.stop), block
 
-    def head(self) -> Rows:
-        """Return one row, for what all rows share."""
+    def head(self) -> PiecewiseUniform:
+        """Return one distribution, for what all share."""
         return self._head
 
-    def all(self) -> Rows:
-        """Return all rows as arrays."""
-        return concatenate_rows([rows for _, rows in self.parts()])
+    def all(self) -> PiecewiseUniform:
+        """Return all distributions as arrays."""
+        return concatenated([block for _, block in self.blocks()])
 
     def is_small(self) -> bool:
-        """Return whether all rows together hold few numbers."""
+        """Return whether all together hold few numbers."""
         arrays = (self._head.values, self._head.pmf, self._head.edges)
         per_row = sum(array.size for array in arrays if array.ndim > 1)
         return len(self) * per_row <= MAX_KEPT
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arrays: what reads them stays behind."""
-        rows = self.all()
-        return Rows, (rows.values, rows.pmf, rows.edges, rows.clipped)
+        read = self.all()
+        arrays = (read.values, read.pmf, read.edges, read.clipped)
+        return PiecewiseUniform, (*arrays, read.is_even)
 
 
-class RowSource(Protocol):
-    """What a predictive distribution asks of its rows."""
+class Source(Protocol):
+    """What PredictiveDistribution asks of its arrays, read or not."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
 
-    def take(self, index: Index | slice) -> RowSource:
-        """Return some of the rows."""
+    def take(self, index: Index | slice) -> Source:
+        """Return some of the distributions."""
 
-    def parts(self) -> Iterator[tuple[slice, Rows]]:
-        """Yield all rows, some at a time, and where they are."""
+    def blocks(self) -> Iterator[tuple[slice, PiecewiseUniform]]:
+        """Yield all distributions, some at a time, and where they are."""
 
-    def head(self) -> Rows:
-        """Return one row at most, for what all rows share."""
+    def head(self) -> PiecewiseUniform:
+        """Return one distribution at most, for what all share."""
 
-    def all(self) -> Rows:
-        """Return all rows as arrays."""
+    def all(self) -> PiecewiseUniform:
+        """Return all distributions as arrays."""
 
 
-def lazy_rows(read: Callable[[Index], Rows], n_rows: int) -> RowSource:
-    """Return the rows that `read` answers, read right away if they are small."""
+def lazy_source(read: Read, n_rows: int) -> Source:
+    """Return what `read` answers, read right away if it is small."""
     index = np.arange(n_rows)
     first = checked_read(read, index[:FIRST])
     if n_rows <= FIRST:
         return first
     head = first.take(slice(1))
-    rows = LazyRows(read, index, head)
-    if not rows.is_small():
-        return rows
-    return concatenate_rows([first, LazyRows(read, index[FIRST:], head).all()])
+    lazy = LazyPiecewise(read, index, head)
+    if not lazy.is_small():
+        return lazy
+    return concatenated([first, LazyPiecewise(read, index[FIRST:], head).all()])
 
 
-def checked_read(read: Callable[[Index], Rows], index: Index) -> Rows:
-    """Return the rows that `read` answers; refuse another number of rows."""
-    rows = read(index)
-    if len(rows) != len(index):
-        raise ValueError(f"{len(index)} rows were asked for; got {len(rows)}.")
-    return rows
+def checked_read(read: Read, index: Index) -> PiecewiseUniform:
+    """Return what `read` answers; refuse another number of rows."""
+    answer = read(index)
+    if len(answer) != len(index):
+        raise ValueError(f"{len(index)} rows were asked for; got {len(answer)}.")
+    return answer
 
 
-def concatenate_rows(parts: list[Rows]) -> Rows:
-    """Join rows of as many numbers."""
+def concatenated(blocks: list[PiecewiseUniform]) -> PiecewiseUniform:
+    """Join distributions of as many numbers."""
 
     def join(name: str) -> Array:
-        arrays = [getattr(rows, name) for rows in parts]
+        arrays = [getattr(block, name) for block in blocks]
         is_shared = arrays[0].ndim == 1 and name != "clipped"
         return arrays[0] if is_shared else np.concatenate(arrays)
 
-    return Rows(join("values"), join("pmf"), join("edges"), join("clipped"))
+    is_even = all(block.is_even for block in blocks)
+    arrays = (join("values"), join("pmf"), join("edges"), join("clipped"))
+    return PiecewiseUniform(*arrays, is_even)

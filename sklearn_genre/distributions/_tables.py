@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Rows that a notebook shows.
 SHOWN = 5
-CELL = "padding:0.2em 0.8em;text-align:right"
+ENTRY = "padding:0.2em 0.8em;text-align:right"
 TABLE = (  # colours are those of the page, dark or light
     "color:inherit;border-collapse:collapse;font-variant-numeric:tabular-nums"
 )
@@ -42,12 +42,12 @@ def html_of(dist: PredictiveDistribution) -> str:
     first = dist[:SHOWN]
     table = np.column_stack([first.mean(), first.std(), first.ppf([0.05, 0.5, 0.95])])
     head = "".join(
-        f'<th scope="col" style="{CELL};{LINE}">{name}</th>'
+        f'<th scope="col" style="{ENTRY};{LINE}">{name}</th>'
         for name in ["row", "mean", "std", "5%", "50%", "95%"]
     )
     body = "".join(
-        f'<tr><th scope="row" style="{CELL}">{row}</th>'
-        + "".join(f'<td style="{CELL}">{number:.6g}</td>' for number in numbers)
+        f'<tr><th scope="row" style="{ENTRY}">{row}</th>'
+        + "".join(f'<td style="{ENTRY}">{number:.6g}</td>' for number in numbers)
         + "</tr>"
         for row, numbers in enumerate(table)
     )

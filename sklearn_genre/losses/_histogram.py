@@ -59,7 +59,7 @@ class HistogramCRPS(HistogramLoss):
 
     .. math:: \ell = \int \bigl(F(z) - 1\{z \ge y\}\bigr)^2 dz
 
-    with :math:`F` linear within each piece. A proper score that knows near misses.
+    with :math:`F` linear on both sides of the number of each bin. A proper score that knows near misses.
 
     References
     ----------
@@ -75,7 +75,7 @@ class HistogramCRPS(HistogramLoss):
 
     def losses(self, dist: HistogramOutput, target: Tensor) -> Tensor:
         """Return the score of each sample, shape (batch,)."""
-        return piecewise_crps(dist.bins.edges, dist.piece_masses, target)
+        return piecewise_crps(dist.bins.half_edges, dist.half_masses, target)
 
 
 def normal_masses(y: Tensor, borders: Tensor, sigma: Tensor) -> Tensor:

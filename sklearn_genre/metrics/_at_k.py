@@ -41,7 +41,7 @@ def best_at_k_score(
     dist : PredictiveDistribution or array-like of shape (n, m)
         Predictions for the same n rows: distributions, for which the score is exact, or
         m draws for each row, for which it is the mean over all subsets of k draws, an
-        unbiased estimate. A draw from a distribution is one of its support points.
+        unbiased estimate.
 
     k : int
         Number of draws, at least 1 and at most m.
@@ -68,7 +68,7 @@ def best_at_k_score(
     >>> from sklearn_genre.metrics import best_at_k_score
     >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
     >>> round(best_at_k_score([1.0], dist, k=2), 6)
-    0.25
+    0.239583
     >>> round(best_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.166667
     """
@@ -94,7 +94,7 @@ def mean_at_k_score(
     dist : PredictiveDistribution or array-like of shape (n, m)
         Predictions for the same n rows: distributions, for which the score is exact, or
         m draws for each row, for which it is the mean over all subsets of k draws, an
-        unbiased estimate. A draw from a distribution is one of its support points.
+        unbiased estimate.
 
     k : int
         Number of draws, at least 1 and at most m.
@@ -121,7 +121,7 @@ def mean_at_k_score(
     >>> from sklearn_genre.metrics import mean_at_k_score
     >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
     >>> round(mean_at_k_score([1.0], dist, k=2), 6)
-    0.375
+    0.416667
     >>> round(mean_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
@@ -148,7 +148,7 @@ def median_at_k_score(
     dist : PredictiveDistribution or array-like of shape (n, m)
         Predictions for the same n rows: distributions, for which the score is exact, or
         m draws for each row, for which it is the mean over all subsets of k draws, an
-        unbiased estimate. A draw from a distribution is one of its support points.
+        unbiased estimate.
 
     k : int
         Number of draws, at least 1 and at most m.
@@ -175,7 +175,7 @@ def median_at_k_score(
     >>> from sklearn_genre.metrics import median_at_k_score
     >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 1.0]])
     >>> round(median_at_k_score([1.0], dist, k=2), 6)
-    0.375
+    0.416667
     >>> round(median_at_k_score([1.0], [[0.0, 1.0, 0.0, 1.0]], k=2), 6)
     0.333333
     """
@@ -195,7 +195,7 @@ def _score(
     y = targets_of(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
         return average(exact(dist, y, k), sample_weight)
-    return average(of_draws(_deviations(y, dist, k), k), sample_weight)
+    return average(of_draws(_deviations(y, dist, k), int(k)), sample_weight)
 
 
 def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
@@ -203,6 +203,8 @@ def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
     if np.ndim(draws) != 2:
         check_distribution(draws, ", or draws of shape (n, m)")
     checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
+    if isinstance(k, bool):
+        raise TypeError(f"k must be an integer; got {k}.")
     check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])
     return checked - y[:, None]
 

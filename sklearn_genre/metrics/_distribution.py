@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.distributions._rows import Rows
+from sklearn_genre.distributions._piecewise import PiecewiseUniform
 from sklearn_genre.metrics._checks import (
     Array,
     average,
@@ -124,11 +124,11 @@ def log_score(
     return average(-dist._map(partial(_log_density, tail=tail), y), sample_weight)
 
 
-def _log_density(rows: Rows, y: Array, tail: float) -> Array:
+def _log_density(block: PiecewiseUniform, y: Array, tail: float) -> Array:
     """Return the log-density at y of the mixture with a Cauchy distribution."""
     with np.errstate(divide="ignore"):
-        log_tail = np.log(tail) + _log_cauchy(y, rows.bounds())
-    return np.logaddexp(np.log1p(-tail) + rows.logpdf(y[:, None])[:, 0], log_tail)
+        log_tail = np.log(tail) + _log_cauchy(y, block.bounds())
+    return np.logaddexp(np.log1p(-tail) + block.logpdf(y[:, None])[:, 0], log_tail)
 
 
 def _log_cauchy(y: Array, bounds: Array) -> Array:
@@ -339,9 +339,9 @@ def wasserstein1_score(
 ) -> float:
     """Return the mean 1-Wasserstein distance to the targets; smaller is better.
 
-    The distance is the expected absolute error of one draw of the support points, in
-    the units of y. It rewards narrow distributions as well as accurate ones, so it is
-    not a proper score; `crps_score` is.
+    The distance is the expected absolute error of one draw, in the units of y. It
+    rewards narrow distributions as well as accurate ones, so it is not a proper score;
+    `crps_score` is.
 
     Parameters
     ----------
@@ -371,7 +371,7 @@ def wasserstein1_score(
     >>> from sklearn_genre.metrics import wasserstein1_score
     >>> dist = PredictiveDistribution([0.0, 1.0], [[1.0, 3.0]])
     >>> wasserstein1_score([1.0], dist)
-    0.25
+    0.4375
     """
     y = targets_of_distribution(y_true, dist)
     return average(dist.wasserstein1(y), sample_weight)

@@ -32,7 +32,7 @@ class Network(nn.Module, ABC):
     n_members: int
     member_weight: Tensor
     residual_scale: Tensor
-    rule: Grid | None = None
+    rule: Grid | None
 
     @abstractmethod
     def forward(self, inputs: Any) -> Output:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +35,23 @@ N_AT_ONCE = 16 * BLOCK_SIZE
 N_TOGETHER = 256
 
 Array = NDArray[np.float64]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def undisturbed(method: Callable[P, T]) -> Callable[P, T]:
+    """Let a method compute without gradients, whatever autocast is around it."""
+
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+        ):
+            return method(*args, **kwargs)
+
+    return wrapper
 
 
 @dataclass(frozen=True)
@@ -57,11 +75,9 @@ class Predictor:
     def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
         """Yield the outputs of blocks of samples, and how many of each are real."""
         for block, n_real in padded_blocks(inputs, BLOCK_SIZE):
-            with torch.autocast(inputs.device.type, enabled=False):
-                output = self.network(block)
-            yield output.at_temperature(self.temperature), n_real
+            yield self.network(block).at_temperature(self.temperature), n_real
 
-    @torch.inference_mode()
+    @undisturbed
     def support(self, inputs: Inputs, n_levels: int | None = None) -> Support:
         """Return numbers and probabilities of samples, scaled, on the CPU."""
         return joined_support(self.outputs(inputs), n_levels)
@@ -87,7 +103,7 @@ class Predictor:
         numbers = self.scaler.inverse_transform(rule.weights.detach().cpu().numpy())
         return trained.expected(inputs, rule.low, numbers, rule.probs)
 
-    @torch.inference_mode()
+    @undisturbed
     def expected(
         self, inputs: Inputs, low: float, numbers: Array, probs: Callable[[Any], Any]
     ) -> Array:
@@ -100,7 +116,7 @@ class Predictor:
             ]
         )
 
-    @torch.inference_mode()
+    @undisturbed
     def greedy(self, inputs: Inputs) -> Array:
         """Return the numbers of the likeliest digits, one after the other."""
         numbers = [
@@ -108,7 +124,7 @@ class Predictor:
         ]
         return self.scaler.inverse_transform(torch.cat(numbers).numpy())
 
-    @torch.inference_mode()
+    @undisturbed
     def sampled(self, inputs: Inputs, levels: Array) -> Array:
         """Return numbers at levels of each sample, in the units of y.
 

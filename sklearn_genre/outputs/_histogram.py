@@ -27,15 +27,20 @@ class Bins(NamedTuple):
     it lies within the width of the neighbouring bin. An inner bin is one piece and its
     number is the point it is built around. A tail is cut into pieces of an eighth of
     its deviation, each with its mean as the number: the mean of the tail is exact, its
-    cumulative distribution right to 1e-3.
+    cumulative distribution right to 1e-3. On both sides of its number the density of a
+    piece is constant, and such that its mean is its number.
     """
 
     borders: Tensor  # (n_bins - 1,) float64, ascending
     width: Tensor  # (n_bins,) float64
+    centre: Tensor  # (n_bins,) float64, the number of each bin; its border for a tail
+    log_density: Tensor  # (n_bins, 2) float64, below and above the centre, of mass one
     values: Tensor  # (n_pieces,) float64, ascending
     edges: Tensor  # (n_pieces + 1,) float64
     share: Tensor  # (n_pieces,) float64, of the mass of the bin
     column: Tensor  # (n_pieces,) bin of each piece
+    half_edges: Tensor  # (2 * n_pieces + 1,) float64, edges and values in turn
+    half_share: Tensor  # (2 * n_pieces,) float64, of the mass of the bin
 
     def to(self, device: torch.device) -> Bins:
         """Return the same on a device."""
@@ -59,20 +64,30 @@ def bins_around(points: ArrayLike) -> Bins:
     borders = torch.from_numpy(bin_edges(points))  # (n_bins - 1,)
     inner = borders.diff()
     width = torch.cat([inner[:1], inner, inner[-1:]])
-    edges, share, mean = half_normal_pieces()
+    tail, mass, mean = half_normal_pieces()
     low, high = borders[0], borders[-1]
     left, right = width[0] / HALF_MASS, width[-1] / HALF_MASS
     n_inner = len(numbers)
     counts = torch.tensor([N_TAIL, *[1] * n_inner, N_TAIL], device="cpu")
+    values = torch.cat([(low - left * mean).flip(0), numbers, high + right * mean])
+    edges = torch.cat(
+        [(low - left * tail[1:]).flip(0), borders, high + right * tail[1:]]
+    )
+    share = torch.cat([mass.flip(0), torch.ones_like(numbers), mass])
+    below, above = values - edges[:-1], edges[1:] - values
+    halves = torch.stack([above, below], -1) / (below + above)[:, None]
+    log_density = (halves / torch.stack([below, above], -1)).log()
     return Bins(
         borders,
         width,
-        torch.cat([(low - left * mean).flip(0), numbers, high + right * mean]),
-        torch.cat(
-            [(low - left * edges[1:]).flip(0), borders, high + right * edges[1:]]
-        ),
-        torch.cat([share.flip(0), torch.ones_like(numbers), share]),
+        torch.cat([low[None], numbers, high[None]]),
+        log_density[N_TAIL - 1 : N_TAIL + n_inner + 1],
+        values,
+        edges,
+        share,
         torch.arange(n_inner + 2, device="cpu").repeat_interleave(counts),
+        torch.cat([torch.stack([edges[:-1], values], -1).flatten(), edges[-1:]]),
+        (share[:, None] * halves).flatten(),
     )
 
 
@@ -109,16 +124,22 @@ class HistogramDistribution:
         """Mass of each piece, shape (batch, n_pieces)."""
         return self.log_masses.exp()[:, self.bins.column] * self.bins.share
 
+    @property
+    def half_masses(self) -> Tensor:
+        """Mass of each piece below and above its number, (batch, 2 * n_pieces)."""
+        column = self.bins.column.repeat_interleave(2)
+        return self.log_masses.exp()[:, column] * self.bins.half_share
+
     def log_prob(self, y: Tensor) -> Tensor:
         """Return the log-density at each target, shape (batch,)."""
         bins, index = self.bins, self.bins.bin_of(y)
         mass = self.log_masses.gather(-1, index[:, None])[:, 0]
-        width = bins.width[index]
         is_tail = (index == 0) | (index == len(bins.width) - 1)
+        inner = bins.log_density[index, (y >= bins.centre[index]).long()]
         beyond = y - y.clamp(bins.borders[0], bins.borders[-1])
-        scale = width / HALF_MASS
+        scale = bins.width[index] / HALF_MASS
         tail = math.log(2 / math.pi) / 2 - scale.log() - (beyond / scale) ** 2 / 2
-        return mass + torch.where(is_tail, tail, -width.log())
+        return mass + torch.where(is_tail, tail, inner)
 
     def support(self, n_levels: int | None = None) -> Support:
         """Return the numbers and masses of the pieces; exact, without levels."""

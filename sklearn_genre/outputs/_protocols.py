@@ -67,5 +67,5 @@ class HistogramOutput(Output, Protocol):
     log_masses: Tensor  # (batch, n_bins)
 
     @property
-    def piece_masses(self) -> Tensor:
-        """Mass of each piece of a bin, (batch, n_pieces)."""
+    def half_masses(self) -> Tensor:
+        """Mass of each piece below and above its number, (batch, 2 * n_pieces)."""

@@ -47,7 +47,11 @@ class Predicted:
     @cached_property
     def in_units(self) -> tuple[PredictiveDistribution, Array]:
         """Numbers and targets over the spread: squares of them stay finite."""
-        dist = PredictiveDistribution(self.dist.support / self.unit, self.dist.pmf())
+        dist = PredictiveDistribution(
+            self.dist.support / self.unit,
+            self.dist.pmf(),
+            edges=self.dist.edges / self.unit,
+        )
         return dist, self.y / self.unit
 
 

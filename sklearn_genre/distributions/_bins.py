@@ -1,7 +1,4 @@
-"""Cells around sorted numbers, and the mathematics of one distribution per row."""
-
-from collections.abc import Callable
-from typing import Any
+"""Bins around sorted numbers: their edges, and the two halves of each."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,13 +6,25 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 LARGEST = np.finfo(np.float64).max / 8  # sums and differences of two stay finite
+SMALLEST = np.finfo(np.float64).smallest_subnormal
 
 
-def cell_edges(values: ArrayLike) -> Array:
-    """Return the edges of the cells around sorted numbers.
+def as_floats(numbers: ArrayLike, name: str) -> Array:
+    """Return a float64 array; refuse integers that are beyond float64."""
+    try:
+        return np.asarray(numbers, dtype=np.float64)
+    except OverflowError:
+        raise ValueError(
+            f"{name} holds an integer beyond float64, whose largest number is "
+            f"{np.finfo(np.float64).max:.3g}. Divide it by a unit first."
+        ) from None
 
-    The inner edges are the midpoints between neighbours (Voronoi cells); the two
-    outer cells are as wide outside as inside.
+
+def bin_edges(values: ArrayLike) -> Array:
+    """Return the edges of the bins around sorted numbers.
+
+    The inner edges are the midpoints between neighbours (Voronoi bins); the two
+    outer bins are as wide outside as inside.
 
     Parameters
     ----------
@@ -26,7 +35,7 @@ def cell_edges(values: ArrayLike) -> Array:
     -------
     edges : ndarray of shape (..., K + 1)
         Strictly increasing. Where numbers are tied, and around a single number,
-        cells are a few float64 spacings wide.
+        bins are a few float64 spacings wide.
 
     Raises
     ------
@@ -35,11 +44,11 @@ def cell_edges(values: ArrayLike) -> Array:
 
     Examples
     --------
-    >>> from sklearn_genre.distributions._cells import cell_edges
-    >>> cell_edges([0.0, 1.0, 3.0])
+    >>> from sklearn_genre.distributions._bins import bin_edges
+    >>> bin_edges([0.0, 1.0, 3.0])
     array([-0.5,  0.5,  2. ,  4. ])
     """
-    numbers = sorted_rows(values, "values")
+    numbers = sorted_points(values, "values")
     width = smallest_widths(numbers)
     middle = (numbers[..., :-1] + numbers[..., 1:]) / 2  # (..., K - 1)
     inner = middle if middle.shape[-1] else numbers
@@ -50,9 +59,9 @@ def cell_edges(values: ArrayLike) -> Array:
     return strictly_increasing(np.concatenate([low, middle, high], axis=-1))
 
 
-def sorted_rows(points: ArrayLike, name: str) -> Array:
+def sorted_points(points: ArrayLike, name: str) -> Array:
     """Return float64 rows made non-decreasing; refuse more than rounding noise."""
-    rows = np.asarray(points, dtype=np.float64)
+    rows = as_floats(points, name)
     if rows.ndim == 0 or rows.shape[-1] == 0:
         raise ValueError(
             f"{name} must hold at least one number per row; got shape {rows.shape}."
@@ -103,8 +112,8 @@ def pushed_up(edges: Array) -> Array:
     return np.where(slack == highest, edges, highest + offset)
 
 
-def check_inside_cells(values: Array, edges: Array) -> None:
-    """Refuse numbers outside of their cells, but for rounding noise and spread ties."""
+def check_inside_bins(values: Array, edges: Array) -> None:
+    """Refuse numbers outside of their bins, but for rounding noise and spread ties."""
     size = np.abs(edges).max(axis=-1, keepdims=True)
     noise = 4 * (edges.shape[-1] + 4) * np.spacing(np.maximum(size, 2.0**-30))
     low, high = edges[..., :-1], edges[..., 1:]
@@ -115,17 +124,15 @@ def check_inside_cells(values: Array, edges: Array) -> None:
             np.broadcast_to(array, outside.shape)[at] for array in (values, low, high)
         )
         raise ValueError(
-            f"values holds {number} outside of its cell, which edges has from {start} "
+            f"values holds {number} outside of its bin, which edges has from {start} "
             f"to {stop}. Give each number the two edges that it lies between."
         )
 
 
-def mapped_cells(
-    values: Array, mass: Array, edges: Array
-) -> tuple[Array, Array, Array]:
+def mapped_bins(values: Array, mass: Array, edges: Array) -> tuple[Array, Array, Array]:
     """Return numbers, masses and edges after a monotone map that may be flat.
 
-    Where it is flat, edges are exactly at their number, and neighbouring cells of the
+    Where it is flat, edges are exactly at their number, and neighbouring bins of the
     same shared number become one, so that its mass is around it.
 
     Parameters
@@ -141,9 +148,9 @@ def mapped_cells(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_genre.distributions import mapped_cells
+    >>> from sklearn_genre.distributions import mapped_bins
     >>> values, edges = np.array([0.0, 0.0, 0.0, 2.0]), np.array([0.0, 0, 0, 1, 3])
-    >>> mapped_cells(values, np.array([[0.5, 0.25, 0.0, 0.25]]), edges)
+    >>> mapped_bins(values, np.array([[0.5, 0.25, 0.0, 0.25]]), edges)
     (array([0., 0., 2.]), array([[0.75, 0.  , 0.25]]), array([0., 0., 1., 3.]))
     """
     low = np.minimum(edges[..., :1], values[..., :1])
@@ -161,34 +168,24 @@ def mapped_cells(
     )
 
 
-def count(table: Array, queries: Array, below: Callable[..., Any]) -> NDArray[np.intp]:
-    """Count, by bisection, the entries of each sorted row that are below a query."""
-    size = table.shape[1]
-    count = np.zeros(queries.shape, dtype=np.intp)  # (n, k)
-    for bit in reversed(range(size.bit_length())):
-        candidate = count + (1 << bit)
-        probe = take(table, np.minimum(candidate, size) - 1)
-        count = np.where((candidate <= size) & below(probe, queries), candidate, count)
-    return count
+def half_widths(values: Array, edges: Array) -> tuple[Array, Array]:
+    """Return how far each number is from the lower and the upper edge of its bin.
+
+    A number at an edge is taken to be a few float64 spacings inside, so that both are
+    positive.
+    """
+    low, high = edges[..., :-1], edges[..., 1:]
+    width = high - low
+    size = np.maximum(np.abs(low), np.abs(high))
+    size = np.maximum(np.abs(values), 2.0**-30 * size)
+    margin = np.maximum(np.minimum(4 * np.spacing(size), width / 4), SMALLEST)
+    most = np.maximum(width - margin, margin)
+    return np.clip(values - low, margin, most), np.clip(high - values, margin, most)
 
 
-def take(table: Array, index: NDArray[np.intp]) -> Array:
-    """Return the entries of each row of `table` at that row's `index`."""
-    return np.take_along_axis(table, index, axis=1)
-
-
-def piecewise_crps(edges: Array, cumulative: Array, y: Array) -> Array:
-    """Integrate (F - 1{t >= y})**2 for an F linear between the edges."""
-    left, width = edges[:, :-1], np.diff(edges, axis=1)
-    start, stop = cumulative[:, :-1], cumulative[:, 1:]
-    share = np.clip(y[:, None] - left, 0.0, width) / width  # of each cell below y
-    middle = start + (stop - start) * share
-    below = width * share * mean_square(start, middle)
-    above = width * (1 - share) * mean_square(1 - middle, 1 - stop)
-    outside = np.maximum(edges[:, 0] - y, 0.0) + np.maximum(y - edges[:, -1], 0.0)
-    return outside + (below + above).sum(axis=1)
-
-
-def mean_square(a: Array, b: Array) -> Array:
-    """Return the mean of the square of a number that runs linearly from a to b."""
-    return (a * a + a * b + b * b) / 3
+def are_middles(values: Array, edges: Array) -> bool:
+    """Return whether each number is the middle of its bin, up to rounding."""
+    low, high = edges[..., :-1], edges[..., 1:]
+    noise = 2.0**-36 * (high - low)
+    noise += 8 * np.spacing(np.maximum(np.abs(low), np.abs(high)))
+    return bool((np.abs(values - (low + high) / 2) <= noise).all())

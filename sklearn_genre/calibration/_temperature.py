@@ -44,7 +44,7 @@ def fit_temperature(
 
     def crps(temperature: float) -> float:
         scores = [
-            predictor.in_units_of_y(
+            predictor.pieces(
                 joined_support(
                     (out.at_temperature(temperature), n) for out, n in outputs
                 )

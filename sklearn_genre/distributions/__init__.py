@@ -5,14 +5,17 @@ from typing import Any
 
 from sklearn_genre.distributions._bins import bin_edges, mapped_bins
 from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
+from sklearn_genre.distributions._piecewise import PiecewiseUniform, piecewise
 from sklearn_genre.distributions._predictive import PredictiveDistribution
 
 __all__ = [
+    "PiecewiseUniform",
     "PredictiveDistribution",
     "best_of_draws",
     "bin_edges",
     "mapped_bins",
     "median_of_draws",
+    "piecewise",
 ]
 
 # Public names that live elsewhere now.

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from sklearn_genre.distributions._best import best_of_pieces
-from sklearn_genre.distributions._bins import Array, half_widths
+from sklearn_genre.distributions._bins import (
+    Array,
+    are_middles,
+    half_widths,
+    strictly_increasing,
+)
 from sklearn_genre.distributions._median import median_of_pieces
 from sklearn_genre.distributions._search import Index, count, take
 from sklearn_genre.distributions._squares import root_mean_square
@@ -235,6 +240,14 @@ class PiecewiseUniform:
             interleaved(left, right),
             interleaved(self.pmf * share, self.pmf * (left / (left + right))),
         )
+
+
+def piecewise(
+    values: Array, pmf: Array, edges: Array, clipped: Array
+) -> PiecewiseUniform:
+    """Return distributions of arrays that need no check but for tied edges."""
+    edges = strictly_increasing(edges)
+    return PiecewiseUniform(values, pmf, edges, clipped, are_middles(values, edges))
 
 
 def slices(n_rows: int, size: int) -> Iterator[slice]:

@@ -48,8 +48,8 @@ class BestAtKDisplay(PredictionDisplay):
     >>> from sklearn_genre import PredictiveDistribution
     >>> from sklearn_genre.inspection import BestAtKDisplay
     >>> dist = PredictiveDistribution([0.0, 1.0], [[0.5, 0.5]])
-    >>> BestAtKDisplay.from_predictions([0.0], dist, ks=[1, 2, 4]).best ** 2
-    array([0.5   , 0.25  , 0.0625])
+    >>> BestAtKDisplay.from_predictions([0.0], dist, ks=[1, 2, 4]).best.round(2)
+    array([0.76, 0.49, 0.28])
     """
 
     def __init__(

@@ -59,7 +59,8 @@ class HistogramCRPS(HistogramLoss):
 
     .. math:: \ell = \int \bigl(F(z) - 1\{z \ge y\}\bigr)^2 dz
 
-    with :math:`F` linear on both sides of the number of each bin. A proper score that knows near misses.
+    with :math:`F` linear on both sides of the number of each bin. A proper score, by
+    which near misses count for something.
 
     References
     ----------

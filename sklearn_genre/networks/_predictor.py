@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_genre.distributions import (
+    PiecewiseUniform,
     PredictiveDistribution,
     bin_edges,
     mapped_bins,
+    piecewise,
 )
 from sklearn_genre.inputs import Inputs, padded_blocks
 from sklearn_genre.networks._base import Network
@@ -84,22 +86,20 @@ class Predictor:
 
     def distribution(self, inputs: Inputs) -> PredictiveDistribution:
         """Return the distributions of samples, in the units of y."""
-        return self.in_units_of_y(self.support(inputs))
+        return PredictiveDistribution._of(self.pieces(self.support(inputs)))
 
-    def mean(self, inputs: Inputs, dist: PredictiveDistribution | None = None) -> Array:
+    def mean(self, inputs: Inputs, pieces: PiecewiseUniform | None = None) -> Array:
         """Return the prediction of samples: the mean, or what a rule makes of it.
 
         Their distribution is an argument where the caller has it already. A rule was
         trained at temperature 1, and is read at it.
         """
         rule = getattr(self.network, "rule", None)
-        if rule is None:
-            return (self.distribution(inputs) if dist is None else dist).mean()
-        trained = Predictor(self.network, self.scaler)
-        if rule.is_mean:
-            if dist is None or self.temperature != 1:
-                dist = trained.distribution(inputs)
-            return dist.mean()
+        trained = self if rule is None else Predictor(self.network, self.scaler)
+        if rule is None or rule.is_mean:
+            if pieces is None or self.temperature != trained.temperature:
+                pieces = trained.pieces(trained.support(inputs))
+            return pieces.mean()
         numbers = self.scaler.inverse_transform(rule.weights.detach().cpu().numpy())
         return trained.expected(inputs, rule.low, numbers, rule.probs)
 
@@ -143,21 +143,17 @@ class Predictor:
             start += n
         return self.scaler.inverse_transform(np.concatenate(blocks))
 
-    def in_units_of_y(self, support: Support) -> PredictiveDistribution:
-        """Return the distribution of scaled support points, in the units of y."""
-        values = support.values.numpy()
-        given = support.edges
-        edges = bin_edges(values) if given is None else given.numpy()
-        to_y = self.scaler.inverse_transform
+    def pieces(self, support: Support) -> PiecewiseUniform:
+        """Return the densities of scaled support points, in the units of y."""
+        values, to_y = support.values.numpy(), self.scaler.inverse_transform
+        edges = bin_edges(values) if support.edges is None else support.edges.numpy()
         step = 1 if self.scaler.increasing_ else -1
         values, probs, edges = mapped_bins(
             to_y(values)[..., ::step],
             support.probs.numpy()[:, ::step],
             to_y(edges)[..., ::step],
         )
-        return PredictiveDistribution(
-            values, probs, edges=edges, clipped=support.clipped.numpy()
-        )
+        return piecewise(values, probs, edges, support.clipped.numpy())
 
 
 def joined_support(

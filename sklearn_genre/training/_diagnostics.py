@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.distributions import PiecewiseUniform, PredictiveDistribution
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.outputs import Support
 
@@ -28,7 +28,7 @@ class Predicted:
     inputs : Inputs
     support : Support
         The prediction on the scale of the network.
-    dist : PredictiveDistribution
+    pieces : PiecewiseUniform
         The same in the units of y.
     y : array of shape (n,)
     z : array of shape (n,)
@@ -39,18 +39,23 @@ class Predicted:
 
     inputs: Inputs
     support: Support
-    dist: PredictiveDistribution
+    pieces: PiecewiseUniform
     y: Array
     z: Array
     unit: float
+
+    @property
+    def dist(self) -> PredictiveDistribution:
+        """What users receive, in the units of y."""
+        return PredictiveDistribution._of(self.pieces)
 
     @cached_property
     def in_units(self) -> tuple[PredictiveDistribution, Array]:
         """Numbers and targets over the spread: squares of them stay finite."""
         dist = PredictiveDistribution(
-            self.dist.support / self.unit,
-            self.dist.pmf(),
-            edges=self.dist.edges / self.unit,
+            self.pieces.values / self.unit,
+            self.pieces.pmf,
+            edges=self.pieces.edges / self.unit,
         )
         return dist, self.y / self.unit
 

@@ -100,7 +100,7 @@ def predicted(
         yield Predicted(
             inputs=inputs[index],
             support=support,
-            dist=predictor.in_units_of_y(support),
+            pieces=predictor.pieces(support),
             y=y[index],
             z=predictor.scaler.transform(y[index]),
             unit=predictor.scaler.unit_,
@@ -109,13 +109,13 @@ def predicted(
 
 def squared_error(predictor: Predictor, some: Predicted) -> Array:
     """Return squared errors of the prediction, in squares of the unit of y."""
-    error = predictor.mean(some.inputs, some.dist) - some.y
+    error = predictor.mean(some.inputs, some.pieces) - some.y
     return (error / some.unit) ** 2  # squares of large targets would overflow
 
 
 def crps(some: Predicted) -> Array:
     """Return the continuous ranked probability score, in the units of y."""
-    return some.dist.crps(some.y)
+    return some.pieces.crps(some.y)
 
 
 def reward(some: Predicted) -> Array:

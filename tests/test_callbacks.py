@@ -15,11 +15,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_genre import DecodingRegressor, ProgressBar, _callbacks
-from sklearn_genre._callbacks import progress_line
+from sklearn_genre import DecodingRegressor, ProgressBar
+from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import MLPDecoder
 from sklearn_genre.policy_gradients import ReMax
+from sklearn_genre.training import _callbacks
+from sklearn_genre.training._callbacks import progress_line
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 2))

@@ -10,7 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
 from sklearn_genre import DecodingRegressor
-from sklearn_genre._features import (
+from sklearn_genre.decoders import MLPDecoder
+from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.inputs._features import (
     LARGEST_SCORE,
     MAX_CATEGORIES,
     MAX_KNOTS,
@@ -21,8 +23,6 @@ from sklearn_genre._features import (
     normal_scores,
     squash,
 )
-from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import MLPDecoder
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -138,7 +138,7 @@ def test_constant_column_is_zero_and_stays_bounded():
     assert np.isfinite(fitted.transform(np.array([[1e300]]))).all()
 
 
-def test_weights_count_rows():
+def test_weights_count_samples():
     weight = RNG.integers(1, 4, size=N)
     weighted = center_and_scale(NUMBERS, weight.astype(float))
     assert weighted == center_and_scale(
@@ -307,8 +307,8 @@ def test_unseen_levels_are_zeros_for_the_network():
     model = small(normal_scores=False).fit(frame(LETTERS), Y)
     unseen = frame(np.full(N, "z"))
     encoded = model._encode(unseen)
-    assert_array_equal(encoded[:, 1], -1)
-    assert_array_equal(model.network_.inputs(encoded)[:, 1:], 0)
+    assert_array_equal(encoded.codes, -1)
+    assert_array_equal(model.network_.encoder.inputs(encoded)[:, 1:], 0)
     assert np.isfinite(model.predict(unseen)).all()
     assert_array_equal(model.predict(unseen), model.predict(frame(np.full(N, "y"))))
 
@@ -390,7 +390,7 @@ def test_strings_that_are_not_declared_are_an_error():
 
 
 @pytest.mark.parametrize("name", ["pandas_str", "polars_string"])
-def test_no_rows_are_an_error(name):
+def test_no_samples_are_an_error(name):
     X = frame(COLUMNS[name])
     model = small().fit(X, Y)
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
@@ -452,7 +452,7 @@ def test_scores_do_not_leave_the_training_range():
     assert scores(column)[40] < between < scores(column)[41]
 
 
-def test_a_weight_of_two_is_two_rows():
+def test_a_weight_of_two_is_two_samples():
     column = np.random.default_rng(0).normal(size=50)
     weight = np.arange(50) % 3 + 1.0
     repeated = np.repeat(column, weight.astype(int))

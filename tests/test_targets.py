@@ -14,9 +14,9 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_genre import DecodingRegressor
-from sklearn_genre._targets import TargetScaler
+from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import MLPDecoder
+from sklearn_genre.targets import TargetScaler
 from sklearn_genre.tokenizers import TOKENIZERS
 
 RNG = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_direction_of_the_transformer_is_found(transform):
     assert fitted.increasing_ is (transform != "decreasing")
 
 
-def test_weights_count_rows():
+def test_weights_count_samples():
     weight = RNG.integers(1, 4, size=60)
     weighted = scaler(NORMAL, weight=weight.astype(float))
     repeated = scaler(np.repeat(NORMAL, weight))
@@ -287,7 +287,7 @@ def test_numbers_are_the_inverse_transformed_strings():
     assert_allclose(steps, steps.mean(), rtol=1e-6)
 
 
-def test_weights_count_rows_in_the_estimator():
+def test_weights_count_samples_in_the_estimator():
     weight = RNG.integers(0, 3, size=60)
     settings = {"early_stopping": False, "batch_size": 1000, "dtype": "float64"}
     weighted = small(**settings).fit(X, NORMAL, sample_weight=weight)

@@ -1,4 +1,4 @@
-"""The temperature of the predictions, given or fitted on the validation part."""
+"""The temperature of the predictions, given or fitted on the validation set."""
 
 import pickle
 from functools import cache, partial
@@ -11,11 +11,14 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_genre import DecodingRegressor, RAFTRegressor, RiemannRegressor
-from sklearn_genre._base import Rows
-from sklearn_genre._temperature import HIGHEST, LOWEST, best_temperature
-from sklearn_genre.distributions import HistogramDistribution, bins_around
+from sklearn_genre.calibration import best_temperature, fit_temperature
+from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import MLPDecoder
+from sklearn_genre.estimators._parameters import HIGHEST, LOWEST
+from sklearn_genre.inputs import Data
+from sklearn_genre.losses import RAFT
+from sklearn_genre.networks import Predictor
+from sklearn_genre.outputs import HistogramDistribution, bins_around
 from sklearn_genre.tokenizers import IEEETokenizer, NormalizedTokenizer
 
 RNG = np.random.default_rng(0)
@@ -38,7 +41,7 @@ MODELS = {
     "digits": DecodingRegressor(FOUR, **DIGITS),
     "ieee": DecodingRegressor(IEEETokenizer(mantissa_digits=3), **DIGITS),
     "raft": RAFTRegressor(FOUR, **DIGITS),
-    "raft_grid": RAFTRegressor(FOUR, grid=[18.0, 20.0, 22.0], **DIGITS),
+    "raft_grid": RAFTRegressor(FOUR, fine_tuning=RAFT([18.0, 20.0, 22.0]), **DIGITS),
     "riemann": RiemannRegressor(16, encoder=ENCODER, max_epochs=3, random_state=0),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -46,7 +49,7 @@ each_estimator = pytest.mark.parametrize("name", ["digits", "raft", "riemann"])
 
 
 def fit(name, **parameters):
-    """Return a model fitted with given validation rows."""
+    """Return a model fitted with a given validation set."""
     model = clone(MODELS[name]).set_params(**parameters)
     return model.fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
 
@@ -183,7 +186,7 @@ def test_extremes_are_finite(name, temperature):
 
 
 @every_model
-def test_it_is_the_best_on_the_validation_part(name):
+def test_it_is_the_best_on_the_validation_set(name):
     model = fitted(name, "validation")
     assert type(model.temperature_) is float
     assert 1 / 8 <= model.temperature_ <= 8
@@ -194,7 +197,7 @@ def test_it_is_the_best_on_the_validation_part(name):
     assert chosen < crps(model, 1)
 
 
-def test_weights_of_the_validation_part_count():
+def test_weights_of_the_validation_set_count():
     weight = np.where(np.arange(60) < 40, 1.0, 0.0)
     model = clone(MODELS["digits"]).set_params(temperature="validation")
     weighted = clone(model).fit(
@@ -223,27 +226,32 @@ def test_it_widens_the_intervals_of_a_model_that_is_too_sure():
 
 @cache
 def trained(name):
-    """Return a model whose distributions are not flat, and rows drawn from it."""
+    """Return a model whose distributions are not flat, and samples drawn from it."""
     epochs = "max_epochs" if name == "riemann" else "pretraining_epochs"
     model = fit(name, **{epochs: 20, "learning_rate": 1e-2})
     x = RNG.normal(size=(1000, 2))
-    return model, Rows(x, model.sample_y(x, random_state=0)[:, 0], np.ones(1000))
+    return model, Data(x, model.sample_y(x, random_state=0)[:, 0], np.ones(1000))
 
 
 @pytest.mark.parametrize("sharper", [1.0, 3.0, 0.5])
 @pytest.mark.parametrize("name", ["digits", "riemann"])
 def test_it_undoes_what_was_done_to_the_logits(name, sharper):
-    model, rows = trained(name)
+    model, data = trained(name)
     model = pickle.loads(pickle.dumps(model))
     network = model.network_
     layer = network.head if name == "riemann" else network.decoder.out
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.mul_(sharper)
-    before = covered(model, rows.X, rows.y)
-    model.temperature_ = model._best_temperature(rows)
+    before = covered(model, data.X, data.y)
+    model.temperature_ = fit_temperature(
+        Predictor(network, model.target_scaler_),
+        model._encode(data.X),
+        data.y,
+        data.weight,
+    )
     assert_allclose(model.temperature_, sharper, rtol=0.15)
-    after = covered(model, rows.X, rows.y)
+    after = covered(model, data.X, data.y)
     assert abs(after - 0.9) < 0.03
     assert sharper == 1 or abs(before - 0.9) > 2 * abs(after - 0.9)
 
@@ -267,9 +275,9 @@ def test_refits_and_copies_have_the_same_bits(name):
 def test_a_warm_start_trains_at_one(name):
     model = fit(name, temperature="validation", warm_start=True)
     before = crps(model, 1.0)
-    n_rows = len(model.history_)
+    n_epochs = len(model.history_)
     model.set_params(temperature=1.0).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
-    start = model.history_[n_rows]
+    start = model.history_[n_epochs]
     assert start["epoch"] == 0
     assert_allclose(start["validation_crps"], before)
     assert model.temperature_ == 1
@@ -324,7 +332,7 @@ def test_other_temperatures_are_refused(temperature):
 @each_estimator
 def test_without_validation_it_says_what_to_do(name):
     model = clone(MODELS[name]).set_params(temperature="validation")
-    with pytest.raises(ValueError, match=r"early_stopping='auto'.*30 rows.*X_val"):
+    with pytest.raises(ValueError, match=r"early_stopping='auto'.*30 .*X_val"):
         model.fit(X[:30], Y[:30])
     assert not hasattr(model, "temperature_")
     with pytest.raises(ValueError, match="early_stopping=False"):

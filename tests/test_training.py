@@ -10,21 +10,22 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import root_mean_squared_error
 
 from sklearn_genre import DecodingRegressor
-from sklearn_genre._training import (
-    FINAL_RATE,
-    VALIDATION,
-    WARM_UP,
-    Engine,
-    TensorBatches,
-    TrainingData,
-    ema_decay_at,
-    schedule,
-)
+from sklearn_genre._random import drawing
+from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder, TabularEncoder
+from sklearn_genre.inputs import Columns
 from sklearn_genre.losses import CrossEntropy
 from sklearn_genre.metrics import crps_score
-from sklearn_genre.networks import MLPDecoder
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
+from sklearn_genre.training._batches import Batches, Encoded
+from sklearn_genre.training._loop import Engine
+from sklearn_genre.training._schedule import (
+    FINAL_RATE,
+    WARM_UP,
+    ema_decay_at,
+    rate_at,
+)
+from sklearn_genre.training._validation import VALIDATION
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 2))
@@ -41,9 +42,9 @@ class Sabotaged(CrossEntropy):
         self.after = after
         self.how = how
 
-    def loss(self, dist, target):
+    def losses(self, dist, target):
         self.n_steps = getattr(self, "n_steps", 0) + 1
-        loss = super().loss(dist, target)
+        loss = super().losses(dist, target)
         if self.n_steps <= self.after:
             return loss
         if self.how == "interrupt":
@@ -73,7 +74,7 @@ def small(**parameters):
 
 
 def fit(**parameters):
-    """Return a small regressor fitted with given validation rows."""
+    """Return a small regressor fitted with a given validation set."""
     return small(**parameters).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
 
 
@@ -94,7 +95,7 @@ def assert_works(model):
 
 @pytest.mark.parametrize("total", [1, 2, 5, 50, 10_000])
 def test_schedule_warms_up_and_decays(total):
-    rates = np.array([schedule(step, total) for step in range(total)])
+    rates = np.array([rate_at(step, total) for step in range(total)])
     warm_up = min(WARM_UP, total // 10)
     assert (rates > 0).all()
     assert (rates <= 1).all()
@@ -104,26 +105,29 @@ def test_schedule_warms_up_and_decays(total):
 
 
 def test_schedule_ends_at_a_tenth():
-    assert_allclose(schedule(9_999, 10_000), FINAL_RATE, rtol=1e-3)
-    assert schedule(WARM_UP, 10_000) > 0.99
+    assert_allclose(rate_at(9_999, 10_000), FINAL_RATE, rtol=1e-3)
+    assert rate_at(WARM_UP, 10_000) > 0.99
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 119, 120, 500])
-def test_batches_cover_every_row_once_per_epoch(batch_size):
-    rows = torch.arange(120)
-    data = TrainingData(rows[:, None].float(), rows.double(), rows.float())
-    batches = TensorBatches(data, batch_size)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+def test_batches_cover_every_sample_once_per_epoch(batch_size):
+    number = torch.arange(120)
+    inputs = Columns(number[:, None].float(), number[:, None])
+    values = number.double().numpy()
+    data = Encoded(inputs, number.double(), number.float(), values, values)
+    batches = Batches(data, batch_size)
+    with drawing(0, torch.device("cpu")):
         epochs = [list(batches), list(batches)]
     orders = []
     for epoch in epochs:
         assert len(epoch) == len(batches)
         assert all(len(y) <= batch_size for _, (y, _) in epoch)
         order = torch.cat([y for _, (y, _) in epoch])
-        assert_array_equal(torch.cat([features for features, _ in epoch])[:, 0], order)
+        for name in ("numbers", "codes"):
+            columns = torch.cat([getattr(inputs, name) for inputs, _ in epoch])
+            assert_array_equal(columns[:, 0], order)
         assert_array_equal(torch.cat([weight for _, (_, weight) in epoch]), order)
-        assert_array_equal(order.sort().values, rows)
+        assert_array_equal(order.sort().values, number)
         orders.append(order)
     assert torch.equal(*orders) is (batch_size >= 120)
 
@@ -160,22 +164,27 @@ def test_history_without_validation_selects_the_last_state():
     assert selected(model, "fine_tuning")["epoch"] == 2
 
 
-@pytest.mark.parametrize("scoring", ["rmse", "crps"])
-def test_the_best_state_is_selected_and_kept(scoring):
+@pytest.mark.parametrize("fine_tuning", ["cross_entropy", "grpo"])
+@pytest.mark.parametrize("scoring", ["rmse", "crps", "expected_error"])
+def test_the_best_state_is_selected_and_kept(scoring, fine_tuning):
+    def score(row, by):
+        return -row["reward"] if by == "expected_error" else row[f"validation_{by}"]
+
     model = fit(
         scoring=scoring,
         normal_scores=False,
         pretraining_epochs=30,
         n_iter_no_change=None,
-        fine_tuning="grpo",
+        fine_tuning=fine_tuning,
         fine_tuning_epochs=5,
         fine_tuning_learning_rate=1e-2,
     )
-    key = f"validation_{scoring}"
-    for stage in ("pretraining", "fine_tuning"):
-        scores = [row[key] for row in model.history_ if row["stage"] == stage]
-        assert selected(model, stage)[key] == min(scores)
-    assert selected(model)["epoch"] < 30  # it overfits
+    own = "expected_error" if fine_tuning == "grpo" else scoring
+    for stage, by in {"pretraining": scoring, "fine_tuning": own}.items():
+        scores = [score(row, by) for row in model.history_ if row["stage"] == stage]
+        assert score(selected(model, stage), by) == min(scores)
+    if scoring != "expected_error":
+        assert selected(model)["epoch"] < 30  # it overfits
     rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))
     crps = crps_score(Y_VAL, model.predict_distribution(X_VAL))
     row = selected(model, "fine_tuning")
@@ -237,7 +246,7 @@ def test_every_update_is_a_step(n_updates, monkeypatch):
 
 
 def test_gradient_is_that_of_the_weighted_mean_loss():
-    """A weight of two in a batch of all rows counts like two rows."""
+    """A weight of two in a batch of all samples counts like two samples."""
     weight = RNG.integers(1, 4, size=120)
     settings = {"batch_size": 1000, "early_stopping": False, "dtype": "float64"}
     weighted = small(**settings).fit(X, Y, weight)
@@ -292,13 +301,13 @@ def test_averages_remember_little_at_first():
     assert decays[-1] == 0.99
 
 
-def test_members_of_a_network_all_learn_every_row():
+def test_members_of_a_network_all_learn_every_sample():
     """The loss of an ensemble is the mean of its members' own."""
     seen = []
 
     class Spied(CrossEntropy):
-        def loss(self, dist, target):
-            loss = super().loss(dist, target)
+        def losses(self, dist, target):
+            loss = super().losses(dist, target)
             seen.append(len(loss))
             return loss
 

@@ -235,7 +235,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 f"{self.early_stopping!r} sets none of {len(data)} samples aside. Set "
                 "early_stopping=True, or give fit X_val and y_val."
             )
-        self.__dict__.pop("temperature_", None)  # training is at 1
+        if hasattr(self, "temperature"):
+            self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
         scores: Validation | NoValidation
         if validation is None:
@@ -243,35 +244,38 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         else:
             held_out = self._encoded(validation)
             scores = Validation(predictor, held_out, self.diagnostics)
-        history, self._n_steps = run_stages(
-            self._network,
-            stages,
-            training,
-            scores,
-            Settings(
-                self.batch_size,
-                self.weight_decay,
-                self.ema_decay,
-                self.scoring,
-                self.n_iter_no_change if self.early_stopping else None,
-            ),
-            Monitor(
-                monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
-            ),
-            first_step=self._n_steps,
+        settings = Settings(
+            self.batch_size,
+            self.weight_decay,
+            self.ema_decay,
+            self.scoring,
+            self.n_iter_no_change if self.early_stopping else None,
         )
-        self.history_ += history
-        self.n_iter_ += sum(row["epoch"] > 0 for row in history)
-        if validation is None:
-            calibrate_without(
-                predictor, training.inputs, training.z, training.sample_weight
+        monitor = Monitor(
+            monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
+        )
+        with monitor.fit():
+            history, self._n_steps = run_stages(
+                self._network,
+                stages,
+                training,
+                scores,
+                settings,
+                monitor,
+                first_step=self._n_steps,
             )
-        if temperature == "validation":
-            temperature = fit_temperature(
-                predictor, held_out.inputs, held_out.y, held_out.sample_weight
-            )
-        if hasattr(self, "temperature"):
-            self.temperature_ = float(temperature)
+            self.history_ += history
+            self.n_iter_ += sum(row["epoch"] > 0 for row in history)
+            if validation is None:
+                calibrate_without(
+                    predictor, training.inputs, training.z, training.sample_weight
+                )
+            if temperature == "validation":
+                temperature = fit_temperature(
+                    predictor, held_out.inputs, held_out.y, held_out.sample_weight
+                )
+            if hasattr(self, "temperature"):
+                self.temperature_ = float(temperature)
 
     def _encoded(self, data: Data) -> Encoded:
         """Return samples as the training loop reads them."""

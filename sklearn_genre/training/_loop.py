@@ -206,24 +206,23 @@ def run_stages(
         If not one step of a stage was finite.
     """
     history: list[Row] = []
-    with monitor.fit():
-        for stage in stages:
-            selection = Selection(
-                network,
-                stage,
-                scores=scores,
-                scoring=stage.objective.scoring or settings.scoring,
-                patience=settings.patience,
-                monitor=monitor.epoch,
+    for stage in stages:
+        selection = Selection(
+            network,
+            stage,
+            scores=scores,
+            scoring=stage.objective.scoring or settings.scoring,
+            patience=settings.patience,
+            monitor=monitor.epoch,
+        )
+        network.begin_stage(stage.name)
+        with monitor.stage(stage.name, stage.max_epochs):
+            first_step, go_on = train(
+                network, stage, data, selection, settings, first_step
             )
-            network.begin_stage(stage.name)
-            with monitor.stage(stage.name, stage.max_epochs):
-                first_step, go_on = train(
-                    network, stage, data, selection, settings, first_step
-                )
-            history += selection.rows
-            if not (go_on and monitor.go_on):
-                break
+        history += selection.rows
+        if not (go_on and monitor.go_on):
+            break
     network.eval()
     return history, first_step
 

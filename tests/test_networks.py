@@ -1,557 +1,224 @@
-"""Decoders: three ways to answer that agree; then encoder and decoder together."""
+"""Encoders with what reads them: digits, bins, a number, or a number of digits."""
 
 import copy
-import itertools
 from functools import partial
 
 import pytest
 import torch
-from sklearn.base import clone
-from torch.utils.flop_counter import FlopCounterMode
+from digit_distributions import assert_near, decoders_with, fitted, shaken
 
-from sklearn_genre.distributions import PointDistribution, TokenDistribution
-from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.decoders import DECODERS, MLPDecoder
+from sklearn_genre.encoders import ENCODERS, MLPEncoder, TabularEncoder
+from sklearn_genre.inputs import Columns, ColumnSpec
 from sklearn_genre.networks import (
-    DECODERS,
     HEADS,
-    DigitDecoder,
+    DecodingNetwork,
     HeadNetwork,
-    MLPDecoder,
-    TransformerDecoder,
-    decoding_network,
+    HistogramNetwork,
+    PointNetwork,
+    build_decoder,
+    build_encoder,
 )
-from sklearn_genre.networks._network import OneHot
-from sklearn_genre.tokenizers import (
-    TOKENIZERS,
-    IEEETokenizer,
-    NormalizedTokenizer,
-    P10Tokenizer,
-)
+from sklearn_genre.outputs import PointDistribution, TokenDistribution, bins_around
+from sklearn_genre.tokenizers import TOKENIZERS, IEEETokenizer, NormalizedTokenizer
 
-WIDTH = 5
-MASKS = {  # name: allowed tokens (length, vocab_size)
-    "one token": torch.ones(1, 3, dtype=torch.bool),
-    "base 2": NormalizedTokenizer(2, 5).allowed_tokens,
-    "base 5": NormalizedTokenizer(5, 3).allowed_tokens,
-    "ieee": IEEETokenizer(3, 1, 2).allowed_tokens,
-    "p10": P10Tokenizer(1, 2).allowed_tokens,
-    "no choice": torch.tensor(  # at the second and at the last position
-        [[0, 1, 1, 1], [0, 0, 1, 0], [1, 1, 0, 0], [1, 0, 1, 1], [1, 0, 0, 0]]
-    ).bool(),
-}
-
-
-def with_formats(*tokenizers):
-    """Parametrize a test by the decoders, each with the formats that it can write."""
-    pairs = itertools.product(DECODERS, tokenizers)
-    return pytest.mark.parametrize(
-        ("name", "tokenizer"),
-        [(name, t) for name, t in pairs if name != "anchored" or t.evenly_spaced],
-        ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-    )
-
-
-every_decoder = pytest.mark.parametrize("name", DECODERS)
-every_mask = pytest.mark.parametrize("allowed", MASKS.values(), ids=MASKS)
+SPEC = ColumnSpec(2, (3,))
+BASE_3 = NormalizedTokenizer(3, 3)
+WEIGHT = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
+Z = torch.linspace(-1.5, 1.5, 6, dtype=torch.float64)
+mlp = partial(MLPEncoder, hidden_layer_sizes=(8, 5))
+ensemble = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=3)
+both = pytest.mark.parametrize("encoder", [mlp, ensemble], ids=["mlp", "ensemble"])
 every_head = pytest.mark.parametrize("head", HEADS)
-every_format = with_formats(NormalizedTokenizer(3, 3), IEEETokenizer(3, 1, 2))
+every_format = decoders_with(BASE_3, IEEETokenizer(3, 1, 2), names=DECODERS)
 
 
-def make_decoder(name, allowed, dtype=torch.float64, **options):
-    """Return a decoder with random weights in every parameter."""
-    torch.manual_seed(0)
-    decoder = DECODERS[name](WIDTH, allowed, **options).to(dtype).eval()
-    with torch.no_grad():
-        for parameter in decoder.parameters():
-            parameter.add_(0.15 * torch.randn_like(parameter))
-    return decoder
-
-
-def make_context(batch=3, seed=1, **options):
+def make_inputs(n=6, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    context = torch.randn(batch, WIDTH, generator=generator, dtype=torch.float64)
-    return context.to(**options)
+    numbers = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+    return Columns(numbers.to(dtype), torch.arange(n)[:, None] % 4 - 1)
 
 
-def random_tokens(allowed, *shape, seed=2):
-    """Return allowed strings (*shape, length), drawn at random."""
-    generator = torch.Generator().manual_seed(seed)
-    n = int(torch.tensor(shape).prod())
-    drawn = torch.multinomial(
-        allowed.double(), n, replacement=True, generator=generator
-    )
-    return drawn.T.reshape(*shape, len(allowed))
-
-
-def all_strings(allowed):
-    """Return every allowed string (n_strings, length) in lexicographic order."""
-    choices = [row.nonzero()[:, 0] for row in allowed]
-    return torch.cartesian_prod(*choices).reshape(-1, len(allowed))
-
-
-def stepwise_logits(decoder, context, tokens, branches):
-    """Return logits as forward does, stepping along lanes that branch as told.
-
-    Each string of tokens (n, batch, length) takes its first tokens from the lane it
-    descends from; the strings so changed are returned too.
-    """
-    n, _, length = tokens.shape
-    logits, cache = decoder.start(context)
-    lanes, seen, steps = 1, [], []
-    for position in range(length):
-        steps.append(logits.repeat_interleave(n // lanes, 1))
-        lanes *= branches[position]
-        assert n % lanes == 0
-        token = tokens[:: n // lanes, :, position].T  # (batch, lanes)
-        seen.append(token.repeat_interleave(n // lanes, 1))
-        if position + 1 < length:
-            logits, cache = decoder.step(cache, token)
-    return torch.stack(steps, -2).transpose(0, 1), torch.stack(seen, -1).transpose(0, 1)
-
-
-def log_probs_of(decoder, context, tokens):
-    """Return the teacher-forced log-probability of each string, (n, batch)."""
-    log_probs = decoder(context, tokens).log_softmax(-1)
-    return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
-
-
-@pytest.fixture
-def count_lanes(monkeypatch):
-    """Return a function that lets a decoder note the lanes of each call from outside.
-
-    A start that calls step is one call.
-    """
-
-    def install(decoder):
-        seen, inside = [], []
-
-        def counted(original, *args):
-            inside.append(original)
-            logits, cache = original(*args)
-            inside.pop()
-            if not inside:
-                seen.append(logits.shape[1])
-            return logits, cache
-
-        for method in ("start", "step"):
-            original = getattr(decoder, method)
-            monkeypatch.setattr(decoder, method, partial(counted, original))
-        return seen
-
-    return install
-
-
-# The three ways agree
-
-
-@every_mask
-@every_decoder
-@pytest.mark.parametrize("pattern", ["at once", "late", "tree", "never"])
-def test_teacher_forced_logits_equal_stepwise_ones(name, allowed, pattern):
-    decoder, context = make_decoder(name, allowed), make_context()
-    length = len(allowed)
-    branches = {
-        "at once": [6] + [1] * (length - 1),
-        "late": [1] * (length - 1) + [6],
-        "tree": ([2, 1, 3, 2, 1])[:length],
-        "never": [1] * length,
-    }[pattern]
-    n = int(torch.tensor(branches).prod())
-    tokens = random_tokens(allowed, n, len(context))
-    stepwise, tokens = stepwise_logits(decoder, context, tokens, branches)
-    forced = decoder(context, tokens)
-    assert forced.shape == (n, len(context), *allowed.shape)
-    torch.testing.assert_close(stepwise, forced, rtol=1e-10, atol=1e-10)
-
-
-@every_mask
-@every_decoder
-def test_leaves_equal_teacher_forced_log_probs(name, allowed):
-    decoder, context = make_decoder(name, allowed), make_context()
-    strings = all_strings(allowed)
-    tokens = strings[:, None].expand(-1, len(context), -1)
-    leaves = decoder.leaf_log_probs(context)
-    assert leaves.shape == (len(context), len(strings))
-    expected = log_probs_of(decoder, context, tokens).T
-    torch.testing.assert_close(leaves, expected, rtol=1e-10, atol=1e-10)
-
-
-@every_mask
-@every_decoder
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
-def test_leaves_equal_the_expansion_of_the_base_class(name, allowed, temperature):
-    decoder, context = make_decoder(name, allowed), make_context()
-    leaves = decoder.leaf_log_probs(context, temperature)
-    expanded = DigitDecoder.leaf_log_probs(decoder, context, temperature)
-    torch.testing.assert_close(leaves, expanded, rtol=1e-10, atol=1e-10)
-    total = leaves.logsumexp(-1)
-    torch.testing.assert_close(total, torch.zeros_like(total), rtol=0, atol=1e-12)
-
-
-@every_decoder
-def test_temperature_divides_the_logits(name):
-    allowed = MASKS["p10"]
-    decoder, context = make_decoder(name, allowed), make_context()
-    tokens = all_strings(allowed)[:, None].expand(-1, len(context), -1)
-    steps = (decoder(context, tokens) / 2.5).log_softmax(-1)
-    expected = steps.gather(-1, tokens[..., None])[..., 0].sum(-1).T
-    leaves = decoder.leaf_log_probs(context, 2.5)
-    torch.testing.assert_close(leaves, expected, rtol=1e-10, atol=1e-10)
-
-
-@every_decoder
-def test_gradients_of_leaves_and_of_teacher_forcing_agree(name):
-    allowed = MASKS["no choice"]
-    decoder, context = make_decoder(name, allowed), make_context().requires_grad_()
-    strings = all_strings(allowed)
-    weights = torch.randn(len(context), len(strings), dtype=torch.float64)
-    inputs = [context, *decoder.parameters()]
-    leaves = (weights * decoder.leaf_log_probs(context)).sum()
-    tokens = strings[:, None].expand(-1, len(context), -1)
-    forced = (weights.T * log_probs_of(decoder, context, tokens)).sum()
-    for one, other in zip(
-        torch.autograd.grad(leaves, inputs, materialize_grads=True),
-        torch.autograd.grad(forced, inputs, materialize_grads=True),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
-
-
-@every_decoder
-def test_one_row_does_not_depend_on_the_others(name):
-    allowed = NormalizedTokenizer(2, 8).allowed_tokens
-    decoder, context = make_decoder(name, allowed), make_context(21)
-    with torch.no_grad():  # large enough to be computed in more than one chunk
-        together = decoder.leaf_log_probs(context)
-        alone = torch.cat([decoder.leaf_log_probs(row[None]) for row in context])
-    torch.testing.assert_close(together, alone, rtol=1e-11, atol=1e-11)
-    with_gradient = decoder.leaf_log_probs(context)
-    torch.testing.assert_close(together, with_gradient, rtol=1e-11, atol=1e-11)
-
-
-# Steps
-
-
-@every_decoder
-def test_step_leaves_the_cache_as_it_was(name):
-    allowed = MASKS["base 5"]
-    decoder, context = make_decoder(name, allowed), make_context()
-    first, second = random_tokens(allowed, 2, len(context))[..., :1]
-    _, cache = decoder.start(context)
-    before, _ = decoder.step(cache, first)
-    between, _ = decoder.step(cache, second)
-    again, _ = decoder.step(cache, first)
-    assert torch.equal(before, again)
-    assert not torch.equal(before, between)
-
-
-@every_decoder
-def test_tokens_of_one_row_serve_every_row(name):
-    allowed = MASKS["ieee"]
-    decoder, context = make_decoder(name, allowed), make_context()
-    tokens = torch.tensor([[0, 1]])
-    shared, cache = decoder.step(decoder.start(context)[1], tokens)
-    assert shared.shape == (len(context), 2, allowed.shape[1])
-    repeated, other = decoder.step(decoder.start(context)[1], tokens.expand(3, -1))
-    torch.testing.assert_close(shared, repeated, rtol=1e-12, atol=1e-12)
-    children = torch.tensor([[2, 3, 4, 2]])
-    torch.testing.assert_close(
-        decoder.step(cache, children)[0],
-        decoder.step(other, children.expand(3, -1))[0],
-        rtol=1e-12,
-        atol=1e-12,
-    )
-
-
-@every_mask
-@every_decoder
-def test_no_prefix_is_computed_twice(name, allowed, count_lanes):
-    decoder, context = make_decoder(name, allowed), make_context()
-    n_prefixes = [1] + [len(all_strings(allowed[:t])) for t in range(1, len(allowed))]
-    lanes = count_lanes(decoder)
-    DigitDecoder.leaf_log_probs(decoder, context)
-    assert lanes == n_prefixes
-
-
-@every_mask
-@every_decoder
-def test_a_faster_way_to_the_leaves_computes_no_more(name, allowed):
-    decoder, context = make_decoder(name, allowed), make_context()
-    with FlopCounterMode(display=False) as own:
-        decoder.leaf_log_probs(context)
-    with FlopCounterMode(display=False) as expanded:
-        DigitDecoder.leaf_log_probs(decoder, context)
-    assert 0 < own.get_total_flops() <= expanded.get_total_flops()
-
-
-# States
-
-
-@every_mask
-@every_decoder
-def test_logits_are_read_from_states(name, allowed):
-    decoder, context = make_decoder(name, allowed), make_context()
-    tokens = random_tokens(allowed, 4, len(context))
-    states = decoder.states(context, tokens)
-    assert states.shape == (*tokens.shape, decoder.hidden_size)
-    torch.testing.assert_close(
-        decoder.mask(decoder.out(states)),
-        decoder(context, tokens),
-        rtol=1e-10,
-        atol=1e-10,
-    )
-
-
-@every_decoder
-@pytest.mark.parametrize("n_positions", [1, 2, 4])
-def test_states_of_the_first_tokens_of_a_string(name, n_positions):
-    allowed = MASKS["no choice"]
-    decoder, context = make_decoder(name, allowed), make_context()
-    tokens = random_tokens(allowed, 2, len(context))
-    torch.testing.assert_close(
-        decoder.states(context, tokens[..., :n_positions]),
-        decoder.states(context, tokens)[..., :n_positions, :],
-        rtol=1e-10,
-        atol=1e-10,
-    )
-
-
-# Masks
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("scale", [1, 1000])
-@every_mask
-@every_decoder
-def test_forbidden_tokens_have_no_mass_and_do_no_harm(name, allowed, scale, dtype):
-    decoder = make_decoder(name, allowed, dtype)
-    context = (scale * make_context(dtype=dtype)).requires_grad_()
-    tokens = random_tokens(allowed, 4, len(context))
-    forced = decoder(context, tokens).log_softmax(-1)
-    stepwise, _ = stepwise_logits(
-        decoder, context, tokens, [4] + [1] * (len(allowed) - 1)
-    )
-    for log_probs in (forced, stepwise.log_softmax(-1)):
-        probs = log_probs.exp()
-        assert (probs[..., ~allowed] == 0).all()
-        entropy = -(probs * log_probs).sum()
-        assert entropy.isfinite()
-        inputs = [context, *decoder.parameters()]
-        for gradient in torch.autograd.grad(entropy, inputs, materialize_grads=True):
-            assert gradient.isfinite().all()
-    leaves = decoder.leaf_log_probs(context)
-    assert leaves.shape[1] == allowed.sum(1).prod()
-    entropy = -(leaves.exp() * leaves).sum()
-    assert entropy.isfinite()
-    assert torch.autograd.grad(entropy, context)[0].isfinite().all()
-
-
-@every_decoder
-def test_allowed_tokens_compete_with_each_other_alone(name):
-    allowed = MASKS["no choice"]
-    masked = make_decoder(name, allowed)
-    free = make_decoder(name, torch.ones_like(allowed))
-    context, tokens = make_context(), random_tokens(allowed, 4, 3)
-    probs = free(context, tokens).softmax(-1) * allowed
-    torch.testing.assert_close(
-        masked(context, tokens).softmax(-1),
-        probs / probs.sum(-1, keepdim=True),
-        rtol=1e-10,
-        atol=1e-12,
-    )
-
-
-# What depends on what
-
-
-@every_decoder
-@pytest.mark.parametrize("position", range(4))
-def test_logits_see_the_tokens_before_them_and_no_others(name, position):
-    allowed = NormalizedTokenizer(4, 4).allowed_tokens
-    decoder, context = make_decoder(name, allowed), make_context()
-    tokens = random_tokens(allowed, 5, len(context))
-    changed = tokens.clone()
-    changed[..., position] = (tokens[..., position] + 1) % 4
-    before, after = decoder(context, tokens), decoder(context, changed)
-    until = slice(None, position + 1)
-    torch.testing.assert_close(
-        before[..., until, :], after[..., until, :], rtol=0, atol=1e-12
-    )
-    moved = (before - after)[..., position + 1 :, :].abs().amax(-1)
-    assert (moved > 1e-6).all()
-
-
-@every_decoder
-def test_gradient_flows_to_the_context_of_the_same_row(name):
-    allowed = MASKS["p10"]
-    decoder, context = make_decoder(name, allowed), make_context().requires_grad_()
-    tokens = random_tokens(allowed, 2, len(context))
-    stepwise, _ = stepwise_logits(decoder, context, tokens, [2, 1, 1])
-    answers = {
-        "forced": decoder(context, tokens)[:, 0].log_softmax(-1)[..., 0],
-        "stepwise": stepwise[:, 0].log_softmax(-1)[..., 0],
-        "leaves": decoder.leaf_log_probs(context)[0],
-    }
-    for answer in answers.values():
-        (gradient,) = torch.autograd.grad(answer.square().sum(), context)
-        assert (gradient[0] != 0).all()
-        assert (gradient[1:] == 0).all()
-
-
-@every_decoder
-def test_every_parameter_learns(name):
-    allowed = MASKS["base 5"]
-    decoder, context = make_decoder(name, allowed), make_context(8)
-    tokens = random_tokens(allowed, 30, len(context))
-    log_probs_of(decoder, context, tokens).sum().backward()
-    for label, parameter in decoder.named_parameters():
-        assert parameter.grad.abs().max() > 1e-9, label
-
-
-@every_decoder
-def test_state_and_copies_give_the_same_answers(name):
-    allowed = MASKS["ieee"]
-    decoder, context = make_decoder(name, allowed), make_context()
-    other = DECODERS[name](WIDTH, allowed).double().eval()
-    other.load_state_dict(decoder.state_dict())
-    expected = decoder.leaf_log_probs(context)
-    assert torch.equal(other.leaf_log_probs(context), expected)
-    assert torch.equal(copy.deepcopy(decoder).leaf_log_probs(context), expected)
-
-
-# Options of the members
-
-
-def test_transformer_rejects_heads_that_do_not_divide_the_width():
-    with pytest.raises(ValueError, match="hidden_size=10 and n_heads=4"):
-        TransformerDecoder(WIDTH, MASKS["base 2"], hidden_size=10, n_heads=4)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"hidden_size": 6, "n_layers": 1, "n_heads": 1},
-        {"hidden_size": 6, "n_layers": 3, "n_heads": 3},
-    ],
-)
-def test_transformer_agrees_with_itself_at_any_size(options):
-    allowed = MASKS["p10"]
-    decoder, context = make_decoder("transformer", allowed, **options), make_context()
-    tokens = all_strings(allowed)[:, None].expand(-1, len(context), -1)
-    torch.testing.assert_close(
-        decoder.leaf_log_probs(context),
-        log_probs_of(decoder, context, tokens).T,
-        rtol=1e-10,
-        atol=1e-10,
-    )
-
-
-def test_transformer_dropout_acts_in_training_alone():
-    allowed = MASKS["base 2"]
-    decoder = make_decoder("transformer", allowed, dropout=0.5)
-    context, tokens = make_context(), random_tokens(allowed, 2, 3)
-    assert torch.equal(decoder(context, tokens), decoder(context, tokens))
-    decoder.train()
-    assert not torch.equal(decoder(context, tokens), decoder(context, tokens))
-
-
-def test_mlp_is_as_wide_as_told():
-    decoder = MLPDecoder(WIDTH, MASKS["base 2"], hidden_size=7)
-    assert decoder.out.in_features == 7
-    assert decoder.leaf_log_probs(torch.zeros(2, WIDTH)).shape == (2, 32)
-
-
-# Encoder and decoder together
-
-
-def test_one_hot_keeps_numbers_and_spreads_codes():
-    inputs = OneHot(2, [3, 2])
-    X = torch.tensor([[0.5, -1.5, 0.0, 1.0], [2.5, 3.5, 2.0, -1.0]])
-    expected = [[0.5, -1.5, 1, 0, 0, 0, 1], [2.5, 3.5, 0, 0, 1, 0, 0]]
-    assert inputs.width == 7
-    assert inputs(X).tolist() == expected
-    assert OneHot(2, [])(X[:, :2]).tolist() == X[:, :2].tolist()
-
-
-@with_formats(*(member() for member in TOKENIZERS.values()))
-def test_network_maps_rows_to_distributions(name, tokenizer):
-    tokenizer = clone(tokenizer).fit(torch.linspace(-2, 2, 50))
-    encoder = partial(MLPEncoder, hidden_layer_sizes=(8, WIDTH))
-    network = decoding_network(encoder, DECODERS[name], tokenizer, 2, [3])
-    X = torch.tensor([[0.5, -1.0, 0.0], [0.1, 2.0, 2.0]])
-    dist = network(X)
-    assert isinstance(network.decoder, DECODERS[name])
-    assert network.decoder.width == WIDTH
-    assert dist.context.shape == (2, WIDTH)
-    assert dist.tokenizer is tokenizer
-    assert network(X).leaves is dist.leaves  # enumerated once
-    atoms = dist.atoms()
-    assert len(atoms.probs) == 2
-    torch.testing.assert_close(atoms.probs.sum(-1), torch.ones(2).double())
-
-
-@every_decoder
-def test_network_tells_unseen_levels_from_seen_ones(name):
-    tokenizer = NormalizedTokenizer(2, 3).fit([0.0, 1.0])
+def make_digits(name, tokenizer=BASE_3, encoder=mlp):
+    """Return a network that writes digits, with random weights."""
     torch.manual_seed(0)
-    network = decoding_network(MLPEncoder, DECODERS[name], tokenizer, 1, [2])
-    X = torch.tensor([[0.3, -1.0], [0.3, 0.0], [0.3, 1.0]])
-    means = network(X).atoms().mean
+    encoding = build_encoder(encoder, SPEC)
+    tokenizer = fitted(tokenizer, (-2.0, 2.0))
+    decoding = build_decoder(DECODERS[name], encoding, tokenizer)
+    network = DecodingNetwork(encoding, shaken(decoding), tokenizer)
+    return network.double().eval()
+
+
+def make_ensemble(kind):
+    """Return a network with three members of unlike weight."""
+    torch.manual_seed(0)
+    if kind in DECODERS:
+        network = make_digits(kind, encoder=ensemble)
+    elif kind == "histogram":
+        bins = bins_around([-1.0, -0.5, 0.5, 2.0])
+        network = HistogramNetwork(build_encoder(ensemble, SPEC), bins)
+    else:
+        network = PointNetwork(build_encoder(ensemble, SPEC))
+    network = network.double().eval()
+    if network.n_members > 1:
+        network.member_weight.copy_(WEIGHT)
+    return network
+
+
+def probs_of(network, inputs):
+    """Return the probabilities of members, (n_members, batch, n_values)."""
+    probs = network.members(inputs).support().probs
+    return probs.unflatten(0, (network.n_members, len(inputs)))
+
+
+# Digits
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@decoders_with(*(member() for member in TOKENIZERS.values()), names=DECODERS)
+def test_network_maps_samples_to_distributions(name, tokenizer, encoder):
+    network = make_digits(name, tokenizer, ENCODERS[encoder])
+    inputs = make_inputs(4)
+    dist = network(inputs)
+    assert dist.batch_size == 4
+    assert dist.device == inputs.device
+    assert network(inputs).leaves is dist.leaves  # enumerated once
+    support = dist.support()
+    assert_near(support.probs.sum(-1), torch.ones(4).double(), 1e-12)
+    means = support.mean  # the category of the first sample was not in training
     assert means.isfinite().all()
-    assert len(means.unique()) == 3
+    assert len(means.unique()) == 4
 
 
-def no_width(n_features):
+@pytest.mark.parametrize("kind", [*DECODERS, "histogram"])
+def test_a_prediction_is_the_mixture_of_the_members(kind):
+    network, inputs = make_ensemble(kind), make_inputs()
+    probs = probs_of(network, inputs)
+    weight = WEIGHT if network.n_members > 1 else torch.ones(1).double()
+    mixture = torch.einsum("m,mbv->bv", weight, probs)
+    assert_near(network(inputs).support().probs, mixture)
+
+
+def test_a_predicted_number_is_the_mean_of_the_members():
+    network, inputs = make_ensemble("point"), make_inputs()
+    numbers = network.members(inputs).mean.unflatten(0, (3, 6))
+    assert_near(network(inputs).mean, WEIGHT @ numbers)
+    assert len(numbers.unique()) == 18
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, "histogram", "point"])
+def test_errors_of_the_members_are_linear_in_the_weights(kind):
+    network, inputs = make_ensemble(kind), make_inputs()
+    if network.n_members == 1:
+        pytest.skip("members are read side by side")
+    mixed = torch.einsum("m,mbe->be", WEIGHT, network.member_errors(inputs, Z))
+    if kind == "point":
+        expected = (network(inputs).mean - Z)[:, None]
+    elif kind == "histogram":
+        masses, borders = network(inputs).log_masses.exp(), network.bins.borders
+        width = torch.cat([borders.diff(), borders[-1:] - borders[-2:-1]])
+        error = masses.cumsum(-1)[:, :-1] - (borders >= Z[:, None]).double()
+        expected = error * width.sqrt()
+    else:
+        numbers = network(inputs).leaves.values
+        edges = (numbers[1:] + numbers[:-1]) / 2
+        expected = network(inputs).cumulative() - (edges >= Z[:, None]).double()
+    assert_near(mixed, expected)
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, "histogram", "point"])
+def test_members_learn_each_from_its_own_loss(kind):
+    network, inputs = make_ensemble(kind), make_inputs()
+    log_probs = network.members(inputs).log_prob(Z.repeat(network.n_members))
+    log_probs.unflatten(0, (network.n_members, 6))[0].sum().backward()
+    last = network.encoder.layers[-1].weight.grad.abs().amax((1, 2))
+    assert last[0] > 0
+    assert (last[1:] == 0).all() == (network.n_members > 1)
+
+
+@both
+@pytest.mark.parametrize("kind", ["histogram", "point"])
+def test_every_weight_of_bins_and_numbers_learns(kind, encoder):
+    torch.manual_seed(0)
+    encoding = build_encoder(encoder, SPEC)
+    network = (
+        PointNetwork(encoding)
+        if kind == "point"
+        else HistogramNetwork(encoding, bins_around([-1.0, 0.0, 1.0]))
+    )
+    dist = network(make_inputs(dtype=torch.float32))
+    dist.log_prob(Z).sum().backward()
+    assert all(weight.grad.abs().max() > 0 for weight in network.head.parameters())
+    assert all(weight.grad.isfinite().all() for weight in network.parameters())
+    assert dist.expectation().shape == (6,)
+
+
+# Building
+
+
+def no_width(columns):
     """Return a module without the attribute that says how wide its output is."""
     return torch.nn.Identity()
 
 
-def no_decoder(width, allowed_tokens):
+class Liar(torch.nn.Module):
+    """An encoder whose context is not as wide as it says."""
+
+    def __init__(self, columns):
+        super().__init__()
+        self.width = 7
+
+    def forward(self, columns):
+        return columns.numbers
+
+
+def no_decoder(width, tokenizer):
     """Return a module that is no digit decoder."""
-    return torch.nn.Linear(width, allowed_tokens.shape[1])
+    return torch.nn.Linear(width, 2)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "decoder", "message"),
-    [
-        (no_width, MLPDecoder, "attribute width, got Identity"),
-        (MLPEncoder, no_decoder, "must return a DigitDecoder, got Linear"),
-    ],
-)
-def test_factories_that_return_something_else(encoder, decoder, message):
-    tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
-    with pytest.raises(TypeError, match=message):
-        decoding_network(encoder, decoder, tokenizer, n_numeric=3)
+def test_factories_that_return_something_else():
+    with pytest.raises(TypeError, match="attribute width, got Identity"):
+        build_encoder(no_width, SPEC)
+    with pytest.raises(TypeError, match="must return a DigitDecoder, got Linear"):
+        build_decoder(no_decoder, build_encoder(mlp, SPEC), fitted(BASE_3))
 
 
 def test_modules_are_no_factories():
-    tokenizer = NormalizedTokenizer(length=4).fit([0.0, 1.0])
     with pytest.raises(TypeError, match="encoder must be a factory"):
-        decoding_network(torch.nn.Linear(3, 4), MLPDecoder, tokenizer, n_numeric=3)
+        build_encoder(torch.nn.Linear(3, 4), SPEC)
+    with pytest.raises(TypeError, match=r"encoder=.* failed for"):
+        build_encoder(lambda: None, SPEC)
+
+
+def test_a_context_that_is_not_as_promised_is_refused():
+    encoding, tokenizer = Liar(SPEC), fitted(BASE_3)
+    network = DecodingNetwork(encoding, MLPDecoder(7, tokenizer), tokenizer)
+    with pytest.raises(ValueError, match=r"encoder=Liar .* \(6, 2\), .* \(6, 7\)"):
+        network(make_inputs())
 
 
 # Heads that read a decoder
 
 
-def make_head_network(name, head, tokenizer):
-    """Return a network with random weights, and rows for it."""
-    tokenizer = clone(tokenizer).fit(torch.linspace(-2, 2, 50))
+def make_head_network(name, head, tokenizer=BASE_3, encoder=mlp):
+    """Return a network that reads a number from digits, and inputs for it."""
     torch.manual_seed(0)
-    encoder = partial(MLPEncoder, hidden_layer_sizes=(8, WIDTH))
-    digits = decoding_network(encoder, DECODERS[name], tokenizer, 3)
-    network = HeadNetwork(digits, HEADS[head]).double()
-    return network, torch.randn(6, 3, dtype=torch.float64)
+    network = HeadNetwork(make_digits(name, tokenizer, encoder), HEADS[head])
+    return network.double().eval(), make_inputs()
 
 
-def number_by_hand(network, head, context):
+def number_by_hand(network, head, inputs):
     """Return what a head should read, from its weights and the table of heads."""
     tokenizer, decoder = network.digits.tokenizer, network.digits.decoder
-    string = tokenizer.encode(torch.zeros(len(context)).double())[None]
+    output = network.digits.encode(inputs)
+    context = decoder.read(output)
+    string = tokenizer.encode(torch.zeros(1, len(inputs)).double())
     states = decoder.states(context, string)[0]  # (batch, length, hidden_size)
     logits = decoder(context, string)[0]  # (batch, length, vocab_size)
     allowed = tokenizer.allowed_tokens
     read = {
-        "linear": context,
+        "linear": output,
         "special_token": states[:, 0],
         "mlp": logits[:, allowed],
         "pooled_mean": states.sum(1) / decoder.length,
@@ -559,7 +226,7 @@ def number_by_hand(network, head, context):
         "pooled_max": states.max(1).values,
         "projection": logits.softmax(-1)[:, allowed],
     }[head]
-    weights = list(network.head.parameters())
+    weights = list(network.readout.parameters())
     if head == "mlp":
         hidden, bias, *weights = weights
         read = 1 / (1 + (-(read @ hidden.T + bias)).exp())
@@ -567,56 +234,86 @@ def number_by_hand(network, head, context):
     return read @ weight[0] + bias
 
 
+FORMULAS = {*"linear special_token mlp projection".split()}
+FORMULAS |= {f"pooled_{pool}" for pool in ("mean", "min", "max")}
+
+
 @every_format
-@every_head
+@pytest.mark.parametrize("head", [head for head in HEADS if head in FORMULAS])
 def test_heads_are_their_formulas(name, head, tokenizer):
-    network, X = make_head_network(name, head, tokenizer)
-    dist = network(X)
-    assert isinstance(dist, PointDistribution)
-    context = network.digits(X).context
-    expected = number_by_hand(network, head, context)
-    torch.testing.assert_close(dist.mean, expected, rtol=1e-10, atol=1e-10)
-    assert len(dist.mean.unique()) == len(X)
+    network, inputs = make_head_network(name, head, tokenizer)
+    assert_near(network(inputs).mean, number_by_hand(network, head, inputs))
 
 
+@both
 @every_head
-@every_decoder
-def test_network_turns_from_digits_to_a_number(name, head):
-    network, X = make_head_network(name, head, NormalizedTokenizer(3, 3))
-    network.writes_digits.fill_(True)
-    assert isinstance(network(X), TokenDistribution)
-    assert torch.equal(network(X).atoms().probs, network.digits(X).atoms().probs)
-    other = copy.deepcopy(network)
-    other.writes_digits.fill_(False)
-    assert isinstance(other(X), PointDistribution)
-    other.load_state_dict(network.state_dict())  # which of the two is part of the state
-    assert isinstance(other(X), TokenDistribution)
-
-
 @every_format
+def test_heads_read_one_number_of_each_sample(name, head, tokenizer, encoder):
+    network, inputs = make_head_network(name, head, tokenizer, encoder)
+    dist = network(inputs)
+    assert isinstance(dist, PointDistribution)
+    assert dist.mean.shape == (6,)
+    assert dist.mean.isfinite().all()
+    assert len(dist.mean.unique()) == 6
+    alone = torch.cat([network(inputs[i : i + 1]).mean for i in range(6)])
+    assert_near(dist.mean, alone)
+    dist.expectation().square().sum().backward()
+    used = [*network.readout.parameters(), *network.digits.encoder.parameters()]
+    assert all(parameter.grad.isfinite().all() for parameter in used)
+    assert all(parameter.grad.any() for parameter in network.readout.parameters())
+    assert any(p.grad.any() for p in network.digits.encoder.parameters())
+
+
 @every_head
-def test_gradient_of_a_head_reaches_decoder_and_encoder(name, head, tokenizer):
-    network, X = make_head_network(name, head, tokenizer)
-    network(X).expectation().square().sum().backward()
-    digits = network.digits
-    used = [*network.head.parameters(), *digits.encoder.parameters()]
-    assert all(parameter.grad.abs().max() > 1e-9 for parameter in used)
-    reached = [
-        p.grad.abs().max() for p in digits.decoder.parameters() if p.grad is not None
-    ]
-    assert all(gradient.isfinite() for gradient in reached)
-    assert (sum(reached) > 0) == (head != "linear")
+@pytest.mark.parametrize("name", DECODERS)
+def test_network_turns_from_digits_to_a_number(name, head):
+    network, inputs = make_head_network(name, head, encoder=ensemble)
+    digits = network.digits(inputs).support().probs
+    network.begin_stage("pretraining")
+    assert isinstance(network(inputs), TokenDistribution)
+    assert not network.predicts_number
+    assert network.n_members == network.digits.n_members
+    assert torch.equal(network(inputs).support().probs, digits)
+    members = network.members(inputs)
+    assert members.batch_size == network.n_members * 6
+    other = copy.deepcopy(network)
+    other.begin_stage("training")
+    assert isinstance(other(inputs), PointDistribution)
+    assert other.predicts_number
+    assert other.n_members == 1
+    assert torch.equal(other.members(inputs).mean, other(inputs).mean)
+    other.load_state_dict(network.state_dict())  # which of the two is part of the state
+    assert isinstance(other(inputs), TokenDistribution)
 
 
-@every_decoder
+def test_the_linear_head_leaves_the_decoder_alone():
+    network, inputs = make_head_network("mlp", "linear")
+    network(inputs).mean.sum().backward()
+    assert all(p.grad is None for p in network.digits.decoder.parameters())
+
+
+@pytest.mark.parametrize("name", DECODERS)
 def test_pooled_numbers_are_in_order(name):
     numbers = []
     for head in ("pooled_min", "pooled_mean", "pooled_max"):
-        network, X = make_head_network(name, head, NormalizedTokenizer(3, 3))
+        network, inputs = make_head_network(name, head)
         with torch.no_grad():
-            network.head.out.weight.fill_(1.0)
-            network.head.out.bias.zero_()
-        numbers.append(network(X).mean)
+            network.readout.out.weight.fill_(1.0)
+            network.readout.out.bias.zero_()
+        numbers.append(network(inputs).mean)
     low, middle, high = numbers
     assert (low < middle).all()
     assert (middle < high).all()
+
+
+def test_the_limit_of_enumeration_is_the_decoder_s():
+    class Short(MLPDecoder):
+        max_strings = 26
+
+    tokenizer, inputs = fitted(BASE_3, (-2.0, 2.0)), make_inputs()
+    for decoder, exact in ((MLPDecoder, True), (Short, False)):
+        encoding = build_encoder(mlp, SPEC)
+        network = DecodingNetwork(encoding, decoder(5, tokenizer), tokenizer).double()
+        assert (network(inputs).leaves is not None) == exact
+        support = network(inputs).support()
+        assert_near(support.probs.sum(-1), torch.ones(6).double(), 1e-12)

@@ -146,7 +146,8 @@ def build_encoder(
         If ``encoder`` is no factory, refuses its arguments or returns something else.
     """
     module = _built("encoder", encoder, columns)
-    if not (isinstance(module, nn.Module) and isinstance(module.width, int)):
+    width = getattr(module, "width", None)
+    if not (isinstance(module, nn.Module) and isinstance(width, int)):
         raise TypeError(
             "encoder(columns) must return a torch module with an integer attribute "
             f"width, got {module!r}."

@@ -218,11 +218,11 @@ class PolicyGradient(Objective):
         ratio = (log_probs - target.log_probs).exp()  # (n_rollouts, batch, length)
         loss = -self.surrogate(ratio, advantages).sum(-1).mean(0)  # (batch,)
         if self.entropy_weight:
-            step_entropy = -(step_log_probs.exp() * step_log_probs).sum(-1)
+            step_entropy = -_mean_of_next(step_log_probs, step_log_probs)
             loss = loss - float(self.entropy_weight) * step_entropy.sum(-1).mean(0)
         if target.reference_log_probs is not None:
             excess = step_log_probs - target.reference_log_probs
-            divergence = (step_log_probs.exp() * excess).sum((-1, -2)).mean(0)
+            divergence = _mean_of_next(step_log_probs, excess).sum(-1).mean(0)
             loss = loss + float(self.kl_weight) * divergence
         if target.expert_tokens is not None:
             imitation = _of_tokens(step_log_probs, target.expert_tokens).mean((0, -1))

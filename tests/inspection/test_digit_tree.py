@@ -10,8 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_genre import RiemannRegressor
 from sklearn_genre.inspection import DigitTreeDisplay
-from sklearn_genre.inspection._token_names import level_names, token_labels
-from sklearn_genre.tokenizers import IEEETokenizer, NormalizedTokenizer, P10Tokenizer
+from sklearn_genre.tokenizers import TOKENIZERS, P10Tokenizer
 
 
 def test_tree_has_the_probabilities_of_the_leaves(model, data):
@@ -112,36 +111,20 @@ def test_tree_of_another_format(small, data):
     assert [block.tokens for block in drawn.levels[0]] == [(0,), (1,)]
 
 
-@pytest.mark.parametrize(
-    ("tokenizer", "names", "labels"),
-    [
-        (
-            NormalizedTokenizer(base=3, length=2),
-            ["Digit 1", "Digit 2"],
-            [{0: "0", 1: "1", 2: "2"}] * 2,
-        ),
-        (
-            IEEETokenizer(base=2, exponent_digits=1, mantissa_digits=1),
-            ["Sign", "Exponent sign", "Exponent 1", "Mantissa 1"],
-            [{0: "\N{MINUS SIGN}", 1: "+"}] * 2 + [{2: "0", 3: "1"}] * 2,
-        ),
-        (
-            P10Tokenizer(mantissa_digits=1, exponent_range=1),
-            ["Sign", "Mantissa 1", "Exponent"],
-            [
-                {0: "\N{MINUS SIGN}", 1: "+"},
-                {2 + digit: str(digit) for digit in range(10)},
-                {12: "-1", 13: "0", 14: "1"},
-            ],
-        ),
-    ],
-)
-def test_every_token_has_a_label(tokenizer, names, labels):
-    assert level_names(tokenizer) == names
-    called = token_labels(tokenizer)
-    for position, allowed in enumerate(tokenizer.allowed_tokens):
-        tokens = allowed.nonzero()[:, 0].tolist()
-        assert {token: called[position][token] for token in tokens} == labels[position]
+@pytest.mark.parametrize("member", TOKENIZERS.values(), ids=TOKENIZERS)
+def test_tree_names_positions_and_tokens_as_the_format_does(small, data, member):
+    model = small(tokenizer=member(), pretraining_epochs=1).fit(*data)
+    drawn = DigitTreeDisplay.from_estimator(model, *data, max_depth=3)
+    names = [text.get_text() for text in drawn.ax_.get_yticklabels()]
+    fitted = model.tokenizer_
+    assert [name.lower() for name in names] == [*fitted.position_names[:3]]
+    texts = {text.get_text() for text in drawn.ax_.texts}
+    written = {
+        fitted.token_texts[position][token]
+        for position, allowed in enumerate(fitted.allowed_tokens[:3])
+        for token in allowed.nonzero()[:, 0].tolist()
+    }
+    assert texts & written
 
 
 @pytest.mark.parametrize(

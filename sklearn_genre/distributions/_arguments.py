@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions._cells import (
     LARGEST,
     Array,
@@ -101,7 +102,7 @@ def _fractions(clipped: ArrayLike | None, n_rows: int) -> Array:
 
 def queries(y: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return y as (n, k) and the shape of the answer."""
-    numbers = np.asarray(y, dtype=np.float64)
+    numbers = as_floats(y, "y")
     if np.isnan(numbers).any():
         raise ValueError("y contains NaN; drop or impute those rows first.")
     if numbers.ndim == 0:
@@ -132,7 +133,7 @@ def truth(y: ArrayLike, n_rows: int) -> Array:
 
 def levels(q: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return quantile levels as (n, k) and the shape of the answer."""
-    numbers = np.asarray(q, dtype=np.float64)
+    numbers = as_floats(q, "q")
     _check_inside(numbers, "Quantile levels")
     if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[0] != n_rows):
         raise ValueError(
@@ -154,7 +155,7 @@ def central_levels(coverage: Any, n_rows: int) -> Array:
             max_val=1,
             include_boundaries="neither",
         )
-    inside = np.asarray(coverage, dtype=np.float64)
+    inside = as_floats(coverage, "coverage")
     _check_inside(inside, "coverage")
     tail = (1 - _for_each_row(inside, n_rows, "coverage")) / 2
     return np.column_stack([tail, 1 - tail])

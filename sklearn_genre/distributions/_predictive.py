@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.distributions._arguments import (
     central_levels,
     checked_rows,
@@ -127,7 +127,7 @@ class PredictiveDistribution:
         >>> PredictiveDistribution.lazy(1_000_000, read).mean()[-1]
         np.float64(0.75)
         """
-        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        n_rows = check_integer(n_rows, "n_rows", 1)
         return cls._of(lazy_rows(lambda index: read(index)._rows.all(), n_rows))
 
     # -- what it holds ------------------------------------------------------
@@ -526,7 +526,7 @@ class PredictiveDistribution:
         ValueError
             If `n_samples` is below 1.
         """
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        n_samples = check_integer(n_samples, "n_samples", 1)
         generator = check_random_state(random_state)
         tiny = np.finfo(np.float64).tiny  # keeps the level 0 out
         uniform = generator.uniform(tiny, 1.0, (len(self), n_samples))

@@ -39,12 +39,13 @@ from sklearn_genre.training import Stage
 class PointwiseRegressor(BaseDistributionRegressor):
     r"""Regression by squared error, with one normal distribution around each number.
 
-    The conventional head: a network encodes a sample as :class:`DecodingRegressor` does,
-    and one linear layer returns one number. It minimises the squared error of the
+    The conventional head: a network encodes a sample as :class:`DecodingRegressor`
+    does, and one linear layer returns one number. It minimises the squared error of the
     scaled target. Other heads, those that the RAFT paper [1]_ compares itself with,
     read the number from the states and logits of a digit decoder, whose digits may be
-    pretrained by cross-entropy: :class:`~sklearn_genre.networks.DigitHead`. With context c, state :math:`s_t` of the decoder at
-    position t of L, logits :math:`f_t = V s_t + v` and learned b, w and MLP:
+    pretrained by cross-entropy: :class:`~sklearn_genre.networks.DigitHead`. With
+    context c, state :math:`s_t` of the decoder at position t of L, logits
+    :math:`f_t = V s_t + v` and learned b, w and MLP:
 
     ================  ======================================  ========================
     ``head``          prediction                              in the paper
@@ -60,10 +61,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
     ================  ======================================  ========================
 
     The paper reads the last position of a prompt, whose logits are those of the first
-    digit. A sample has no prompt but its context, so :math:`s_1` is that position, and w
-    of "special_token" a fresh row of V: one more token, which is never written. In base
-    2 the first digit has two logits alone, so "mlp" and "projection" read those of all
-    positions, for tokens that are allowed there. Later positions need digits before
+    digit. A sample has no prompt but its context, so :math:`s_1` is that position, and
+    w of "special_token" a fresh row of V: one more token, which is never written. In
+    base 2 the first digit has two logits alone, so "mlp" and "projection" read those of
+    all positions, for tokens that are allowed there. Later positions need digits before
     them: those of the mean target, the same for all samples, so that nothing is decoded
     and predictions are continuous, as they are not along the likeliest digits of each.
     The MLP has one layer of sigmoid units, as many as a state has.

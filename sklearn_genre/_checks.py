@@ -5,6 +5,9 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 
 def check_integer(
     value: Any, name: str, low: int | None = None, high: int | None = None
@@ -92,6 +95,28 @@ def as_float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return a float64 array, or say that a number has no float near it.
+
+    Raises
+    ------
+    ValueError
+        If a Python integer is beyond the range of float64, or a value is no number.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except OverflowError:
+        raise too_large(name) from None
+
+
+def too_large(name: str) -> ValueError:
+    """Return the error for integers that no float is near to."""
+    return ValueError(
+        f"{name} holds an integer that is beyond the range of float64. Divide it by a "
+        "constant, or leave it out."
+    )
 
 
 def _wrong_type(value: Any, name: str, kind: str, bounds: str) -> str:

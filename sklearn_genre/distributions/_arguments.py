@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
-from sklearn_genre.distributions._bins import LARGEST, Array, as_floats
+from sklearn_genre._checks import as_floats
+from sklearn_genre.distributions._bins import LARGEST, Array
 from sklearn_genre.distributions._piecewise import Counts
 
 Shape = tuple[int, ...]

@@ -3,21 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_genre._checks import as_floats
+
 Array = NDArray[np.float64]
 
 LARGEST = np.finfo(np.float64).max / 8  # sums and differences of two stay finite
 SMALLEST = np.finfo(np.float64).smallest_subnormal
-
-
-def as_floats(numbers: ArrayLike, name: str) -> Array:
-    """Return a float64 array; refuse integers that are beyond float64."""
-    try:
-        return np.asarray(numbers, dtype=np.float64)
-    except OverflowError:
-        raise ValueError(
-            f"{name} holds an integer beyond float64, whose largest number is "
-            f"{np.finfo(np.float64).max:.3g}. Divide it by a unit first."
-        ) from None
 
 
 def bin_edges(values: ArrayLike) -> Array:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions._bins import (
     Array,
     are_middles,
-    as_floats,
     bin_edges,
     check_inside_bins,
     sorted_points,

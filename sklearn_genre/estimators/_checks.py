@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from sklearn_genre._checks import too_large
 from sklearn_genre._sklearn import _check_sample_weight
 from sklearn_genre.inputs import Data, categorical_columns
 
@@ -46,9 +47,12 @@ def checked_data(
             f"{y[np.abs(y).argmax()]:g}. Divide it by a constant."
         )
     check_consistent_length(X, y)
-    weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    try:
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except OverflowError:
+        raise too_large("sample_weight") from None
     data = Data(X, y, weight)
     return data if weight.all() else data.take(np.flatnonzero(weight))
 
@@ -71,21 +75,13 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
         return validate_data(
             estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-    except OverflowError as error:
-        raise too_large("X", X) from error
+    except OverflowError:
+        raise too_large("X") from None
 
 
 def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
     """Return a float64 array, checked by scikit-learn."""
     try:
         return check_array(values, dtype=np.float64, input_name=name, **options)
-    except OverflowError as error:
-        raise too_large(name, values) from error
-
-
-def too_large(name: str, values: Any) -> ValueError:
-    """Return the error for integers that no float is near to."""
-    return ValueError(
-        f"{name} holds an integer that is beyond the range of float64. Divide it by a "
-        "constant, or leave the sample out."
-    )
+    except OverflowError:
+        raise too_large(name) from None

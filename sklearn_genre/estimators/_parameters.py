@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+from sklearn_genre._checks import as_float
 from sklearn_genre._sklearn import HasMethods, Interval, StrOptions
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
@@ -14,11 +16,29 @@ from sklearn_genre.training import SCORING
 
 # Temperatures beyond would overflow logits.
 LOWEST, HIGHEST = 1e-6, 1e6
+LARGEST_INTEGER = 2**63 - 1
 
 Constraints = dict[str, list[Any]]
-RATE: list[Any] = [Interval(Real, 0, None, closed="neither")]
-EPOCHS: list[Any] = [Interval(Integral, 1, None, closed="left")]
-EPOCHS_OR_NONE: list[Any] = [Interval(Integral, 0, None, closed="left")]
+
+
+class Number(Interval):
+    """An interval of numbers that a float is near to, none of them a bool."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is such a number."""
+        if isinstance(val, bool) or not isinstance(val, Real):
+            return False
+        return math.isfinite(as_float(val)) and bool(super().is_satisfied_by(val))
+
+
+def integer(low: int) -> Number:
+    """Return the constraint on an integer of 64 bits, from low on."""
+    return Number(Integral, low, LARGEST_INTEGER, closed="both")
+
+
+RATE: list[Any] = [Number(Real, 0, None, closed="neither")]
+EPOCHS: list[Any] = [integer(1)]
+EPOCHS_OR_NONE: list[Any] = [integer(0)]
 
 SHARED: Constraints = {
     "encoder": [StrOptions(set(ENCODERS)), callable],
@@ -28,12 +48,12 @@ SHARED: Constraints = {
     ],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "normal_scores": ["boolean"],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "ema_decay": [Interval(Real, 0, 1, closed="left")],
+    "batch_size": [StrOptions({"auto"}), integer(1)],
+    "weight_decay": [Number(Real, 0, None, closed="left")],
+    "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+    "validation_fraction": [Number(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [integer(1), None],
     "scoring": [StrOptions(set(SCORING))],
     "warm_start": ["boolean"],
     "device": [str],
@@ -44,7 +64,7 @@ SHARED: Constraints = {
 }
 TEMPERATURE: Constraints = {
     "temperature": [
-        Interval(Real, LOWEST, HIGHEST, closed="both"),
+        Number(Real, LOWEST, HIGHEST, closed="both"),
         StrOptions({"validation"}),
     ],
 }

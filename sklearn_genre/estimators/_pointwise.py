@@ -62,9 +62,9 @@ class PointwiseRegressor(BaseDistributionRegressor):
 
     The paper reads the last position of a prompt, whose logits are those of the first
     digit. A sample has no prompt but its context, so :math:`s_1` is that position, and
-    w of "special_token" a fresh row of V: one more token, never written. In base
-    2 the first digit has two logits alone, so "mlp" and "projection" read those of all
-    positions, for tokens that are allowed there. Later positions need digits before
+    w of "special_token" a fresh row of V: one more token, which is never written. In
+    base 2 the first digit has two logits alone, so "mlp" and "projection" read those of
+    all positions, for tokens that are allowed there. Later positions need digits before
     them: those of the mean target, the same for all samples, so that nothing is decoded
     and predictions are continuous, as they are not along the likeliest digits of each.
     The MLP has one layer of sigmoid units, as many as a state has.

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre._doc_link import page_of
 from sklearn_genre._random import drawing, redirected
 from sklearn_genre._sklearn import _safe_indexing
@@ -171,7 +172,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         quantiles : array of shape (n_samples, n_quantiles)
             In the order asked.
         """
-        levels = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
+        levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
         return np.concatenate(self._map(X, read(lambda dist: dist.ppf(levels))))

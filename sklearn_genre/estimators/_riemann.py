@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_genre._registry import factory
-from sklearn_genre._sklearn import Interval, StrOptions
+from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._base import BaseDistributionRegressor
 from sklearn_genre.estimators._parameters import (
@@ -20,6 +19,7 @@ from sklearn_genre.estimators._parameters import (
     TEMPERATURE,
     Constraints,
     documented,
+    integer,
 )
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import HISTOGRAM_LOSSES
@@ -40,11 +40,10 @@ class RiemannRegressor(BaseDistributionRegressor):
 
     All but two bins surround points of the training target, quantiles or an even grid,
     and reach halfway to the next; tied quantiles are merged, so that there may be fewer
-    bins. The
-    two outer bins are half-normal tails, half of whose mass lies within the width of
-    the neighbouring bin, so that every number has a density. With :math:`w_k` the width
-    and :math:`p_k` the mass of the bin of y, the density is :math:`p_k / w_k`, and in a
-    tail :math:`p_k` times that of the half-normal distribution.
+    bins. The two outer bins are half-normal tails, half of whose mass lies within the
+    width of the neighbouring bin, so that every number has a density. With :math:`w_k`
+    the width and :math:`p_k` the mass of the bin of y, the density is :math:`p_k /
+    w_k`, and in a tail :math:`p_k` times that of the half-normal distribution.
 
     The mean is the sum of masses times numbers: the point that a bin is built around,
     and in a tail its mean, 1.183 widths from its border. So values that recur are
@@ -108,7 +107,7 @@ class RiemannRegressor(BaseDistributionRegressor):
     _parameter_constraints: ClassVar[Constraints] = {
         **SHARED,
         **TEMPERATURE,
-        "n_bins": [Interval(Integral, 3, None, closed="left")],
+        "n_bins": [integer(3)],
         "edges": [StrOptions({"quantile", "uniform"})],
         "loss": [StrOptions(set(HISTOGRAM_LOSSES))],
         "max_epochs": EPOCHS,

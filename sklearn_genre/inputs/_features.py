@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import check_array
 
+from sklearn_genre._checks import too_large
 from sklearn_genre.inputs._columns import Columns, ColumnSpec
 
 # Levels of a category beyond the most frequent ones share one code.
@@ -239,14 +240,20 @@ class FeatureEncoder(BaseEstimator):
         if self.is_categorical.all():
             numbers = np.empty((len(X), 0))
         else:
-            numbers = check_array(
-                numeric, dtype=np.float64, ensure_all_finite="allow-nan"
-            )
+            numbers = _as_numbers(numeric)
         categories = np.empty((len(X), len(columns)), dtype=object)
         for j, column in enumerate(columns):
             column = column.astype(object)
             categories[:, j] = np.where(_is_missing(column), np.nan, column)
         return numbers, categories
+
+
+def _as_numbers(numeric: Any) -> NDArray[np.float64]:
+    """Return columns of numbers in float64."""
+    try:
+        return check_array(numeric, dtype=np.float64, ensure_all_finite="allow-nan")
+    except OverflowError:
+        raise too_large("X") from None
 
 
 def center_and_scale(

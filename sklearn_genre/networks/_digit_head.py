@@ -7,7 +7,9 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from sklearn_genre._checks import check_integer, check_real
+from sklearn_genre.decoders import DECODERS
 from sklearn_genre.networks._readouts import HEADS
+from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
 
 
 class DigitHead(BaseEstimator):
@@ -53,10 +55,11 @@ class DigitHead(BaseEstimator):
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` if an option is not valid."""
-        if self.readout not in HEADS:
-            raise ValueError(
-                f"DigitHead.readout must be one of {[*HEADS]}, got {self.readout!r}."
-            )
+        _check_name(self.readout, "DigitHead.readout", [*HEADS])
+        if not isinstance(self.tokenizer, Tokenizer):
+            _check_name(self.tokenizer, "DigitHead.tokenizer", [*TOKENIZERS])
+        if not callable(self.decoder):
+            _check_name(self.decoder, "DigitHead.decoder", ["auto", *DECODERS])
         check_integer(self.pretraining_epochs, "DigitHead.pretraining_epochs", 0)
         check_real(
             self.pretraining_learning_rate,
@@ -64,3 +67,9 @@ class DigitHead(BaseEstimator):
             0,
             exclusive=True,
         )
+
+
+def _check_name(value: Any, name: str, choices: list[str]) -> None:
+    """Raise ``ValueError`` unless the value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}.")

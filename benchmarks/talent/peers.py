@@ -97,12 +97,12 @@ class PeerModel:
 
     def predict(self, X: NDArray[Any]) -> Prediction:
         """Return the prediction of each row, with a distribution if there is one."""
-        from sklearn_genre.distributions import mapped_cells
+        from sklearn_genre.distributions import mapped_bins
 
         read = self.peer.read or read_mean
         mean, dist, has_density = read(self.estimator, self.columns.transform(X))
         if dist is not None:
-            values, mass, edges = mapped_cells(
+            values, mass, edges = mapped_bins(
                 self.center + self.scale * dist.support,
                 dist.pmf(),
                 self.center + self.scale * dist.edges,

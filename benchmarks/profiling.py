@@ -2,7 +2,6 @@
 
 import cProfile
 import pstats
-import time
 from functools import partial
 from typing import Any
 
@@ -14,32 +13,19 @@ ROWS = (1_000, 10_000)
 EPOCHS = 5
 # What is summed: the end of a file's name, and a function in it.
 PARTS = {
-    "scales": ("_base.py", "_fit_scales"),
-    "forward": ("_network.py", "forward"),
+    "scales": ("estimators/_base.py", "_learn_scales"),
+    "forward": ("networks/_decoding.py", "members"),
     "backward": ("torch/_tensor.py", "backward"),
     "clipping": ("clip_grad.py", "clip_grad_norm_"),
     "optimizer": ("torch/optim/optimizer.py", "wrapper"),
-    "averaging": ("_training.py", "_add_to_average"),
+    "averaging": ("training/_state.py", "update"),
+    "validation": ("training/_validation.py", "__call__"),
 }
-LOSSES = ("_cross_entropy.py", "_number_loss.py")
-
-
-class Apart:
-    """A function whose seconds a profiler does not see."""
-
-    def __init__(self, function: Any, profiler: cProfile.Profile) -> None:
-        self.function = function
-        self.profiler = profiler
-        self.seconds = 0.0
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Return what the function returns."""
-        self.profiler.disable()
-        start = time.perf_counter()
-        result = self.function(*arguments)
-        self.seconds += time.perf_counter() - start
-        self.profiler.enable()
-        return result
+LOSSES = (
+    "losses/_cross_entropy.py",
+    "losses/_number_loss.py",
+    "policy_gradients/_base.py",
+)
 
 
 def measure(method: str, rows: int, epochs: int, seed: int) -> Row:
@@ -48,15 +34,12 @@ def measure(method: str, rows: int, epochs: int, seed: int) -> Row:
     model = regressor(method, epochs, seed)
     X, y = table_of(rows, N_COLUMNS, seed)
     profiler = cProfile.Profile()
-    model._scores = validation = Apart(model._scores, profiler)
     profiler.runcall(model.fit, X, y)
     profile = pstats.Stats(profiler)
     seconds = {name: spent(profile, *part) for name, part in PARTS.items()}
-    seconds["loss"] = sum(spent(profile, file, "loss") for file in LOSSES)
-    seconds["validation"] = validation.seconds
-    total = profile.total_tt + validation.seconds
-    shares = {name: part / total for name, part in seconds.items()}
-    return {"fit_s": total, **shares, "the rest": 1 - sum(shares.values())}
+    seconds["loss"] = sum(spent(profile, file, "losses") for file in LOSSES)
+    shares = {name: part / profile.total_tt for name, part in seconds.items()}
+    return {"fit_s": profile.total_tt, **shares, "the rest": 1 - sum(shares.values())}
 
 
 def spent(profile: pstats.Stats, ending: str, function: str) -> float:
@@ -84,7 +67,7 @@ def main() -> None:
             setting["epochs"] = args.epochs
             piece = {"benchmark": "profiling", "data": "synthetic", **setting}
             results.run(piece, partial(measure, **setting))
-    columns = ["method", "rows", "fit_s", *PARTS, "loss", "validation", "the rest"]
+    columns = ["method", "rows", "fit_s", *PARTS, "loss", "the rest"]
     print_table("Shares of the seconds of fit", results.rows, columns)
 
 

@@ -3,31 +3,35 @@
 import copy
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import torch
 from estimators import ESTIMATORS, regressor
+from numpy.typing import NDArray
 from rows import Results, Row, parser, print_table, set_threads
 from sklearn.neural_network import MLPRegressor
 from timing import interleaved, ratios, summary
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_genre._base import BLOCK
-from sklearn_genre._training import (
-    MAX_GRADIENT_NORM,
-    Engine,
-    Stage,
-    TrainingData,
-    schedule,
-)
-from sklearn_genre.distributions import TokenDistribution
 from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.inputs import Columns, ColumnSpec, Inputs
 from sklearn_genre.losses import CrossEntropy
-from sklearn_genre.networks import DECODERS, DecodingNetwork, decoding_network
-from sklearn_genre.networks import DigitDecoder as Decoder
+from sklearn_genre.networks import (
+    DECODERS,
+    N_AT_ONCE,
+    DecodingNetwork,
+    build_decoder,
+    build_encoder,
+)
+from sklearn_genre.networks._predictor import BLOCK_SIZE
 from sklearn_genre.tokenizers import NormalizedTokenizer
+from sklearn_genre.training import Encoded, Settings, Stage
+from sklearn_genre.training._batches import Batches
+from sklearn_genre.training._loop import MAX_GRADIENT_NORM, Engine
+from sklearn_genre.training._schedule import rate_at
 
 N_COLUMNS = 20
 N_SAMPLES = 128
@@ -44,41 +48,44 @@ N_TRAIN = 5_000  # rows that predicting networks are fitted to
 COVERAGE = 0.9
 
 
-def table_of(n: int, seed: int) -> TrainingData:
+def table_of(n: int, seed: int) -> Encoded:
     """Return rows whose target has a spread that depends on the features."""
     generator = torch.Generator().manual_seed(seed)
     X = torch.randn(n, N_COLUMNS, generator=generator)
     noise = torch.randn(n, generator=generator) * X[:, 1].sigmoid()
     y = (X[:, 0] + noise).double()
-    return TrainingData(X, (y - y.mean()) / y.std(), torch.ones(n))
+    z = (y - y.mean()) / y.std()
+    columns = Columns(X, torch.zeros(n, 0, dtype=torch.int64))
+    return Encoded(columns, z, torch.ones(n), z.numpy(), np.ones(n))
 
 
-def network_of(decoder: str, base: int, length: int, y: Tensor) -> DecodingNetwork:
+def network_of(decoder: str, base: int, length: int, z: Tensor) -> DecodingNetwork:
     """Return a network with fresh weights."""
-    tokenizer = NormalizedTokenizer(base, length).fit(y.numpy())
-    return decoding_network(MLPEncoder, DECODERS[decoder], tokenizer, N_COLUMNS)
+    tokenizer = NormalizedTokenizer(base, length).fit(z.numpy())
+    encoder = build_encoder(MLPEncoder, ColumnSpec(N_COLUMNS))
+    digits = build_decoder(DECODERS[decoder], encoder, tokenizer)
+    return DecodingNetwork(encoder, digits, tokenizer)
 
 
 def bare_loop(
-    network: nn.Module, data: TrainingData, batch_size: int, epochs: int
+    network: DecodingNetwork, data: Encoded, batch_size: int, epochs: int
 ) -> Callable[[], None]:
     """Return a function that trains one epoch, in as little code as will do."""
     objective = CrossEntropy()
     parameters = list(network.parameters())
     optimizer = torch.optim.AdamW(parameters, weight_decay=WEIGHT_DECAY, fused=True)
     steps = itertools.count()
-    total = epochs * math.ceil(len(data.y) / batch_size)
+    total = epochs * math.ceil(len(data) / batch_size)
 
     def epoch() -> None:
         network.train()
-        order = torch.randperm(len(data.y))
-        batches = (column[order].split(batch_size) for column in data)
-        for X, y, weight in zip(*batches, strict=True):
-            loss = (weight * objective.loss(network(X), y)).mean()
+        for inputs, (z, weight) in Batches(data, batch_size):
+            dist = network.members(inputs)
+            loss = (weight * objective.losses(dist, z)).mean()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
-            rate = LEARNING_RATE * schedule(next(steps), total)
+            rate = LEARNING_RATE * rate_at(next(steps), total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
@@ -90,17 +97,17 @@ def time_epoch(decoder: str, n: int, batch_size: int, repeats: int, seed: int) -
     """Time epochs of the engine and of the bare loop, from the same weights."""
     data = table_of(n, seed)
     torch.manual_seed(seed)
-    network = network_of(decoder, 2, 8, data.y)
+    network = network_of(decoder, 2, 8, data.z)
     twin = copy.deepcopy(network)
     epochs = repeats + 1
     engine = Engine(
         network,
         Stage("epoch", CrossEntropy(), epochs, LEARNING_RATE, keep_start=False),
         data,
+        # the bare loop does not average either
+        Settings(batch_size, WEIGHT_DECAY, 0.0, scoring="rmse", patience=None),
+        first_step=0,
         on_epoch=lambda row: None,
-        batch_size=batch_size,
-        weight_decay=WEIGHT_DECAY,
-        ema_decay=0.0,  # the bare loop does not average either
     ).initialize()
     bare_epoch = bare_loop(twin, data, batch_size, epochs)
 
@@ -121,48 +128,48 @@ def time_epoch(decoder: str, n: int, batch_size: int, repeats: int, seed: int) -
     }
 
 
+def blocks_of(inputs: Columns) -> Iterator[Columns]:
+    """Yield rows in blocks of the size in which an estimator predicts."""
+    for start in range(0, len(inputs), BLOCK_SIZE):
+        yield inputs[start : start + BLOCK_SIZE]
+
+
 @torch.inference_mode()
-def exact_means(network: DecodingNetwork, X: Tensor) -> Tensor:
+def exact_means(network: DecodingNetwork, inputs: Columns) -> Tensor:
     """Return the mean of each row from the whole digit tree."""
-    return torch.cat([network(block).atoms().mean for block in X.split(BLOCK)])
+    means = [network(block).support().mean for block in blocks_of(inputs)]
+    return torch.cat(means)
 
 
 @torch.inference_mode()
 def sampled_means(
-    network: DecodingNetwork, X: Tensor, sample: Callable[[TokenDistribution], Tensor]
+    network: DecodingNetwork,
+    inputs: Columns,
+    sample: Callable[[DecodingNetwork, Inputs], Tensor],
 ) -> Tensor:
     """Return the mean of the numbers sampled for each row."""
-    dists = (network(block) for block in X.split(BLOCK))
-    return torch.cat([dist.numbers(sample(dist)).mean(0) for dist in dists])
+    decode, clip_range = network.tokenizer.decode, network.tokenizer.clip_range
+    tokens = (sample(network, block) for block in blocks_of(inputs))
+    return torch.cat([decode(some).clamp(*clip_range).mean(0) for some in tokens])
 
 
-def sample_cached(dist: TokenDistribution) -> Tensor:
+def sample_cached(network: DecodingNetwork, inputs: Inputs) -> Tensor:
     """Return tokens (n_samples, batch, length); each step computes one position."""
-    return dist.rollout(N_SAMPLES)[0]
+    return network(inputs).rollout(N_SAMPLES)[0]
 
 
-def sample_uncached(decoders: list[Decoder], dist: TokenDistribution) -> Tensor:
+def sample_uncached(network: DecodingNetwork, inputs: Inputs) -> Tensor:
     """Return such tokens; each step reads the whole prefix of every sample anew."""
-    context = dist.context.repeat(N_SAMPLES, 1)
-    tokens = torch.zeros(1, len(context), 1, dtype=torch.int64)
-    for decoder in decoders:  # the last token is not read: it is a place to fill
-        probs = decoder(context, tokens)[0, :, -1].softmax(-1)
+    decoder = network.decoder
+    context = decoder.read(network.encode(inputs).repeat(N_SAMPLES, 1))
+    tokens = torch.zeros(1, N_SAMPLES * len(inputs), 1, dtype=torch.int64)
+    for position in range(decoder.length):
+        states = decoder.states(context, tokens)  # the last token is not read
+        logits = decoder.mask(decoder.out(states), slice(position + 1))
+        probs = logits[0, :, -1].softmax(-1)
         tokens[0, :, -1] = torch.multinomial(probs, 1)[:, 0]
         tokens = functional.pad(tokens, (0, 1))
-    return tokens[..., :-1].view(N_SAMPLES, -1, len(decoders))
-
-
-def prefix_decoders(network: DecodingNetwork) -> list[Decoder]:
-    """Return decoders of the first position, the first two, and so on."""
-    decoders = []
-    for length in range(1, network.decoder.length + 1):
-        allowed = network.tokenizer.allowed_tokens[:length]
-        decoder = type(network.decoder)(network.decoder.width, allowed)
-        sizes = {name: len(value) for name, value in decoder.state_dict().items()}
-        weights = network.decoder.state_dict()
-        decoder.load_state_dict({name: weights[name][:n] for name, n in sizes.items()})
-        decoders.append(decoder.eval())
-    return decoders
+    return tokens[..., :-1].view(N_SAMPLES, -1, decoder.length)
 
 
 def time_predict(
@@ -177,24 +184,30 @@ def time_predict(
     """Time exact and sampled means of a network trained for one epoch."""
     data = table_of(n_train, seed)
     torch.manual_seed(seed)
-    network = network_of(decoder, base, length, data.y)
+    network = network_of(decoder, base, length, data.z)
     bare_loop(network, data, batch_size=128, epochs=1)()
     network.eval()
-    X = table_of(rows, seed + 1).X
+    inputs = table_of(rows, seed + 1).inputs
     samplers = {"cached": sample_cached}
     if (base, length) == UNCACHED:
-        samplers["uncached"] = partial(sample_uncached, prefix_decoders(network))
-    means = {"exact": partial(exact_means, network, X)}
+        samplers["uncached"] = sample_uncached
+    means = {"exact": partial(exact_means, network, inputs)}
     for name, sample in samplers.items():
-        means[name] = partial(sampled_means, network, X, sample)
+        means[name] = partial(sampled_means, network, inputs, sample)
     seconds = interleaved(means, repeats)
     row = summary(seconds)
     for name in samplers:
         row |= ratios(seconds, f"{name}_ratio", name, "exact")
-    truth = exact_means(copy.deepcopy(network).double(), X.double())
+    double = Columns(inputs.numbers.double(), inputs.codes)
+    truth = exact_means(copy.deepcopy(network).double(), double)
     for name, mean in means.items():
         row[f"{name}_error"] = (mean() - truth).abs().max().item()
     return row
+
+
+def numbers_of(data: Encoded) -> NDArray[np.float64]:
+    """Return the features as a user would give them."""
+    return data.inputs.numbers.double().numpy()
 
 
 def time_peer(
@@ -205,11 +218,11 @@ def time_peer(
     Both are trained for one epoch. Of the distributions, mean and interval are read.
     """
     data = table_of(n_train, seed)
-    train = data.X.double().numpy(), data.y.numpy()
+    train = numbers_of(data), data.y
     model = regressor(method, epochs=1, seed=seed).fit(*train)
     peer = MLPRegressor(hidden_layer_sizes=HIDDEN, random_state=seed)
     peer.partial_fit(*train)  # one pass
-    X = table_of(rows, seed + 1).X.double().numpy()
+    X = numbers_of(table_of(rows, seed + 1))
 
     def distribution() -> None:
         dist = model.predict_distribution(X)
@@ -249,7 +262,7 @@ def main() -> None:
     add("--decoders", nargs="+", default=list(DECODERS), choices=DECODERS)
     add("--methods", nargs="+", default=list(ESTIMATORS), choices=ESTIMATORS)
     add("--repeats", type=int, default=7)
-    add("--rows", type=int, default=2 * BLOCK, help="rows to predict")
+    add("--rows", type=int, default=2 * N_AT_ONCE, help="rows to predict")
     add("--peer-rows", type=int, default=100_000)
     add("--train-rows", type=int, help="of an epoch and of what predicts, if not usual")
     args = options.parse_args()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -40,14 +41,16 @@ TOYS = {
     "--out {out}",
     "talent/run.py": "--data {data} --sets tiny --methods dummy xgboost --seeds 1 "
     "--out {out}",
-    "talent/evaluate.py": "{order}",
     "talent/report.py": "{rows} --out {out}",
     "talent/goals.py": "{rows} --method default_base",
     "talent/policies.py": "{rows}",
     "talent/results.py": "--rows {folder} --published {published} --out {out}",
     "talent/talent_client.py": "--data {data} --set tiny --save-path {out} "
     """--model '{{"pretraining_epochs": 1, "fine_tuning": null}}'""",
+    "tracing.py": "--epochs 1",
 }
+# A command that another starts, and whose rows test_runs.py looks at.
+STARTED = {"talent/evaluate.py": "talent/run.py"}
 # Packages without which a command says so: it ends, or leaves something out.
 NEEDS = {"calibration.py": "mapie"}
 LEFT_OUT = {"talent/run.py": "xgboost"}
@@ -64,13 +67,11 @@ def write_toy(folder):
     names = ("default", "default_base", "default_remax")
     lines = [json.dumps({**about, "method": name, **scores}) for name in names]
     rows.write_text("".join(f"{line}\n" for line in lines))
-    order = {"folder": str(folder / "tiny"), "method": "ridge", "seed": 0}
     return {
         "data": folder,
         "folder": folder,
         "rows": rows,
         "published": BENCHMARKS / "results" / "talent" / "published_rmse.csv",
-        "order": json.dumps({**order, "threads": 1, "part": "test"}),
     }
 
 
@@ -80,31 +81,34 @@ def toy(tmp_path_factory):
     return write_toy(tmp_path_factory.mktemp("toy"))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs_at_toy_size(command, toy, tmp_path):
-    assert command in TOYS, f"{command} needs a toy size in TOYS"
+def test_every_command_has_a_toy_size():
+    assert set(COMMANDS) == {*TOYS, *STARTED}
+    assert set(STARTED.values()) <= set(TOYS)
+
+
+@pytest.mark.parametrize("command", TOYS)
+def test_every_command_runs_at_toy_size(command, toy, tmp_path, monkeypatch, capfd):
+    """Run it in this process, where torch is imported already."""
+    out = tmp_path / "out"
     given = {name: shlex.quote(str(value)) for name, value in toy.items()}
-    words = shlex.split(TOYS[command].format(**given, out=tmp_path / "out"))
-    process = subprocess.Popen(
-        [sys.executable, str(BENCHMARKS / command), *words],
-        stdin=subprocess.PIPE,  # a job ends with it
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        start_new_session=True,  # a job ends its group
-    )
-    with process:
-        said = process.stdout.read()
+    program = str(BENCHMARKS / command)
+    words = shlex.split(TOYS[command].format(**given, out=out))
+    monkeypatch.setattr(sys, "argv", [program, *words])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the processes that it starts
+    monkeypatch.chdir(tmp_path)
     needed, optional = NEEDS.get(command), LEFT_OUT.get(command)
     if needed and find_spec(needed) is None:
-        assert process.returncode == 2
-        assert f"{needed} is not installed" in said
+        with pytest.raises(SystemExit, match="2"):
+            runpy.run_path(program, run_name="__main__")
+        assert f"{needed} is not installed" in capfd.readouterr().err
         return
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
+    runpy.run_path(program, run_name="__main__")
+    said = capfd.readouterr().out
     assert said
+    if out.is_file() and out.suffix == "":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert not [row for row in rows if "error" in row]
     if optional:
         absent = find_spec(optional) is None
         assert (f"{optional} is left out" in said) == absent

@@ -3,31 +3,14 @@
 import ast
 from pathlib import Path
 
+import layers
+from layers import RANK
+
 import sklearn_genre
 
 ROOT = Path(sklearn_genre.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 
-# The layers from the bottom up: each may import those above it in this list. Those
-# that share a line do not know each other. "" is the package itself.
-LAYERS = (
-    {"_checks", "_doc_link", "_random", "_registry", "_sklearn"},
-    {"distributions", "tokenizers"},
-    {"inputs", "targets"},
-    {"encoders", "decoders"},
-    {"outputs"},
-    {"_objective", "networks"},
-    {"losses", "policy_gradients"},
-    {"calibration"},
-    {"training"},
-    {"estimators"},
-    {"metrics"},
-    {"inspection"},
-    {""},
-    {"cli"},
-    {"__main__"},
-)
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What objectives must not know although it lies below them.
 HIDDEN = {"networks", "encoders", "decoders"}
 OBJECTIVES = {"losses", "policy_gradients", "_objective"}
@@ -43,8 +26,7 @@ WITHOUT_TORCH = [
 
 def place(path):
     """Return the module or folder, right below the package, of a source file."""
-    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    return "" if first == "__init__" else first
+    return layers.place(path.relative_to(ROOT).as_posix())
 
 
 def imports(source):

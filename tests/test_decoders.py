@@ -107,7 +107,7 @@ def test_one_string_and_the_distribution_function_are_those_of_the_leaves(
     context, tokens = read(decoder), random_tokens(tokenizer, 3)
     leaves = decoder.leaf_log_probs(context)
     expected = leaves.gather(1, string_index(tokenizer, tokens)[:, None])[:, 0]
-    assert_near(decoder.sequence_log_prob(context, tokens), expected)
+    assert_near(decoder.sequence_log_probs(context, tokens[None])[0], expected)
     cumulative = leaves.exp().cumsum(-1)[:, :-1]
     assert_near(decoder.leaf_cumulative(context), cumulative)
 
@@ -273,7 +273,7 @@ def test_forbidden_tokens_have_no_mass_and_do_no_harm(name, tokenizer, scale, dt
         ):
             assert gradient.isfinite().all()
     tokens = random_tokens(tokenizer, 3)
-    own = decoder.sequence_log_prob(context, tokens)
+    own = decoder.sequence_log_probs(context, tokens[None])[0]
     assert own.isfinite().all()
     assert torch.autograd.grad(own.sum(), output)[0].isfinite().all()
 

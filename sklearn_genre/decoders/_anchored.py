@@ -99,6 +99,8 @@ class AnchoredDecoder(DigitDecoder):
     torch.Size([5, 8])
     """
 
+    knows_sequences = True
+
     def __init__(
         self,
         width: int,
@@ -229,13 +231,13 @@ class AnchoredDecoder(DigitDecoder):
         ]
         return torch.cat(probs, -1)[:, 0, 0]
 
-    def sequence_log_prob(self, context: Mixture, tokens: Tensor) -> Tensor:
-        """Return the log-probability of a sequence for each sample, from two edges."""
-        rank = tokens[:, 0]
-        for digit in tokens.T[1:]:
-            rank = rank * self.vocab_size + digit
-        index = torch.stack([rank, rank + 1], -1)[:, None]  # (batch, 1, 2)
-        return self._log_masses(context, index, 1)[:, 0, 0]
+    def sequence_log_probs(self, context: Mixture, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities of whole sequences, each from its two edges."""
+        rank = tokens[..., 0].T  # (batch, n)
+        for position in range(1, self.length):
+            rank = rank * self.vocab_size + tokens[..., position].T
+        index = torch.stack([rank, rank + 1], -1)  # (batch, n, 2)
+        return self._log_masses(context, index, 1)[..., 0].T
 
     def leaf_cumulative(self, context: Mixture) -> Tensor:
         """Return the probability of all sequences up to each but the last."""

@@ -56,6 +56,8 @@ class DigitDecoder(nn.Module, ABC):
         members by `member_weight` in :meth:`read`.
     max_strings : int
         Formats of at most so many token sequences are enumerated.
+    knows_sequences : bool
+        Whether :meth:`sequence_log_probs` is faster than scoring each token.
     """
 
     forbidden: Tensor | None
@@ -64,6 +66,7 @@ class DigitDecoder(nn.Module, ABC):
     out: nn.Module
     n_members = 1
     max_strings = 4096
+    knows_sequences = False
 
     def __init__(self, width: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -230,19 +233,19 @@ class DigitDecoder(nn.Module, ABC):
         """Return the probability of every sequence, as in :meth:`leaf_log_probs`."""
         return self.leaf_log_probs(context, temperature).exp()
 
-    def sequence_log_prob(self, context: Any, tokens: Tensor) -> Tensor:
-        """Return the log-probability of one token sequence for each sample.
+    def sequence_log_probs(self, context: Any, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities of whole token sequences.
 
         Parameters
         ----------
         context : object
-        tokens : int64 Tensor of shape (batch, length)
+        tokens : int64 Tensor of shape (n, batch, length)
 
         Returns
         -------
-        log_prob : Tensor of shape (batch,)
+        log_probs : Tensor of shape (n, batch)
         """
-        log_probs = self(context, tokens[None])[0].log_softmax(-1)
+        log_probs = self(context, tokens).log_softmax(-1)
         return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
 
     def leaf_cumulative(self, context: Any) -> Tensor:

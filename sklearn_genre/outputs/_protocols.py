@@ -50,6 +50,16 @@ class DigitOutput(Output, Protocol):
     def rollout(self, n: int) -> tuple[Tensor, Tensor]:
         """Sample token sequences (n, batch, length); also their log-probabilities."""
 
+    @property
+    def knows_sequences(self) -> bool:
+        """Whether whole sequences are scored and drawn faster than their tokens."""
+
+    def sample(self, n: int) -> Tensor:
+        """Sample token sequences (n, batch, length), where sequences are known."""
+
+    def sequence_log_probs(self, tokens: Tensor) -> Tensor:
+        """Return the log-probabilities of sequences (n, batch, length), (n, batch)."""
+
     def greedy(self) -> Tensor:
         """Return the tokens that are the likeliest one by one, (batch, length)."""
 

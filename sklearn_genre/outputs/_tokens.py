@@ -23,6 +23,7 @@ class Leaves(NamedTuple):
     values: Tensor  # (n_values,) float64, ascending, distinct, within the clip range
     column: Tensor | None  # (n_strings,) value of each sequence; None: one to one
     outside: Tensor | None  # (n_strings,) whether it was clipped; None: none
+    tokens: Tensor  # (n_strings, length) each sequence, in tree order
 
 
 # Probabilities below this add nothing to an entropy.
@@ -35,13 +36,17 @@ def leaves_of(
     """Return the leaves of a tokenizer's digit tree, or None if there are too many."""
     if tokenizer.n_strings > max_strings:
         return None
-    numbers = tokenizer.decode(tokenizer.grid(max_strings).to(device))  # (n_strings,)
+    tokens = tokenizer.grid(max_strings).to(device)
+    numbers = tokenizer.decode(tokens)  # (n_strings,)
     low, high = tokenizer.clip_range
     outside = (numbers < low) | (numbers > high)
     values, index = numbers.clamp(low, high).unique(return_inverse=True)
     one_to_one = len(values) == len(numbers) and bool((index.diff() == 1).all())
     return Leaves(
-        values, None if one_to_one else index, outside if outside.any() else None
+        values,
+        None if one_to_one else index,
+        outside if outside.any() else None,
+        tokens,
     )
 
 
@@ -128,8 +133,7 @@ class TokenDistribution:
         """Return the log-mass of the number nearest to each target, shape (batch,)."""
         tokens = self.tokenizer.encode(y)  # (batch, length)
         if self.temperature == 1:
-            log_prob: Tensor = self.decoder.sequence_log_prob(self.context, tokens)
-            return log_prob
+            return self.sequence_log_probs(tokens[None])[0]
         return self.token_log_probs(tokens[None])[0].sum(-1)
 
     def numbers(self, tokens: Tensor) -> Tensor:
@@ -184,6 +188,37 @@ class TokenDistribution:
             place = decoder.child(place, tokens[-1], position)
             index = (level + place)[..., None].expand(-1, -1, decoder.vocab_size)
             yield table.gather(1, index)
+
+    @property
+    def knows_sequences(self) -> bool:
+        """Whether whole sequences are scored and drawn faster than their tokens."""
+        return (
+            self.decoder.knows_sequences
+            and self.leaves is not None
+            and self.temperature == 1
+        )
+
+    def sample(self, n: int) -> Tensor:
+        """Sample token sequences, each in one draw; where sequences are known.
+
+        Returns
+        -------
+        tokens : int64 Tensor of shape (n, batch, length)
+        """
+        assert self.leaves is not None
+        probs = self.decoder.leaf_probs(self.context, self.temperature)
+        check_no_nan(probs, "a probability of a sample")
+        drawn = torch.multinomial(
+            probs, n, replacement=True, generator=generator(self.device)
+        )
+        return self.leaves.tokens[drawn].transpose(0, 1)
+
+    def sequence_log_probs(self, tokens: Tensor) -> Tensor:
+        """Return log-probabilities (n, batch) of token sequences (n, batch, length).
+
+        At temperature 1.
+        """
+        return self.decoder.sequence_log_probs(self.context, tokens)
 
     def greedy(self) -> Tensor:
         """Return the tokens that are the likeliest one by one, (batch, length)."""

@@ -22,7 +22,7 @@ class Rollouts(NamedTuple):
     """Sampled numbers of a batch and what is known of them before the update."""
 
     tokens: Tensor  # (n_rollouts, batch, length)
-    log_probs: Tensor  # (n_rollouts, batch, length), under the sampling policy
+    log_probs: Tensor | None  # (n_rollouts, batch, length), under the sampling policy
     rewards: Tensor  # (n_rollouts, batch)
     advantages: Tensor  # (n_rollouts, batch)
     reference_log_probs: Tensor | None  # (n_rollouts, batch, length, vocab_size)
@@ -193,7 +193,11 @@ class PolicyGradient(Objective):
     ) -> Rollouts:
         """Sample numbers and score them, without gradient."""
         dist = dist.at_temperature(float(self.temperature))
-        tokens, log_probs = dist.rollout(int(self.n_rollouts))
+        log_probs: Tensor | None = None
+        if dist.knows_sequences and self._reads_sequences:
+            tokens = dist.sample(int(self.n_rollouts))
+        else:
+            tokens, log_probs = dist.rollout(int(self.n_rollouts))
         rewards = self.rewards(dist.numbers(tokens), y)  # (n_rollouts, batch)
         advantages = self.advantages(
             rewards, lambda: self.rewards(dist.numbers(dist.greedy()), y)
@@ -212,6 +216,8 @@ class PolicyGradient(Objective):
     def losses(self, dist: DigitOutput, target: Rollouts) -> Tensor:
         """Return the surrogate of each sample, shape (batch,)."""
         dist = dist.at_temperature(float(self.temperature))
+        if target.log_probs is None:
+            return self._losses_of_sequences(dist, target)
         step_log_probs = dist.log_probs(target.tokens)  # (n, batch, length, vocab_size)
         log_probs = _of_tokens(step_log_probs, target.tokens)
         advantages = target.advantages.to(log_probs.dtype)[..., None]
@@ -228,6 +234,23 @@ class PolicyGradient(Objective):
             imitation = _of_tokens(step_log_probs, target.expert_tokens).mean((0, -1))
             loss = loss - float(self.expert_weight) * imitation
         return loss
+
+    @property
+    def _reads_sequences(self) -> bool:
+        """Whether the probabilities of whole sequences are all that is needed."""
+        weights = (self.entropy_weight, self.kl_weight, self.expert_weight)
+        return int(self.n_updates) == 1 and not any(weights)
+
+    def _losses_of_sequences(self, dist: DigitOutput, target: Rollouts) -> Tensor:
+        """Return the same surrogate where each ratio is one.
+
+        The gradients of the ratios of all tokens then add up to that of the sequence.
+        """
+        log_probs = dist.sequence_log_probs(target.tokens)  # (n_rollouts, batch)
+        ratio = (log_probs - log_probs.detach()).exp()
+        advantages = target.advantages.to(log_probs.dtype)
+        others = (target.tokens.shape[-1] - 1) * advantages  # what is constant
+        return -(self.surrogate(ratio, advantages) + others).mean(0)
 
     def surrogate(self, ratio: Tensor, advantages: Tensor) -> Tensor:
         """Return the objective of each token, to be maximised."""

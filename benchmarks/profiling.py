@@ -14,11 +14,11 @@ EPOCHS = 5
 # What is summed: the end of a file's name, and a function in it.
 PARTS = {
     "scales": ("estimators/_base.py", "_learn_scales"),
-    "forward": ("networks/_decoding.py", "members"),
+    "forward": ("networks/_network.py", "members"),
     "backward": ("torch/_tensor.py", "backward"),
     "clipping": ("clip_grad.py", "clip_grad_norm_"),
     "optimizer": ("torch/optim/optimizer.py", "wrapper"),
-    "averaging": ("training/_state.py", "update"),
+    "averaging": ("training/_averaging.py", "update"),
     "validation": ("training/_validation.py", "__call__"),
 }
 LOSSES = (

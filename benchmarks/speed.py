@@ -30,8 +30,7 @@ from sklearn_genre.networks._predictor import BLOCK_SIZE
 from sklearn_genre.tokenizers import NormalizedTokenizer
 from sklearn_genre.training import Encoded, Settings, Stage
 from sklearn_genre.training._batches import Batches
-from sklearn_genre.training._loop import MAX_GRADIENT_NORM, Engine
-from sklearn_genre.training._schedule import rate_at
+from sklearn_genre.training._loop import MAX_GRADIENT_NORM, Engine, rate_at
 
 N_COLUMNS = 20
 N_SAMPLES = 128
@@ -57,6 +56,12 @@ def table_of(n: int, seed: int) -> Encoded:
     z = (y - y.mean()) / y.std()
     columns = Columns(X, torch.zeros(n, 0, dtype=torch.int64))
     return Encoded(columns, z, torch.ones(n), z.numpy(), np.ones(n))
+
+
+def columns_of(data: Encoded) -> Columns:
+    """Return the features as a network reads them."""
+    assert isinstance(data.inputs, Columns)
+    return data.inputs
 
 
 def network_of(decoder: str, base: int, length: int, z: Tensor) -> DecodingNetwork:
@@ -187,11 +192,13 @@ def time_predict(
     network = network_of(decoder, base, length, data.z)
     bare_loop(network, data, batch_size=128, epochs=1)()
     network.eval()
-    inputs = table_of(rows, seed + 1).inputs
+    inputs = columns_of(table_of(rows, seed + 1))
     samplers = {"cached": sample_cached}
     if (base, length) == UNCACHED:
         samplers["uncached"] = sample_uncached
-    means = {"exact": partial(exact_means, network, inputs)}
+    means: dict[str, Callable[[], Tensor]] = {
+        "exact": partial(exact_means, network, inputs)
+    }
     for name, sample in samplers.items():
         means[name] = partial(sampled_means, network, inputs, sample)
     seconds = interleaved(means, repeats)
@@ -207,7 +214,7 @@ def time_predict(
 
 def numbers_of(data: Encoded) -> NDArray[np.float64]:
     """Return the features as a user would give them."""
-    return data.inputs.numbers.double().numpy()
+    return columns_of(data).numbers.double().numpy()
 
 
 def time_peer(
@@ -229,7 +236,10 @@ def time_peer(
         dist.mean()
         dist.interval(COVERAGE)
 
-    functions = {"distribution": distribution, "peer": partial(peer.predict, X)}
+    functions: dict[str, Callable[[], object]] = {
+        "distribution": distribution,
+        "peer": partial(peer.predict, X),
+    }
     seconds = interleaved(functions, repeats)
     return {**summary(seconds), **ratios(seconds, "ratio", "distribution", "peer")}
 

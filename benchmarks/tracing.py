@@ -24,7 +24,7 @@ from sklearn_genre import DecodingRegressor
 ROOT = Path(sklearn_genre.__file__).parent
 N_SAMPLES = 64
 N_COLUMNS = 3
-EPOCHS = 2  # of each stage: the fifth enters no other function than the second
+EPOCHS = 2  # of each stage: more enter no other function
 # Where a call is made on behalf of a callback of the user.
 CALLBACKS = "sklearn/callback"
 

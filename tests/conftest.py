@@ -13,7 +13,7 @@ collect_ignore = []
 if BENCHMARKS.is_dir():
     sys.path.insert(0, str(BENCHMARKS))
 else:
-    names = ("benchmarks", "goals", "reports", "results", "runs", "talent")
+    names = ("benchmarks", "goals", "reports", "results", "runs", "talent", "tracing")
     collect_ignore += ["made_rows.py", *(f"test_{name}.py" for name in names)]
 
 

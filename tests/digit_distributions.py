@@ -183,7 +183,7 @@ class Free(TokenDistribution):
         output = self.output if output is None else output
         return Free(self.decoder, output, self.tokenizer, leaves=leaves, rule=self.rule)
 
-    def sample(self, index):
+    def only(self, index):
         """Return one sample, with an encoder output of its own."""
         output = self.output.detach()[index : index + 1]
         return self.again(output.requires_grad_())
@@ -202,11 +202,15 @@ class Told(TokenDistribution):
             leaves,
             temperature,
         )
-        self.tokens = tokens
+        self.tokens, self.output = tokens, getattr(dist, "output", None)
 
     def rollout(self, n):
         assert len(self.tokens) == n
         return self.tokens, self.token_log_probs(self.tokens)
+
+    def sample(self, n):
+        assert len(self.tokens) == n
+        return self.tokens
 
     def at_temperature(self, temperature):
         return Told(self, self.tokens, leaves=self.leaves, temperature=temperature)
@@ -244,6 +248,25 @@ def evaluate(objective, dist, y, reference=None):
     return objective.losses(dist, target)
 
 
+def prepare(objective, dist, y=TARGETS, reference=None):
+    """Return rollouts as the training engine asks for them."""
+    with torch.no_grad():
+        return objective.prepare(dist, y, reference)
+
+
+def train(objective, dist, y, n_steps, learning_rate=0.02):
+    """Take steps of AdamW as the training engine does."""
+    inputs = [*dist.decoder.parameters(), dist.output]
+    optimizer = torch.optim.AdamW(inputs, lr=learning_rate)
+    for _ in range(n_steps):
+        rollouts = prepare(objective, dist.again(), y)
+        for _ in range(objective.n_updates):
+            loss = objective.losses(dist.again(), rollouts).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
 def leaf_masses(dist, temperature=1.0):
     """Return the mass of each string, (batch, n_strings), differentiable."""
     return dist.decoder.leaf_log_probs(dist.context, temperature).exp()
@@ -263,7 +286,7 @@ def every_group(dist, n):
 def rule_of(objective, tokenizer, y):
     """Return what an objective predicts by, for standardised targets y."""
     data = Data(None, y.numpy(), torch.ones(len(y)).double().numpy())
-    return objective.rule(tokenizer, TargetScaler("standard").fit(data.y), data)
+    return objective.rule(tokenizer, TargetScaler().fit(data.y, data.weight), data)
 
 
 def random_tokens(tokenizer, *shape, seed=2):

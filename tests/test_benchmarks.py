@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from papers import suites
 from papers.recipe import RECIPE
@@ -51,6 +52,8 @@ TOYS = {
 }
 # A command that another starts, and whose rows test_runs.py looks at.
 STARTED = {"talent/evaluate.py": "talent/run.py"}
+# Commands whose processes would each import torch: their tasks run in this one.
+IN_ONE_PROCESS = {"memory.py"}
 # Packages without which a command says so: it ends, or leaves something out.
 NEEDS = {"calibration.py": "mapie"}
 LEFT_OUT = {"talent/run.py": "xgboost"}
@@ -81,6 +84,11 @@ def toy(tmp_path_factory):
     return write_toy(tmp_path_factory.mktemp("toy"))
 
 
+def in_this_process(program, threads, task, **arguments):
+    """Do a task of a program; what it answers must be JSON."""
+    return json.loads(json.dumps(runpy.run_path(program)["TASKS"][task](**arguments)))
+
+
 def test_every_command_has_a_toy_size():
     assert set(COMMANDS) == {*TOYS, *STARTED}
     assert set(STARTED.values()) <= set(TOYS)
@@ -97,6 +105,8 @@ def test_every_command_runs_at_toy_size(command, toy, tmp_path, monkeypatch, cap
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the processes that it starts
     monkeypatch.chdir(tmp_path)
+    if command in IN_ONE_PROCESS:
+        monkeypatch.setattr(processes, "in_new_process", in_this_process)
     needed, optional = NEEDS.get(command), LEFT_OUT.get(command)
     if needed and find_spec(needed) is None:
         with pytest.raises(SystemExit, match="2"):
@@ -106,7 +116,7 @@ def test_every_command_runs_at_toy_size(command, toy, tmp_path, monkeypatch, cap
     runpy.run_path(program, run_name="__main__")
     said = capfd.readouterr().out
     assert said
-    if out.is_file() and out.suffix == "":
+    if out.is_file():
         rows = [json.loads(line) for line in out.read_text().splitlines()]
         assert not [row for row in rows if "error" in row]
     if optional:
@@ -130,6 +140,27 @@ def test_ours_are_estimators_that_json_can_say(name):
     assert " at 0x" not in said  # of a function
     if name in suites.METHODS:  # a default may change, what the papers did may not
         assert {key for key in RECIPE if key in parameters} <= set(new.options)
+
+
+KEPT = BENCHMARKS / "results" / "talent"
+
+
+@pytest.mark.parametrize("name", ["main", "bases", "tokenizers", "raft"])
+def test_methods_are_what_the_kept_rows_were_made_with(name):
+    """The rows have the parameters of their time; those that still exist are equal."""
+    lines = (KEPT / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = {row["method"]: row["parameters"] for row in map(json.loads, lines)}
+    for method, before in kept.items():
+        estimator = OURS[method](np.linspace(0.0, 1.0, 50))
+        assert type(estimator).__name__ == before["estimator"]
+        now = estimator.get_params(deep=False)
+        now = json.loads(json.dumps({key: sayable(now[key]) for key in now}))
+        shared = {*now} & {*before} - {"head"}  # which has options of its own now
+        assert {key: now[key] for key in shared} == {key: before[key] for key in shared}
+        assert now["encoder"] == "mlp"
+        digits = estimator.get_params()
+        digits = digits.get("decoder", digits.get("head__decoder"))
+        assert digits in (before.get("decoder"), None)  # None: it has none
 
 
 def test_member_without_a_method_gets_one(monkeypatch):

@@ -11,9 +11,9 @@ from sklearn.base import clone
 
 from sklearn_genre import DecodingRegressor
 from sklearn_genre._checks import as_float, check_integer, check_real
-from sklearn_genre.distributions import TokenDistribution, leaves_of
 from sklearn_genre.losses import LOSSES, LogLoss
 from sklearn_genre.networks import DECODERS
+from sklearn_genre.outputs import TokenDistribution, leaves_of
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS
 from sklearn_genre.tokenizers import TOKENIZERS, NormalizedTokenizer
 
@@ -99,15 +99,16 @@ def gradient(objective):
     """Return the gradient of the loss under random weights, exact and sampled."""
     tokenizer = NormalizedTokenizer(2, 3).fit(TARGETS)
     torch.manual_seed(0)
-    decoder = DECODERS["mlp"](4, tokenizer.allowed_tokens).double().eval()
+    decoder = DECODERS["mlp"](4, tokenizer).double().eval()
     for weight in decoder.parameters():
         torch.nn.init.normal_(weight)
     context = torch.randn(3, 4, dtype=torch.float64)
-    for leaves in (leaves_of(tokenizer, "cpu"), None):
-        dist = TokenDistribution(decoder, context, tokenizer, leaves)
+    cpu = torch.device("cpu")
+    for leaves in (leaves_of(tokenizer, cpu, 8), None):
+        dist = TokenDistribution(decoder, context, 3, cpu, tokenizer, leaves)
         with torch.no_grad():
             target = objective.prepare(dist, TARGETS, dist.at_temperature(3.0))
-        objective.loss(dist, target).sum().backward()
+        objective.losses(dist, target).sum().backward()
     return torch.cat([weight.grad.flatten() for weight in decoder.parameters()])
 
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import FunctionTransformer
+from small_models import DECODER, ENCODER
 
 from sklearn_genre import (
     DecodingRegressor,
@@ -16,10 +17,10 @@ from sklearn_genre import (
     RAFTRegressor,
     RiemannRegressor,
 )
-from sklearn_genre._diagnostics import DIAGNOSTICS, DRAWS, diagnostic_columns
-from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import MLPDecoder
+from sklearn_genre.losses import RAFT
 from sklearn_genre.tokenizers import IEEETokenizer, NormalizedTokenizer
+from sklearn_genre.training import DIAGNOSTICS, diagnostic_columns
+from sklearn_genre.training._diagnostics import DRAWS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -28,21 +29,20 @@ X_VAL = RNG.normal(size=(30, 3))
 Y_VAL = 50 + 3 * X_VAL[:, 0] + RNG.normal(size=30)
 WEIGHT_VAL = RNG.uniform(0.5, 2, size=30)
 
-ENCODER = partial(MLPEncoder, hidden_layer_sizes=(16,))
 DIGITS = {
     "encoder": ENCODER,
-    "decoder": partial(MLPDecoder, hidden_size=16),
+    "decoder": DECODER,
     "pretraining_epochs": 2,
     "fine_tuning_epochs": 1,
     "random_state": 0,
 }
 HEAD = {"encoder": ENCODER, "max_epochs": 3, "random_state": 0}
-FOUR = NormalizedTokenizer(4, 3)  # 64 strings
+FOUR = NormalizedTokenizer(4, 3)  # 64 token sequences
 MODELS = {
     "digits": DecodingRegressor(FOUR, **DIGITS),
     "ieee": DecodingRegressor("ieee", **DIGITS),
     "raft": RAFTRegressor(FOUR, **DIGITS),
-    "raft_grid": RAFTRegressor("ieee", grid="quantiles", **DIGITS),
+    "raft_grid": RAFTRegressor("ieee", fine_tuning=RAFT("quantiles"), **DIGITS),
     "riemann": RiemannRegressor(16, **HEAD),
     "pointwise": PointwiseRegressor(**HEAD),
 }
@@ -70,7 +70,7 @@ def test_every_epoch_has_every_column(name):
         assert all(np.isfinite(row[column]) for column in COLUMNS)
 
 
-@every_model
+@pytest.mark.parametrize("name", ["digits", "pointwise"])
 def test_columns_are_those_asked_for(name):
     model = clone(MODELS[name]).set_params(diagnostics=["best_at_k", "outlier_rate"])
     (*_, row) = model.fit(X, Y).history_
@@ -88,7 +88,7 @@ def test_columns_are_none_without_validation():
         assert [row[column] for column in COLUMNS] == [None] * len(COLUMNS)
 
 
-@every_model
+@pytest.mark.parametrize("name", ["digits", "ieee", "pointwise"])
 def test_diagnostics_change_no_prediction(name):
     plain = clone(MODELS[name]).fit(
         X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=WEIGHT_VAL
@@ -97,7 +97,7 @@ def test_diagnostics_change_no_prediction(name):
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_the_selected_row_is_what_diagnose_says_of_the_same_rows(name):
+def test_the_selected_row_is_what_diagnose_says_of_the_same_samples(name):
     model = clone(MODELS[name]).set_params(diagnostics=tuple(DIAGNOSTICS))
     model.fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
     row = [row for row in model.history_ if row["selected"]][-1]
@@ -182,11 +182,11 @@ def test_outliers_are_what_an_unbounded_format_writes_beyond():
     assert 0 < fitted("ieee").diagnose(X, Y)["outlier_rate"] < 1
 
 
-# Any rows, any units --------------------------------------------------------
+# Any samples, any units --------------------------------------------------------
 
 
 @every_model
-def test_diagnose_is_a_mean_over_rows(name):
+def test_diagnose_is_a_mean_over_samples(name):
     of = partial(fitted(name).diagnose, diagnostics=["digit_entropy", "best_at_k"])
     every = np.array(list(of(X_VAL, Y_VAL).values()))
     parts = np.array([list(of(X_VAL[i::3], Y_VAL[i::3]).values()) for i in range(3)])
@@ -194,7 +194,7 @@ def test_diagnose_is_a_mean_over_rows(name):
     assert_allclose(every[1:], np.sqrt((parts[:, 1:] ** 2).mean(0)))
 
 
-def test_weights_count_rows():
+def test_weights_count_samples():
     of = partial(fitted("digits").diagnose, diagnostics=["wasserstein1", "best_at_k"])
     weight = np.arange(len(X_VAL)) % 3
     repeated = np.repeat(np.arange(len(X_VAL)), weight)

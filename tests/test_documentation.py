@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 import shlex
@@ -81,17 +82,20 @@ PAGES = [
     if ">>> " in path.read_text(encoding="utf-8")
 ]
 SCRIPTS = sorted(DOCS.glob("gallery/plot_*.py"))
+# Folders of the package that its users have no need to know.
+INNER = {"calibration", "cli", "estimators", "targets", "training"}
 PUBLIC = [
     importlib.import_module(f"sklearn_genre.{module.name}")
     for module in pkgutil.iter_modules(sklearn_genre.__path__)
-    if not module.name.startswith("_")
+    if not module.name.startswith("_") and module.name not in INNER
 ]
-REGISTRIES = [
-    (module, name)
-    for module in PUBLIC
+# Each dict where it lives, and not where it is exported as well.
+REGISTRIES = {
+    id(getattr(module, name)): (module, name)
+    for module in reversed(PUBLIC)
     for name in module.__all__
     if name.isupper() and isinstance(getattr(module, name), dict)
-]
+}.values()
 
 
 def _by_stem(paths: list[Path]) -> pytest.MarkDecorator:
@@ -141,6 +145,16 @@ def _listed(text: str) -> set[str]:
 @pytest.mark.parametrize("name", set(sklearn_genre.__all__) - {"__version__"})
 def test_reference_lists_the_package(name: str) -> None:
     assert name in _listed(API)
+
+
+@pytest.mark.parametrize("name", [n for n in sklearn_genre.__all__ if "Regr" in n])
+def test_parameters_are_documented_once_and_in_order(name: str) -> None:
+    estimator = getattr(sklearn_genre, name)
+    text = inspect.getdoc(estimator) or ""
+    section = text.split("\nParameters\n")[1].split("\nAttributes\n")[0]
+    names = re.findall(r"^(\w[\w, ]*) : ", section, re.MULTILINE)
+    assert ", ".join(names).split(", ") == [*inspect.signature(estimator).parameters]
+    assert not re.search(r"^ *<\w+>$", text, re.MULTILINE)  # a text left out
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)

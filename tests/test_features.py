@@ -7,21 +7,14 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import norm
 
 from sklearn_genre import DecodingRegressor
 from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.inputs._features import (
-    LARGEST_SCORE,
+from sklearn_genre.inputs import categorical_columns
+from sklearn_genre.inputs._columns import (
     MAX_CATEGORIES,
-    MAX_KNOTS,
-    SQUASH,
     FeatureEncoder,
-    categorical_columns,
-    center_and_scale,
-    normal_scores,
-    squash,
 )
 
 RNG = np.random.default_rng(0)
@@ -85,17 +78,6 @@ def small(**parameters):
 # Numeric columns ------------------------------------------------------------
 
 
-def test_squash_is_smooth_bounded_and_monotone():
-    z = np.concatenate([-np.logspace(300, -300, 500), np.logspace(-300, 300, 500)])
-    assert (np.abs(squash(z)) <= SQUASH).all()
-    assert (np.diff(squash(z)) >= 0).all()
-    assert_array_equal(squash(-z), -squash(z))
-    near = np.linspace(-10, 10, 1000)
-    assert (np.diff(squash(near)) > 0).all()
-    assert_allclose(squash(np.array([1e-3])), 1e-3, rtol=1e-6)
-    assert np.isfinite(squash(np.array([np.inf, -np.inf]))).all()
-
-
 def test_scale_is_robust_to_outliers():
     X = NUMBERS[:, None]
     outliers = np.concatenate([X, [[1e12], [-1e15]]])
@@ -136,14 +118,6 @@ def test_constant_column_is_zero_and_stays_bounded():
     fitted = encoder(X)
     assert_array_equal(fitted.transform(X), 0)
     assert np.isfinite(fitted.transform(np.array([[1e300]]))).all()
-
-
-def test_weights_count_samples():
-    weight = RNG.integers(1, 4, size=N)
-    weighted = center_and_scale(NUMBERS, weight.astype(float))
-    assert weighted == center_and_scale(
-        np.repeat(NUMBERS, weight), np.ones(weight.sum())
-    )
 
 
 def test_missing_numbers_get_an_indicator_where_training_had_some():
@@ -415,63 +389,3 @@ def test_categories_of_mixed_types_are_named():
     encoder = FeatureEncoder(np.array([True, False]))
     with pytest.raises(TypeError, match=r"columns at \[0\] mix strings"):
         encoder.fit(X, np.ones(3))
-
-
-# -- normal scores ---------------------------------------------------------------
-
-
-def scores(column, other=None, weight=None):
-    """Return the normal scores of a column, learned from it or from another."""
-    other = column if other is None else other
-    weight = np.ones(len(other)) if weight is None else weight
-    fitted = FeatureEncoder(np.zeros(1, dtype=bool), normal_scores=True)
-    encoded = fitted.fit(other[:, None], weight).transform(column[:, None])
-    assert encoded.shape[1] == fitted.n_numeric_
-    return encoded[:, 0]
-
-
-def test_scores_know_the_order_alone():
-    column = np.random.default_rng(0).normal(size=200)
-    ranks = column.argsort().argsort()
-    assert_allclose(scores(column), norm.ppf((ranks + 0.5) / 200), atol=1e-12)
-    assert_allclose(scores(np.exp(column)), scores(column), atol=1e-12)
-
-
-def test_scores_of_ties_are_those_of_the_middle():
-    assert_allclose(
-        scores(np.array([5.0, 5.0, 1.0, 9.0])), norm.ppf([0.5, 0.5, 0.125, 0.875])
-    )
-    assert_array_equal(scores(np.full(4, 7.0)), 0)
-
-
-def test_scores_do_not_leave_the_training_range():
-    column = np.arange(100.0)
-    new = np.array([-1e9, 1e300, 40.25, np.nan])
-    low, high, between, missing = scores(new, column)
-    assert (low, high, missing) == (scores(column)[0], scores(column)[-1], 0)
-    assert scores(column)[40] < between < scores(column)[41]
-
-
-def test_a_weight_of_two_is_two_samples():
-    column = np.random.default_rng(0).normal(size=50)
-    weight = np.arange(50) % 3 + 1.0
-    repeated = np.repeat(column, weight.astype(int))
-    assert_allclose(
-        normal_scores(column, weight)[1],
-        normal_scores(repeated, np.ones(len(repeated)))[1],
-    )
-
-
-def test_many_values_are_thinned_and_keep_their_ends():
-    column = np.random.default_rng(0).normal(size=5 * MAX_KNOTS)
-    knots, levels = normal_scores(column, np.ones(len(column)))
-    assert len(knots) == len(levels) == MAX_KNOTS
-    assert (knots[0], knots[-1]) == (column.min(), column.max())
-    assert (np.diff(levels) >= 0).all()
-    assert np.abs(levels).max() <= LARGEST_SCORE
-
-
-def test_without_normal_scores_numbers_come_once():
-    model = small(normal_scores=False).fit(NUMBERS[:, None], Y)
-    assert model.feature_encoder_.n_numeric_ == 1
-    assert small().fit(NUMBERS[:, None], Y).feature_encoder_.n_numeric_ == 2

@@ -1,7 +1,6 @@
 """Inference rules on fitted models of digits: sampled numbers and scored grids."""
 
-import random
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,12 +8,14 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import FunctionTransformer
+from small_models import DECODER, ENCODER
 
 from sklearn_genre import DecodingRegressor, RAFTRegressor
-from sklearn_genre._base import CHUNK
-from sklearn_genre._digits import LANES, numbers_at, row_levels
-from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.networks import DECODERS, MLPDecoder
+from sklearn_genre.decoders import DECODERS
+from sklearn_genre.estimators._digits import sample_levels
+from sklearn_genre.losses import RAFT
+from sklearn_genre.networks import N_AT_ONCE
+from sklearn_genre.networks._predictor import N_TOGETHER, numbers_at
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
     IEEETokenizer,
@@ -28,7 +29,7 @@ Y = 10 + 3 * X[:, 0] + RNG.normal(size=60)
 LOW, HIGH = Y.min(), Y.max()
 FEW = X[:6]
 FIVE = np.linspace(LOW, HIGH, 5)
-FORMATS = {  # small enough to list string by string; a new one: its defaults
+FORMATS = {  # small enough to list one by one; a new one: its defaults
     **{name: tokenizer() for name, tokenizer in TOKENIZERS.items()},
     "normalized": NormalizedTokenizer(3, 3),
     "ieee": IEEETokenizer(2, 1, 3),
@@ -41,8 +42,8 @@ def fit(tokenizer, decoder=None, n_epochs=5, **parameters):
     """Return a quickly fitted model, in float64."""
     return DecodingRegressor(
         tokenizer,
-        encoder=partial(MLPEncoder, hidden_layer_sizes=(16,)),
-        decoder=decoder or partial(MLPDecoder, hidden_size=16),
+        encoder=ENCODER,
+        decoder=decoder or DECODER,
         fine_tuning=None,
         pretraining_epochs=n_epochs,
         dtype="float64",
@@ -57,13 +58,13 @@ def fitted(name):
     return fit(FORMATS[name])
 
 
-def raft(grid, **parameters):
+def raft(objective, **parameters):
     """Return a fitted RAFTRegressor."""
     return RAFTRegressor(
         NormalizedTokenizer(3, 3),
-        encoder=partial(MLPEncoder, hidden_layer_sizes=(16,)),
-        decoder=partial(MLPDecoder, hidden_size=16),
-        grid=grid,
+        encoder=ENCODER,
+        decoder=DECODER,
+        fine_tuning=objective,
         pretraining_epochs=2,
         fine_tuning_epochs=2,
         dtype="float64",
@@ -81,15 +82,15 @@ def sharpened(model):
 
 
 @torch.no_grad()
-def law_of(model, rows):
-    """Return the distributions of rows as the network gives them."""
-    return model.network_(torch.from_numpy(model.feature_encoder_.transform(rows)))
+def output_of(model, rows):
+    """Return the distributions of samples as the network gives them."""
+    return model.network_(model._encode(rows))
 
 
 @torch.no_grad()
 def listed(model, rows):
-    """Return the number of every string, scaled, and its mass for each row."""
-    tokenizer, dist = model.tokenizer_, law_of(model, rows)
+    """Return the number of every sequence, scaled, and its mass for each sample."""
+    tokenizer, dist = model.tokenizer_, output_of(model, rows)
     numbers = tokenizer.decode(tokenizer.grid())
     return numbers, dist.decoder.leaf_log_probs(dist.context).exp()
 
@@ -114,7 +115,7 @@ def test_samples_of_a_certain_model_are_its_greedy_number(name, aggregate):
     model = sharpened(fit(FORMATS[name], learning_rate=0.02, n_epochs=20))
     greedy = model.predict(X, output_type="greedy")
     assert len(np.unique(greedy)) > 1
-    for n_samples in (1, 2, LANES + 1):
+    for n_samples in (1, 2, N_TOGETHER + 1):
         drawn = model.predict_from_samples(X, n_samples, aggregate=aggregate)
         assert_allclose(drawn, greedy, rtol=1e-12)
 
@@ -123,11 +124,11 @@ def test_samples_of_a_certain_model_are_its_greedy_number(name, aggregate):
     ("name", "decoder"),
     [(name, None) for name in FORMATS] + [("normalized", name) for name in DECODERS],
 )
-def test_strings_are_drawn_as_often_as_they_are_likely(name, decoder):
-    model, n = fit(FORMATS[name], decoder), 4 * LANES
-    levels = torch.from_numpy(row_levels(FEW, n, seed=0))
+def test_sequences_are_drawn_as_often_as_they_are_likely(name, decoder):
+    model, n = fit(FORMATS[name], decoder), 4 * N_TOGETHER
+    levels = torch.from_numpy(sample_levels(FEW, n, seed=0))
     with torch.no_grad():
-        drawn = numbers_at(law_of(model, FEW), levels)
+        drawn = numbers_at(output_of(model, FEW), levels)
     numbers, masses = listed(model, FEW)
     numbers = numbers.clamp(*model.tokenizer_.clip_range)
     for y in numbers.unique():
@@ -139,7 +140,7 @@ def test_strings_are_drawn_as_often_as_they_are_likely(name, decoder):
 @pytest.mark.parametrize("temperature", [1.0, 0.2])
 @every_format
 def test_the_mean_of_many_samples_is_the_mean(name, temperature):
-    model, n = fit(FORMATS[name], temperature=temperature), 8 * LANES
+    model, n = fit(FORMATS[name], temperature=temperature), 8 * N_TOGETHER
     error = model.predict_from_samples(FEW, n) - model.predict(FEW)
     spread = model.predict(FEW, output_type="std")
     assert (np.abs(error) < 4 * spread / np.sqrt(n)).all()
@@ -148,13 +149,13 @@ def test_the_mean_of_many_samples_is_the_mean(name, temperature):
 
 @every_format
 def test_the_median_of_many_samples_is_the_median(name):
-    model, n = fitted(name), 8 * LANES
+    model, n = fitted(name), 8 * N_TOGETHER
     median = model.predict_from_samples(FEW, n, aggregate="median")
-    law = model.predict_distribution(FEW)
+    dist = model.predict_distribution(FEW)
     step = 1e-9 * (HIGH - LOW)
     slack = 4 * 0.5 / np.sqrt(n)
-    below = (law.pmf() * (law.support < median[:, None] - step)).sum(1)
-    above = (law.pmf() * (law.support > median[:, None] + step)).sum(1)
+    below = (dist.pmf() * (dist.support < median[:, None] - step)).sum(1)
+    above = (dist.pmf() * (dist.support > median[:, None] + step)).sum(1)
     assert (below < 0.5 + slack).all()
     assert (above < 0.5 + slack).all()
 
@@ -170,9 +171,9 @@ def test_the_median_is_numpys_and_resists_outliers():
 
 def test_samples_of_a_large_format_are_near_its_mean():
     model = fit(NormalizedTokenizer(10, 6))
-    error = model.predict_from_samples(FEW, 4 * LANES) - model.predict(FEW)
+    error = model.predict_from_samples(FEW, 4 * N_TOGETHER) - model.predict(FEW)
     spread = model.predict(FEW, output_type="std")
-    assert (np.abs(error) < 5 * spread / np.sqrt(4 * LANES)).all()
+    assert (np.abs(error) < 5 * spread / np.sqrt(4 * N_TOGETHER)).all()
 
 
 def test_samples_are_clipped():
@@ -192,7 +193,7 @@ def test_samples_are_averaged_in_the_units_of_the_target():
     assert_allclose(share, share.round(), atol=1e-9)  # a number of draws of the largest
 
 
-def test_draws_depend_on_the_seed_and_the_row_alone():
+def test_draws_depend_on_the_seed_and_the_sample_alone():
     model = fitted("normalized")
     drawn = model.predict_from_samples(X)
     assert_array_equal(model.predict_from_samples(X), drawn)
@@ -200,7 +201,7 @@ def test_draws_depend_on_the_seed_and_the_row_alone():
     assert_allclose(model.predict_from_samples(X[order]), drawn[order], rtol=1e-12)
     alone = np.concatenate([model.predict_from_samples(row[None]) for row in X[:5]])
     assert_allclose(alone, drawn[:5], rtol=1e-12)
-    many = np.tile(X, (CHUNK // len(X) + 2, 1))
+    many = np.tile(X, (N_AT_ONCE // len(X) + 2, 1))
     assert_allclose(
         model.predict_from_samples(many), np.resize(drawn, len(many)), rtol=1e-12
     )
@@ -208,7 +209,7 @@ def test_draws_depend_on_the_seed_and_the_row_alone():
 
 def test_zeros_of_either_sign_are_one_number():
     rows = np.array([[0.0, 1.0], [-0.0, 1.0]])
-    assert_array_equal(*row_levels(rows, 5, seed=0))
+    assert_array_equal(*sample_levels(rows, 5, seed=0))
 
 
 def test_random_state_as_elsewhere():
@@ -224,27 +225,17 @@ def test_random_state_as_elsewhere():
     assert (first != drawn(state)).any()
 
 
-def test_no_global_generator_is_touched():
-    def states():
-        return random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
-
-    before, of_torch = states(), torch.get_rng_state()
-    fitted("normalized").predict_from_samples(X)
-    assert states() == before
-    assert torch.equal(torch.get_rng_state(), of_torch)
-
-
-def test_levels_of_rows_are_uniform_and_unrelated():
+def test_levels_of_samples_are_uniform_and_unrelated():
     rows = np.arange(200.0)[:, None] / 1e6
-    levels = row_levels(rows, 50, seed=0)
+    levels = sample_levels(rows, 50, seed=0)
     assert levels.shape == (200, 50)
     assert 0 <= levels.min() and levels.max() < 1
     assert len(np.unique(levels)) == levels.size
     assert levels.mean() == pytest.approx(0.5, abs=5 / np.sqrt(12 * levels.size))
     neighbours = np.corrcoef(levels[1:].ravel(), levels[:-1].ravel())[0, 1]
     assert abs(neighbours) < 5 / np.sqrt(levels.size)
-    assert (levels != row_levels(rows, 50, seed=1)).all()
-    assert_array_equal(row_levels(rows, 60, seed=0)[:, :50], levels)
+    assert (levels != sample_levels(rows, 50, seed=1)).all()
+    assert_array_equal(sample_levels(rows, 60, seed=0)[:, :50], levels)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +258,7 @@ def test_bad_options_of_samples(options, error, message):
 
 @pytest.mark.parametrize("normalize", [False, True])
 @every_format
-def test_a_grid_is_the_sum_over_its_strings(name, normalize):
+def test_a_grid_is_the_sum_over_its_sequences(name, normalize):
     model = fitted(name)
     for grid in (FIVE[[0, 4]], FIVE[[3, 1]], FIVE):
         expected = brute_force(model, FEW, grid, normalize)
@@ -283,7 +274,7 @@ def test_a_grid_is_the_sum_over_its_strings(name, normalize):
 def test_the_grid_of_all_numbers_gives_the_mean(normalize, options):
     model = fit(NormalizedTokenizer(7, 3), **options)
     grid = model.predict_distribution(X).support
-    assert len(grid) > LANES
+    assert len(grid) > N_TOGETHER
     prediction = model.predict_from_grid(X, grid, normalize=normalize)
     assert_allclose(prediction, model.predict(X), rtol=1e-9)
     backwards = model.predict_from_grid(X, grid[::-1], normalize=normalize)
@@ -295,17 +286,16 @@ def test_the_grid_of_all_numbers_gives_the_mean(normalize, options):
 )
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_grid_of_a_raft_model_gives_its_prediction(normalize, transform):
-    options = {"normalize_grid": normalize, "target_transform": transform}
-    model = raft(FIVE, **options)
+    model = raft(RAFT(FIVE, normalize=normalize), target_transform=transform)
     prediction = model.predict_from_grid(X, FIVE, normalize=normalize)
     assert_array_equal(prediction, model.predict(X))
-    tree = raft("tree", target_transform=transform)
+    tree = raft(RAFT(), target_transform=transform)
     every = tree.predict_from_grid(X, tree.grid_, normalize=normalize)
     assert_allclose(every, tree.predict(X), rtol=1e-9)
 
 
 def test_a_raft_model_takes_another_grid():
-    model = raft(FIVE, token_values=FIVE[::-1])
+    model = raft(RAFT(FIVE, values=FIVE[::-1]))
     grid = FIVE[[0, 2, 4]]
     expected = brute_force(model, FEW, grid, normalize=False)
     assert_allclose(model.predict_from_grid(FEW, grid), expected, rtol=1e-9)
@@ -317,7 +307,9 @@ def test_the_largest_number_alone_spans_the_range(name):
     prediction = model.predict_from_grid(X, [HIGH])
     assert ((prediction > LOW) & (prediction < HIGH)).all()
     assert len(np.unique(prediction)) > 1
-    with pytest.raises(ValueError, match=r"predicts .* for every row.*Do not normal"):
+    with pytest.raises(
+        ValueError, match=r"predicts .* for every sample.*Do not normal"
+    ):
         model.predict_from_grid(X, [HIGH], normalize=True)
 
 

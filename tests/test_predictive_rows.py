@@ -136,7 +136,7 @@ class Source:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of four rows of eight numbers; nothing beyond a row is kept."""
-    monkeypatch.setattr(_piecewise, "BLOCK", 32)
+    monkeypatch.setattr(_piecewise, "N_MASSES", 32)
     monkeypatch.setattr(_lazy, "READ", 32)
     monkeypatch.setattr(_lazy, "FIRST", 1)
     monkeypatch.setattr(_lazy, "MAX_KEPT", 30)
@@ -222,7 +222,7 @@ def test_work_on_many_rows_is_done_in_blocks(monkeypatch):
     dist = random_distribution(n_rows=10)
     y = np.linspace(-1, 1, 10)
     whole = {name: method(dist, y) for name, method in PER_ROW.items()}
-    monkeypatch.setattr(_piecewise, "BLOCK", 32)
+    monkeypatch.setattr(_piecewise, "N_MASSES", 32)
     for name, method in PER_ROW.items():
         assert_array_equal(method(dist, y), whole[name])
 

@@ -1,7 +1,7 @@
 """RAFTRegressor: the grid, the expectation, its training, and bad input."""
 
 import pickle
-from functools import cache, partial
+from functools import cache
 
 import joblib
 import numpy as np
@@ -10,19 +10,19 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
+from small_models import DECODER, ENCODER
 
 from sklearn_genre import DecodingRegressor, PredictiveDistribution, RAFTRegressor
-from sklearn_genre._training import train
-from sklearn_genre.distributions import MAX_LEAVES, TokenDistribution, leaves_of
-from sklearn_genre.encoders import MLPEncoder
-from sklearn_genre.losses import ExpectedError, LogLoss, SquaredError
+from sklearn_genre.decoders import DECODERS
+from sklearn_genre.estimators import _base
+from sklearn_genre.losses import RAFT, ExpectedError, LogLoss, SquaredError
 from sklearn_genre.losses._expected_number import scaled_log_loss
-from sklearn_genre.networks import (
-    DECODERS,
+from sklearn_genre.outputs import (
     Grid,
-    MLPDecoder,
+    TokenDistribution,
     _grid,
     expected_number,
+    leaves_of,
 )
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
@@ -42,20 +42,19 @@ SMALL = NormalizedTokenizer(2, 3)
 # Every kind of grid, on one small problem.
 KINDS = {
     "tree": {},
-    "tree_learned": {"learnable_weights": True},
-    "tree_reversed": {"token_values": np.linspace(HIGH, LOW, N)},
-    "tree_log": {"loss": "log"},
-    "array": {"grid": [LOW, HIGH]},
-    "array_normalized": {"grid": [HIGH, LOW], "normalize_grid": True},
-    "array_learned": {"grid": [LOW, 10.0, HIGH], "learnable_weights": True},
-    "array_other_numbers": {"grid": [LOW, HIGH], "token_values": [8.0, -3.0]},
-    "largest_only": {"grid": [HIGH]},
-    "largest_only_log": {"grid": [HIGH], "loss": "log"},
-    "quantiles": {"grid": "quantiles"},
-    "ieee": {"tokenizer": IEEETokenizer(10, 1, 3), "grid": "quantiles"},
-    "p10": {"tokenizer": "p10", "grid": "quantiles", "learnable_weights": True},
+    "tree_learned": {"fine_tuning": RAFT(learnable=True)},
+    "tree_reversed": {"fine_tuning": RAFT(values=np.linspace(HIGH, LOW, N))},
+    "tree_log": {"fine_tuning": RAFT(loss="log")},
+    "array": {"fine_tuning": RAFT([LOW, HIGH])},
+    "array_normalized": {"fine_tuning": RAFT([HIGH, LOW], normalize=True)},
+    "array_learned": {"fine_tuning": RAFT([LOW, 10.0, HIGH], learnable=True)},
+    "array_other_numbers": {"fine_tuning": RAFT([LOW, HIGH], values=[8.0, -3.0])},
+    "largest_only_log": {"fine_tuning": RAFT([HIGH], loss="log")},
+    "quantiles": {"fine_tuning": RAFT("quantiles")},
+    "ieee": {"tokenizer": IEEETokenizer(10, 1, 3), "fine_tuning": RAFT("quantiles")},
+    "p10": {"tokenizer": "p10", "fine_tuning": RAFT("quantiles", learnable=True)},
     "ieee_small_tree": {"tokenizer": IEEETokenizer(2, 1, 3)},
-    "transformed": {"grid": FIVE, "target_transform": "quantile"},
+    "transformed": {"fine_tuning": RAFT(FIVE), "target_transform": "quantile"},
     "random_start": {"pretraining_epochs": 0, "fine_tuning_epochs": 2},
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -65,8 +64,8 @@ def small(**parameters):
     """Return a regressor that fits in a few hundredths of a second."""
     defaults = {
         "tokenizer": SMALL,
-        "encoder": partial(MLPEncoder, hidden_layer_sizes=(16,)),
-        "decoder": partial(MLPDecoder, hidden_size=16),
+        "encoder": ENCODER,
+        "decoder": DECODER,
         "pretraining_epochs": 2,
         "fine_tuning_epochs": 1,
         "dtype": "float64",
@@ -87,29 +86,32 @@ def rail(**parameters):
 
 
 def brute_force(model, rows):
-    """Return the expectation, string by string, row by row."""
+    """Return the expectation, sequence by sequence, sample by sample."""
     network, scaler = model.network_, model.target_scaler_
     tokens = network.tokenizer.encode(scaler.transform(model.grid_))
-    encoded = torch.tensor(model.feature_encoder_.transform(rows))
     means = []
     with torch.no_grad():
-        for row in network(encoded).context:
-            logits = network.decoder(row[None], tokens[:, None])[:, 0]
+        for row in rows:
+            context = network(model._encode(row[None])).context
+            logits = network.decoder(context, tokens[:, None])[:, 0]
             log_probs = logits.log_softmax(-1).gather(-1, tokens[..., None])
             p = log_probs[..., 0].sum(-1).exp().numpy()
-            p = p / p.sum() if model.normalize_grid else p
+            p = p / p.sum() if network.rule.normalize else p
             means.append(p @ model.token_values_ + (1 - p.sum()) * LOW)
     return np.array(means)
 
 
-def law_of(grid=None, n_rows=1, decoder="mlp", tokenizer=SMALL):
-    """Return random laws over the numbers 0 to 7 (strings sort like numbers)."""
+def output_of(rule=None, batch_size=1, decoder="mlp", tokenizer=SMALL):
+    """Return random distributions over 0 to 7 (sequences sort like numbers)."""
     torch.manual_seed(0)
     tokenizer = clone(tokenizer).fit([0.0, 7.0])
-    module = DECODERS[decoder](4, tokenizer.allowed_tokens).double()
-    context = torch.randn(n_rows, 4).double()
-    leaves = leaves_of(tokenizer, torch.device("cpu"))
-    return TokenDistribution(module, context, tokenizer, leaves, grid=grid)
+    module = DECODERS[decoder](4, tokenizer).double()
+    context = module.read(torch.randn(batch_size, 4).double())
+    device = torch.device("cpu")
+    leaves = leaves_of(tokenizer, device, module.max_strings)
+    return TokenDistribution(
+        module, context, batch_size, device, tokenizer, leaves, rule=rule
+    )
 
 
 def grid_of(numbers, normalize=False, learnable=False, low=0.0):
@@ -119,11 +121,11 @@ def grid_of(numbers, normalize=False, learnable=False, low=0.0):
 
 
 def optimum(objective, grid, y, n_steps=150):
-    """Return the expectation and mean loss after training one law on targets y."""
-    dist = law_of(grid)
+    """Return expectation and mean loss of a distribution trained on targets y."""
+    dist = output_of(grid)
     optimizer = torch.optim.Adam(dist.decoder.parameters(), lr=0.03)
     for _ in range(n_steps):
-        loss = objective.loss(dist, y).mean()
+        loss = objective.losses(dist, y).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -168,7 +170,7 @@ def test_the_largest_number_alone_spans_the_range(share):
 
 
 def test_the_largest_number_alone_is_constant_when_normalised():
-    dist = law_of(grid_of([7.0], normalize=True), n_rows=3)
+    dist = output_of(grid_of([7.0], normalize=True), batch_size=3)
     assert_array_equal(dist.expectation().detach(), 7.0)
 
 
@@ -184,19 +186,19 @@ def test_log_loss_has_the_same_optimum():
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_tree_is_the_grid_of_all_leaves(decoder):
     leaves = [float(k) for k in range(N)]
-    tree = law_of(n_rows=5, decoder=decoder).expectation()
+    tree = output_of(batch_size=5, decoder=decoder).expectation()
     for normalize in (False, True):
-        full = law_of(grid_of(leaves, normalize), 5, decoder).expectation()
+        full = output_of(grid_of(leaves, normalize), 5, decoder).expectation()
         assert_allclose(full.detach(), tree.detach(), rtol=1e-12)
     every = Grid(None, leaves, 0.0, normalize=False, learnable=False)
     assert_allclose(
-        law_of(every, 5, decoder).expectation().detach(), tree.detach(), rtol=1e-12
+        output_of(every, 5, decoder).expectation().detach(), tree.detach(), rtol=1e-12
     )
 
 
-# several strings of ieee_small_tree stand for the same number
+# several sequences of ieee_small_tree stand for the same number
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "ieee_small_tree"])
-def test_prediction_is_the_sum_over_the_strings(kind):
+def test_prediction_is_the_sum_over_the_sequences(kind):
     model = fitted(kind)
     assert_allclose(model.predict(X[:6]), brute_force(model, X[:6]), rtol=1e-9)
 
@@ -215,22 +217,22 @@ def test_prediction_of_the_tree_is_the_mean_of_the_distribution():
 
 def test_temperature_reaches_the_grid():
     grid = grid_of([0.0, 7.0])
-    dist = law_of(grid, n_rows=2)
-    cold, full = dist.at_temperature(0.1), law_of(n_rows=2).at_temperature(0.1)
-    expected = 7 * full.atoms().probs[:, -1]
+    dist = output_of(grid, batch_size=2)
+    cold, full = dist.at_temperature(0.1), output_of(batch_size=2).at_temperature(0.1)
+    expected = 7 * full.support().probs[:, -1]
     assert_allclose(cold.expectation().detach(), expected.detach(), rtol=1e-9)
 
 
 def test_expectation_needs_a_grid_or_a_tree():
     with pytest.raises(ValueError, match="1048576 numbers, more than the 4096"):
-        law_of(tokenizer=NormalizedTokenizer(2, 20)).expectation()
+        output_of(tokenizer=NormalizedTokenizer(2, 20)).expectation()
 
 
 def test_squared_error_on_the_tree_is_the_expected_error_without_variance():
-    dist, y = law_of(n_rows=4), torch.tensor([0.0, 3.0, 5.0, 9.0]).double()
+    dist, y = output_of(batch_size=4), torch.tensor([0.0, 3.0, 5.0, 9.0]).double()
     gradients = []
     for objective in (SquaredError(), ExpectedError(alpha=0.0)):
-        loss = objective.loss(dist, y)
+        loss = objective.losses(dist, y)
         parameters = list(dist.decoder.parameters())
         gradients.append(torch.autograd.grad(loss.sum(), parameters, allow_unused=True))
         assert loss.shape == (4,)
@@ -314,12 +316,21 @@ def test_state_before_fine_tuning_is_a_candidate():
 def test_pretraining_on_the_tree_is_that_of_the_decoding_regressor():
     ours = rail()
     parameters = {
-        name: value
-        for name, value in ours.get_params().items()
-        if name in DecodingRegressor().get_params() and name != "fine_tuning_epochs"
+        **ours.get_params(deep=False),
+        "fine_tuning": None,
+        "fine_tuning_epochs": 1,
     }
-    theirs = DecodingRegressor(**parameters, fine_tuning=None).fit(X, Y)
+    theirs = DecodingRegressor(**parameters).fit(X, Y)
     assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("kind", ["tree", "array_learned", "ieee"])
+def test_the_objective_makes_the_same_network_in_a_decoding_regressor(kind):
+    ours = fitted(kind)
+    theirs = DecodingRegressor(**ours.get_params(deep=False)).fit(X, Y)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+    copy = pickle.loads(pickle.dumps(theirs))
+    assert_array_equal(copy.predict(X), theirs.predict(X))
 
 
 def test_a_random_start_has_one_stage():
@@ -327,21 +338,21 @@ def test_a_random_start_has_one_stage():
 
 
 @pytest.mark.parametrize(
-    "parameters",
+    "objective",
     [
-        {},
-        {"loss": "log"},
-        {"grid": [LOW, HIGH]},
-        {"grid": [HIGH]},
-        {"grid": [LOW, HIGH], "normalize_grid": True},
-        {"grid": "quantiles"},
-        {"token_values": np.linspace(HIGH, LOW, N)},
-        {"learnable_weights": True},
+        RAFT(),
+        RAFT(loss="log"),
+        RAFT([LOW, HIGH]),
+        RAFT([HIGH]),
+        RAFT([LOW, HIGH], normalize=True),
+        RAFT("quantiles"),
+        RAFT(values=np.linspace(HIGH, LOW, N)),
+        RAFT(learnable=True),
     ],
 )
-def test_fine_tuning_learns_the_mean_from_any_start(parameters):
+def test_fine_tuning_learns_the_mean_from_any_start(objective):
     model = small(
-        **parameters,
+        fine_tuning=objective,
         pretraining_epochs=0,
         fine_tuning_epochs=40,
         fine_tuning_learning_rate=1e-2,
@@ -353,15 +364,15 @@ def test_fine_tuning_learns_the_mean_from_any_start(parameters):
 
 def test_fine_tuning_leaves_the_spread_free():
     def entropies(objective):
-        network = law_of(n_rows=6)
-        y = network.expectation().detach()  # the mean is right already
-        optimizer = torch.optim.Adam(network.decoder.parameters(), lr=0.01)
-        entropy = [network.atoms().entropy.mean().item()]
+        dist = output_of(batch_size=6)
+        y = dist.expectation().detach()  # the mean is right already
+        optimizer = torch.optim.Adam(dist.decoder.parameters(), lr=0.01)
+        before = dist.support().entropy.mean().item()
         for _ in range(30):
             optimizer.zero_grad()
-            objective.loss(network, y).mean().backward()
+            objective.losses(dist, y).mean().backward()
             optimizer.step()
-        return entropy[0], network.atoms().entropy.mean().item()
+        return before, dist.support().entropy.mean().item()
 
     before, after = entropies(SquaredError())
     assert after == pytest.approx(before, abs=0.05)
@@ -382,8 +393,8 @@ def test_a_grid_is_scored_in_parts_unless_a_gradient_is_wanted(normalize, monkey
         return score(self, tokens)
 
     monkeypatch.setattr(TokenDistribution, "token_log_probs", watched)
-    monkeypatch.setattr(_grid, "LANES", 3)
-    dist, grid = law_of(n_rows=4), grid_of(np.arange(8.0), normalize)
+    monkeypatch.setattr(_grid, "N_SCORED", 3)
+    dist, grid = output_of(batch_size=4), grid_of(np.arange(8.0), normalize)
     whole = grid.probs(dist)
     assert sizes == [8]
     assert whole.requires_grad
@@ -398,20 +409,22 @@ def test_grid_of_an_array_is_the_array():
     assert_allclose(fitted("tree").grid_, np.linspace(LOW, HIGH, N))
 
 
-def test_quantile_grid_holds_both_ends_and_no_string_twice():
-    grid = rail(tokenizer=NormalizedTokenizer(10, 6), grid="quantiles").grid_
+def test_quantile_grid_holds_both_ends_and_no_number_twice():
+    grid = rail(
+        tokenizer=NormalizedTokenizer(10, 6), fine_tuning=RAFT("quantiles")
+    ).grid_
     assert_allclose(grid[[0, -1]], [LOW, HIGH])
     assert len(grid) == 64
     assert (np.diff(grid) > 0).all()
     few = fitted("quantiles").grid_
     assert_allclose(few[[0, -1]], [LOW, HIGH])
     assert np.isclose(few[:, None], np.linspace(LOW, HIGH, N)).sum() == len(few) < 64
-    assert len(rail(grid="quantiles").fit(X, np.ones(len(X))).grid_) == 1
+    assert len(rail(fine_tuning=RAFT("quantiles")).fit(X, np.ones(len(X))).grid_) == 1
 
 
 def test_quantile_grid_sees_the_weights():
     weight = np.where(Y < np.median(Y), 1e6, 1e-6)
-    model = small(tokenizer=NormalizedTokenizer(10, 6), grid="quantiles")
+    model = small(tokenizer=NormalizedTokenizer(10, 6), fine_tuning=RAFT("quantiles"))
     grid = model.fit(X, Y, weight).grid_
     assert np.mean(grid < np.median(Y)) > 0.9
     assert_allclose(grid[[0, -1]], [LOW, HIGH])
@@ -430,7 +443,7 @@ def test_numbers_are_learned_in_float64_beside_a_float32_network():
     options = {"early_stopping": False, "dtype": "float32", "fine_tuning_epochs": 3}
     model = small(**KINDS["array_learned"], **options).fit(X, Y)
     dtypes = {name: p.dtype for name, p in model.network_.named_parameters()}
-    assert dtypes.pop("grid.shift") == torch.float64
+    assert dtypes.pop("rule.shift") == torch.float64
     assert set(dtypes.values()) == {torch.float32}
     assert (np.abs(model.token_values_ - model.grid_) > 0).all()
 
@@ -444,7 +457,7 @@ def test_weight_decay_pulls_learned_numbers_to_the_grid():
 def test_reversed_numbers_mirror_the_start():
     grid = np.linspace(LOW, HIGH, N)
     plain = rail(early_stopping=False)
-    mirrored = rail(early_stopping=False, token_values=grid[::-1])
+    mirrored = rail(early_stopping=False, fine_tuning=RAFT(values=grid[::-1]))
     assert_allclose(mirrored.predict(X), LOW + HIGH - plain.predict(X), rtol=1e-9)
     assert_array_equal(
         plain.predict(X, output_type="median"),
@@ -454,11 +467,11 @@ def test_reversed_numbers_mirror_the_start():
     assert_allclose(mirrored.grid_, grid)
 
 
-@pytest.mark.parametrize("options", [{}, {"grid": FIVE}, {"learnable_weights": True}])
-def test_decreasing_transformer(options):
+@pytest.mark.parametrize("objective", [RAFT(), RAFT(FIVE), RAFT(learnable=True)])
+def test_decreasing_transformer(objective):
     falling = FunctionTransformer(np.negative, np.negative, check_inverse=False)
     model = small(
-        **options,
+        fine_tuning=objective,
         target_transform=falling,
         pretraining_epochs=15,
         fine_tuning_epochs=3,
@@ -467,15 +480,14 @@ def test_decreasing_transformer(options):
     prediction = model.predict(X)
     assert np.corrcoef(prediction, Y)[0, 1] > 0.8
     assert ((prediction > LOW - 0.1) & (prediction < HIGH + 0.1)).all()
-    if not model.learnable_weights and "grid" in options:
+    if objective.grid is FIVE:
         assert_allclose(model.token_values_, FIVE)
         assert_allclose(prediction, brute_force(model, X), rtol=1e-9)
 
 
 def test_mean_of_numbers_mapped_back_one_by_one():
     model = rail(
-        grid=FIVE,
-        normalize_grid=True,
+        fine_tuning=RAFT(FIVE, normalize=True),
         target_transform=FunctionTransformer(np.log, np.exp),
     )
     assert_allclose(model.token_values_, FIVE)
@@ -485,8 +497,9 @@ def test_mean_of_numbers_mapped_back_one_by_one():
 @pytest.mark.parametrize("scale", [1e-9, 1e30])
 @pytest.mark.parametrize("grid", ["tree", "quantiles"])
 def test_units_of_the_target(scale, grid):
-    plain = rail(grid=grid, learnable_weights=True).predict(X)
-    scaled = small(grid=grid, learnable_weights=True, fine_tuning_epochs=0)
+    objective = RAFT(grid, learnable=True)
+    plain = rail(fine_tuning=objective).predict(X)
+    scaled = small(fine_tuning=objective, fine_tuning_epochs=0)
     assert_allclose(scaled.fit(X, Y * scale).predict(X), plain * scale, rtol=1e-6)
 
 
@@ -505,24 +518,21 @@ def test_round_trips(kind, tmp_path):
     assert_array_equal(clone(model).fit(X, Y).predict(X), model.predict(X))
 
 
-def test_state_holds_no_torch_object():
-    assert b"torch" not in pickle.dumps(fitted("array_learned"))
-
-
 def test_state_does_not_depend_on_parameters_set_after_fit():
     model = small(**KINDS["array_learned"]).fit(X, Y)
     before = model.predict(X)
-    model.set_params(learnable_weights=False, grid="tree", normalize_grid=True)
+    model.set_params(fine_tuning=RAFT(normalize=True))
     assert_array_equal(model.predict(X), before)
     assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), before)
 
 
 def test_a_list_and_an_array_are_the_same_grid():
-    model = small(grid=[8, 10, 12], token_values=FIVE[:3], warm_start=True).fit(X, Y)
-    same = {"grid": np.array([8.0, 10.0, 12.0]), "token_values": FIVE[:3].tolist()}
-    assert model.set_params(**same).fit(X, Y).n_iter_ == 6
-    with pytest.raises(ValueError, match=r"\['grid'\] changed since"):
-        model.set_params(grid=[8, 10, 11]).fit(X, Y)
+    objective = RAFT([8, 10, 12], values=FIVE[:3])
+    model = small(fine_tuning=objective, warm_start=True).fit(X, Y)
+    same = RAFT(np.array([8.0, 10.0, 12.0]), values=FIVE[:3].tolist())
+    assert model.set_params(fine_tuning=same).fit(X, Y).n_iter_ == 6
+    with pytest.raises(ValueError, match=r"\['fine_tuning'\] changed since"):
+        model.set_params(fine_tuning__grid=[8, 10, 11]).fit(X, Y)
 
 
 def test_warm_start_continues_on_the_same_grid():
@@ -563,56 +573,61 @@ def test_predictions_do_not_depend_on_their_neighbours():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("objective", "message"),
     [
-        ({"tokenizer": "p10"}, r"at most 4096; P10Tokenizer.* has \d+\. .*quantiles"),
-        ({"tokenizer": NormalizedTokenizer(2, 13)}, "has 8192. Use grid='quantiles'"),
-        ({"grid": [HIGH], "normalize_grid": True}, "a probability divided by itself"),
-        ({"grid": [10.0, 10.1]}, "10.0 and 10.1, which .* writes alike"),
-        ({"grid": [10.0, HIGH + 1]}, f"grid holds {HIGH + 1}, outside"),
-        ({"grid": [LOW - 1, 10.0]}, f"grid holds {LOW - 1}, outside"),
-        ({"grid": [10.0, np.nan]}, "grid must be finite, got nan"),
-        ({"grid": []}, r"grid must hold at least one number .* got shape \(0,\)"),
-        ({"grid": [[LOW, HIGH]]}, r"one dimension, got shape \(1, 2\)"),
-        ({"grid": "leaves"}, "The 'grid' parameter .* must be"),
-        ({"loss": "absolute"}, "The 'loss' parameter .* must be"),
-        ({"token_values": [1.0, 2.0]}, "has 2 numbers, the grid has 8"),
-        (
-            {"grid": [LOW, HIGH], "token_values": np.arange(3)},
-            "has 3 numbers, the grid has 2",
-        ),
-        ({"token_values": np.full(N, np.inf)}, "token_values must be finite, got inf"),
-        ({"pretraining_epochs": 0, "fine_tuning_epochs": 0}, "nothing would be"),
-        ({"pretraining_epochs": -1}, "'pretraining_epochs' parameter"),
+        (RAFT([HIGH], normalize=True), "a probability divided by itself"),
+        (RAFT([10.0, 10.1]), "10.0 and 10.1, which .* writes alike"),
+        (RAFT([10.0, HIGH + 1]), f"grid holds {HIGH + 1}, outside"),
+        (RAFT([LOW - 1, 10.0]), f"grid holds {LOW - 1}, outside"),
+        (RAFT([10.0, np.nan]), "grid must be finite, got nan"),
+        (RAFT([]), r"grid must hold at least one number .* got shape \(0,\)"),
+        (RAFT([[LOW, HIGH]]), r"one dimension, got shape \(1, 2\)"),
+        (RAFT("leaves"), "RAFT.grid must be one of .*'quantiles'.* got 'leaves'"),
+        (RAFT(loss="absolute"), "RAFT.loss must be one of .* got 'absolute'"),
+        (RAFT(values=[1.0, 2.0]), "has 2 numbers, the grid has 8"),
+        (RAFT([LOW, HIGH], values=range(3)), "has 3 numbers, the grid has 2"),
+        (RAFT(values=np.full(N, np.inf)), "RAFT.values must be finite, got inf"),
+        ("remax", "'fine_tuning' parameter of RAFTRegressor"),
+        (SquaredError(), "'fine_tuning' parameter of RAFTRegressor"),
     ],
+    ids=str,
 )
-def test_bad_parameters(parameters, message):
+def test_bad_objectives(objective, message):
     with pytest.raises(ValueError, match=message):
-        small(**parameters).fit(X, Y)
+        small(fine_tuning=objective).fit(X, Y)
+
+
+def test_one_stage_must_be_left():
+    with pytest.raises(ValueError, match="nothing would be trained"):
+        small(pretraining_epochs=0, fine_tuning_epochs=0).fit(X, Y)
 
 
 @pytest.mark.parametrize("grid", ["tree", "quantiles", [LOW, HIGH]], ids=str)
 @pytest.mark.parametrize(
     "tokenizer",
-    [*(member() for member in TOKENIZERS.values()), SMALL, IEEETokenizer(10, 2, 6)],
+    [*(member() for member in TOKENIZERS.values()), SMALL, NormalizedTokenizer(2, 13)],
     ids=str,
 )
 def test_every_grid_trains_or_is_refused_before_training(tokenizer, grid, monkeypatch):
-    stages = []
+    trained = []
+    run_stages = _base.run_stages
 
-    def watched(network, stage, *args, **kwargs):
-        stages.append(stage.name)
-        return train(network, stage, *args, **kwargs)
+    def watched(network, stages, *args, **kwargs):
+        trained.extend(stage.name for stage in stages)
+        return run_stages(network, stages, *args, **kwargs)
 
-    monkeypatch.setattr("sklearn_genre._base.train", watched)
-    model = small(tokenizer=tokenizer, grid=grid, pretraining_epochs=1)
-    if grid == "tree" and clone(tokenizer).fit(Y).n_strings > MAX_LEAVES:
-        with pytest.raises(ValueError, match=r"at most 4096; .* Use grid='quantiles'"):
+    monkeypatch.setattr(_base, "run_stages", watched)
+    objective = RAFT(grid)
+    model = small(tokenizer=tokenizer, fine_tuning=objective, pretraining_epochs=1)
+    n_strings = clone(tokenizer).fit(Y).n_strings
+    if grid == "tree" and n_strings > 4096:
+        message = rf"at most 4096; .* has {n_strings}\. Use RAFT\(grid='quantiles'\)"
+        with pytest.raises(ValueError, match=message):
             model.fit(X, Y)
-        assert not stages
+        assert not trained
     else:
         model.fit(X, Y)
-        assert stages == ["pretraining", "fine_tuning"]
+        assert trained == ["pretraining", "fine_tuning"]
 
 
 @pytest.mark.parametrize(
@@ -621,17 +636,9 @@ def test_every_grid_trains_or_is_refused_before_training(tokenizer, grid, monkey
 )
 def test_a_grid_beyond_the_training_range_is_refused_on_any_scale(transform, grid):
     with pytest.raises(ValueError, match="outside of what"):
-        small(grid=grid, target_transform=transform).fit(X, Y)
+        small(fine_tuning=RAFT(grid), target_transform=transform).fit(X, Y)
 
 
 def test_unbounded_formats_take_numbers_beyond_the_training_range():
-    model = rail(tokenizer=P10Tokenizer(), grid=[0.0, 10.0, 100.0])
+    model = rail(tokenizer=P10Tokenizer(), fine_tuning=RAFT([0.0, 10.0, 100.0]))
     assert_allclose(model.grid_, [0, 10, 100], atol=1e-9)
-
-
-def test_a_failed_fit_leaves_nothing_fitted():
-    model = small().fit(X, Y)
-    model.set_params(grid=[HIGH + 1])
-    with pytest.raises(ValueError, match="outside"):
-        model.fit(X, Y)
-    assert not model.__sklearn_is_fitted__()

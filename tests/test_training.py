@@ -10,21 +10,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import root_mean_squared_error
 
 from sklearn_genre import DecodingRegressor
-from sklearn_genre._random import drawing
+from sklearn_genre._device import drawing
 from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder, TabularEncoder
 from sklearn_genre.inputs import Columns
 from sklearn_genre.losses import CrossEntropy
 from sklearn_genre.metrics import crps_score
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
+from sklearn_genre.training._averaging import ema_decay_at
 from sklearn_genre.training._batches import Batches, Encoded
-from sklearn_genre.training._loop import Engine
-from sklearn_genre.training._schedule import (
-    FINAL_RATE,
-    WARM_UP,
-    ema_decay_at,
-    rate_at,
-)
+from sklearn_genre.training._loop import FINAL_RATE, WARM_UP, Engine, rate_at
 from sklearn_genre.training._validation import VALIDATION
 
 RNG = np.random.default_rng(0)
@@ -102,11 +97,7 @@ def test_schedule_warms_up_and_decays(total):
     assert (np.diff(rates[: warm_up + 1]) > 0).all()
     assert (np.diff(rates[warm_up:]) < 0).all()
     assert (rates[warm_up:] >= FINAL_RATE).all()
-
-
-def test_schedule_ends_at_a_tenth():
-    assert_allclose(rate_at(9_999, 10_000), FINAL_RATE, rtol=1e-3)
-    assert rate_at(WARM_UP, 10_000) > 0.99
+    assert_allclose([rates.max(), rates[-1]], [1, FINAL_RATE], atol=20 / total)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 119, 120, 500])
@@ -259,8 +250,7 @@ def test_gradient_is_that_of_the_weighted_mean_loss():
 
 @pytest.mark.parametrize("decay", [0.5, 0.99])
 def test_what_is_kept_are_averaged_weights(decay, monkeypatch):
-    path = []
-    update = Engine._update
+    path, update = [], Engine._update
 
     def spy(self, loss):
         update(self, loss)
@@ -282,8 +272,7 @@ def test_what_is_kept_are_averaged_weights(decay, monkeypatch):
 
 
 def test_without_a_decay_the_last_weights_are_kept(monkeypatch):
-    networks = []
-    update = Engine._update
+    networks, update = [], Engine._update
 
     def spy(self, loss):
         update(self, loss)
@@ -360,23 +349,11 @@ def test_nan_from_the_first_step_is_an_error(how):
         fit(pretraining=Sabotaged(0, how))
 
 
-def test_a_step_too_far_is_taken_back():
-    with pytest.warns(ConvergenceWarning, match="the start of the stage was restored"):
-        model = fit(learning_rate=1e30)
-    assert_works(model)
-
-
 def test_a_policy_gradient_that_diverges_is_taken_back():
     base = fit()
     with pytest.warns(ConvergenceWarning, match="the best state before was restored"):
         model = fit(fine_tuning="remax", fine_tuning_learning_rate=1e30)
     assert_array_equal(model.predict(X), base.predict(X))
-
-
-def test_weights_that_overflow_by_the_validation_are_taken_back():
-    with pytest.warns(ConvergenceWarning, match="the start of the stage was restored"):
-        model = fit(learning_rate=1e30, batch_size=len(X))
-    assert_works(model)
 
 
 # Interrupts -----------------------------------------------------------------
@@ -404,9 +381,7 @@ def test_an_interrupt_before_the_first_epoch_ends_restores_the_start():
 
 
 def test_an_interrupt_in_fine_tuning_keeps_the_best_state():
-    with pytest.warns(
-        ConvergenceWarning, match="in fine_tuning after 1 epochs; the best"
-    ):
+    with pytest.warns(ConvergenceWarning, match="in fine_tuning after 1 epochs"):
         model = fit(fine_tuning=Sabotaged(4, "interrupt"))
     assert [row["epoch"] for row in model.history_[5:]] == [0, 1]
     rmse = root_mean_squared_error(Y_VAL, model.predict(X_VAL))

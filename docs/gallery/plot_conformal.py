@@ -3,7 +3,7 @@ Can an interval come with a guarantee?
 ======================================
 
 A conformal interval covers at least its nominal fraction of new rows on average, if
-they are exchangeable with a held-out part. MAPIE computes it around a fitted estimator.
+they are exchangeable with a held-out set. MAPIE computes it around a fitted estimator.
 Split conformal puts one width around the mean; conformalised quantiles move the
 predicted ends of each row, so that narrow stays narrow.
 """
@@ -27,7 +27,7 @@ X_held, X_test, y_held, y_test = train_test_split(
 )
 
 # %%
-# A model made too sharp on purpose: fine-tuned by ReMax, and without a validation part
+# A model made too sharp on purpose: fine-tuned by ReMax, and without a validation set
 # that would keep the state before.
 model = DecodingRegressor(
     fine_tuning="remax",

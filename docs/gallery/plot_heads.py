@@ -24,7 +24,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# All three select the epoch by the CRPS on the validation part.
+# All three select the epoch by the CRPS on the validation set.
 models = {
     "digits": DecodingRegressor(
         NormalizedTokenizer(base=2, length=6),

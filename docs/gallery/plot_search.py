@@ -65,5 +65,5 @@ axes[0].set_yticks(np.arange(len(labels)), labels=labels)
 plt.show()
 
 # %%
-# The pipeline it found passes keywords on to its last step.
+# The best pipeline passes keywords on to its last step.
 print(search.best_estimator_.predict(X[:3], output_type="distribution"))

@@ -1,21 +1,20 @@
 """What is fitted to a trained network on samples whose targets are known."""
 
-from sklearn_genre.calibration._calibrate import calibrate, calibrate_without
 from sklearn_genre.calibration._ensemble import (
     ensemble_weights,
     fit_ensemble_weights,
     products_of_errors,
+    set_ensemble_weights,
 )
 from sklearn_genre.calibration._residuals import fit_residual_scale
 from sklearn_genre.calibration._temperature import best_temperature, fit_temperature
 
 __all__ = [
     "best_temperature",
-    "calibrate",
-    "calibrate_without",
     "ensemble_weights",
     "fit_ensemble_weights",
     "fit_residual_scale",
     "fit_temperature",
     "products_of_errors",
+    "set_ensemble_weights",
 ]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_genre._random import BORN
+from sklearn_genre._device import BORN
 from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.tokenizers import Tokenizer
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_genre._random import BORN, dropout
+from sklearn_genre._device import BORN, dropout
 from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -19,7 +19,7 @@ class _Cache(NamedTuple):
     past: list[list[tuple[Tensor, Tensor]]]  # [layer][position] (batch, n, h, d)
 
 
-class _Block(nn.Module):
+class _Layer(nn.Module):
     """Pre-norm attention and feed-forward layer with a context vector added."""
 
     def __init__(self, hidden_size: int, n_heads: int, dropout: float) -> None:
@@ -47,7 +47,7 @@ class _Block(nn.Module):
         scores = q @ k.mT * q.shape[-1] ** -0.5
         later = torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1)
         weights = scores.masked_fill(later, -math.inf).softmax(-1)
-        return dropout(weights, self.dropout, self.training) @ v
+        return dropout(weights, self.dropout) @ v
 
     def step(
         self, x: Tensor, context: Tensor, past: list[tuple[Tensor, Tensor]]
@@ -79,7 +79,9 @@ class _Block(nn.Module):
         """Add what was attended to, the context, and the feed-forward layer."""
         x = x + self.project(attended.flatten(-2)) + context
         hidden = self.expand(self.norm(x)).relu_()
-        return x + self.reduce(dropout(hidden, self.dropout, self.training))
+        if self.dropout and self.training:
+            hidden = dropout(hidden, self.dropout)
+        return x + self.reduce(hidden)
 
 
 class TransformerDecoder(DigitDecoder):
@@ -146,7 +148,7 @@ class TransformerDecoder(DigitDecoder):
         self.tokens = nn.Embedding(self.vocab_size + 1, hidden_size, **BORN)
         self.positions = nn.Parameter(torch.empty(self.length, hidden_size, **BORN))
         self.blocks = nn.ModuleList(
-            _Block(hidden_size, n_heads, dropout) for _ in range(n_layers)
+            _Layer(hidden_size, n_heads, dropout) for _ in range(n_layers)
         )
         self.hidden_size = hidden_size
         self.norm = nn.LayerNorm(hidden_size, **BORN)
@@ -176,7 +178,7 @@ class TransformerDecoder(DigitDecoder):
         x = self.tokens(tokens) + self.positions[position]  # (batch, n, hidden)
         past = []
         for layer, block in enumerate(self.blocks):
-            assert isinstance(block, _Block)
+            assert isinstance(block, _Layer)
             x, keys = block.step(x, cache.contexts[:, :, layer], cache.past[layer])
             past.append(keys)
         logits = self.mask(self.out(self.norm(x)), position)

@@ -23,7 +23,7 @@ from sklearn_genre.distributions._squares import root_mean_square
 Counts = NDArray[np.int64]
 
 # Masses that are worked on at once: their arrays fit into a processor's cache.
-BLOCK = 2**17
+N_MASSES = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class PiecewiseUniform:
 
     def blocks(self) -> Iterator[tuple[slice, PiecewiseUniform]]:
         """Yield all distributions, some at a time, and where they are."""
-        for place in slices(len(self), max(BLOCK // self.pmf.shape[1], 1)):
+        for place in slices(len(self), max(N_MASSES // self.pmf.shape[1], 1)):
             yield place, self.take(place)
 
     def head(self) -> PiecewiseUniform:
@@ -205,7 +205,7 @@ class PiecewiseUniform:
 
     def _column(self, array: Array, index: Index) -> Array:
         """Return one entry of each row."""
-        return take(self._for_each_row(array), index[:, None])[:, 0]
+        return self._for_each_row(array)[np.arange(len(self)), index]
 
     def _centred(self) -> tuple[Array, Array]:
         """Return the heaviest number of each row and all numbers less that one."""

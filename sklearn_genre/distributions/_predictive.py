@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.distributions._arguments import central_levels, levels, queries
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._piecewise import PiecewiseUniform
@@ -259,7 +259,7 @@ class PredictiveDistribution(ScoredDistributions):
         ValueError
             If `n_samples` is below 1.
         """
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        n_samples = check_integer(n_samples, "n_samples", 1)
         generator = check_random_state(random_state)
         tiny = np.finfo(np.float64).tiny  # keeps the level 0 out
         uniform = generator.uniform(tiny, 1.0, (len(self), n_samples))

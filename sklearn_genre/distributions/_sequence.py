@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_scalar
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._construction import checked_arrays
 from sklearn_genre.distributions._lazy import Source, lazy_source
@@ -79,7 +78,7 @@ class DistributionSequence:
         >>> PredictiveDistribution.lazy(1_000_000, read).mean()[-1]
         np.float64(0.75)
         """
-        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        n_rows = check_integer(n_rows, "n_rows", 1)
         return cls._of(lazy_source(lambda index: read(index)._source.all(), n_rows))
 
     # -- what it holds ------------------------------------------------------

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sklearn_genre._random import BORN, dropout
-from sklearn_genre.encoders._one_hot import OneHot
+from sklearn_genre._device import BORN, dropout
+from sklearn_genre.encoders._one_hot import OneHot, check_layers
 from sklearn_genre.inputs import Columns, ColumnSpec
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -85,16 +85,7 @@ class MLPEncoder(nn.Module):
         """Return the context, (batch, width)."""
         X = self.inputs(columns)
         for layer in self.layers:
-            X = dropout(layer(X), self.dropout, self.training)
+            X = layer(X)
+            if self.dropout and self.training:
+                X = dropout(X, self.dropout)
         return X
-
-
-def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:
-    """Raise ``ValueError`` unless there are layers, and dropout is a probability."""
-    if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
-        raise ValueError(
-            "hidden_layer_sizes must hold at least one positive number, got "
-            f"{hidden_layer_sizes!r}."
-        )
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")

@@ -1,4 +1,6 @@
-"""Categories as indicator columns."""
+"""What the encoders of columns share: indicators of categories, checks of layers."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -46,3 +48,14 @@ class OneHot(nn.Module):
             for code, size in zip(columns.codes.T, self.cardinalities, strict=True)
         ]
         return torch.cat([columns.numbers, *indicators], 1)
+
+
+def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:
+    """Raise ``ValueError`` unless there are layers, and dropout is a probability."""
+    if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
+        raise ValueError(
+            "hidden_layer_sizes must hold at least one positive number, got "
+            f"{hidden_layer_sizes!r}."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from sklearn_genre._random import BORN, dropout
-from sklearn_genre.encoders._mlp import check_layers
-from sklearn_genre.encoders._one_hot import OneHot
+from sklearn_genre._device import BORN, dropout
+from sklearn_genre.encoders._one_hot import OneHot, check_layers
 from sklearn_genre.inputs import Columns, ColumnSpec
 
 # Weights are stored in this unit, so that the optimizer moves the features they are
@@ -222,7 +221,7 @@ class TabularEncoder(nn.Module):
 
     def forward(self, columns: Columns) -> Tensor:
         """Return the contexts of the members, (n_members, batch, width)."""
-        X = self.inputs(columns)
+        X = self.inputs(columns) if columns.codes.shape[1] else columns.numbers
         column_scale = torch.where(
             self.wait <= self.step, self.column_scale, self.column_scale.detach()
         )
@@ -234,5 +233,7 @@ class TabularEncoder(nn.Module):
         scale = scale * (1 + self.input_speed * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
-            X = dropout(mish(layer(X)), self.dropout, self.training)
+            X = mish(layer(X))
+            if self.dropout and self.training:
+                X = dropout(X, self.dropout)
         return X

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from sklearn_genre._random import drawing
+from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
-from sklearn_genre.calibration import calibrate_without, fit_temperature
+from sklearn_genre.calibration import fit_temperature
 from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
@@ -28,8 +28,9 @@ from sklearn_genre.training import (
     Settings,
     Stage,
     Validation,
+    calibrate,
+    calibrate_without,
     encoded,
-    resolve_device,
     run_stages,
     working_copy,
 )
@@ -51,8 +52,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         Return a network with fresh weights, from `_architecture` and the scales.
     ``_stages()``
         Return the training stages, their objectives checked.
-    ``_output_types()``
-        Return what ``predict`` can read, by name.
     ``_check_warm_start(data)``
         Refuse, or warn of, what a warm start cannot do.
 
@@ -144,8 +143,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         seed = int(random.randint(np.iinfo(np.int32).max))
         device = resolve_device(self.device)
         with (
+            own_defaults(device),
             drawing(seed, device),
-            torch.autocast(device.type, enabled=False),
             torch.inference_mode(False),
             torch.enable_grad(),
         ):
@@ -238,12 +237,12 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         if hasattr(self, "temperature"):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
-        scores: Validation | NoValidation
-        if validation is None:
-            scores = NoValidation(predictor, training, self.diagnostics)
-        else:
-            held_out = self._encoded(validation)
-            scores = Validation(predictor, held_out, self.diagnostics)
+        held_out = None if validation is None else self._encoded(validation)
+        scores = (
+            NoValidation(predictor, training, self.diagnostics)
+            if held_out is None
+            else Validation(predictor, held_out, self.diagnostics)
+        )
         settings = Settings(
             self.batch_size,
             self.weight_decay,
@@ -266,11 +265,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             )
             self.history_ += history
             self.n_iter_ += sum(row["epoch"] > 0 for row in history)
-            if validation is None:
-                calibrate_without(
-                    predictor, training.inputs, training.z, training.sample_weight
-                )
-            if temperature == "validation":
+            if held_out is None:
+                calibrate_without(predictor, training)
+            elif not history:  # interrupted before the first epoch had ended
+                calibrate(predictor, held_out)
+            if held_out is not None and temperature == "validation":
                 temperature = fit_temperature(
                     predictor, held_out.inputs, held_out.y, held_out.sample_weight
                 )

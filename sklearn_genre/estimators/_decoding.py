@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sklearn_genre._objective import Objective
-from sklearn_genre._registry import resolve
 from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
-from sklearn_genre.estimators._parameters import EPOCHS, RATE, Constraints, documented
+from sklearn_genre.estimators._parameters import (
+    EPOCHS,
+    RATE,
+    Constraints,
+    documented,
+    resolve,
+)
 from sklearn_genre.losses import LOSSES
 from sklearn_genre.policy_gradients import POLICY_GRADIENTS, PolicyGradient
 from sklearn_genre.training import Stage

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre._checks import check_integer
 from sklearn_genre._objective import Objective
-from sklearn_genre._registry import factory, resolve
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._base import BaseDistributionRegressor
@@ -22,8 +21,10 @@ from sklearn_genre.estimators._parameters import (
     SHARED,
     TEMPERATURE,
     Constraints,
+    factory,
+    resolve,
 )
-from sklearn_genre.estimators._predicting import Read
+from sklearn_genre.estimators._predicting import READ, Read
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import ExpectedNumberLoss
 from sklearn_genre.networks import (
@@ -59,6 +60,8 @@ class DigitRegressor(BaseDistributionRegressor):
         "decoder",
         *BaseDistributionRegressor._architectural,
     )
+
+    _read: ClassVar[dict[str, Read]] = {**READ, "greedy": Predictor.greedy}
 
     tokenizer: Any
     decoder: Any
@@ -237,10 +240,6 @@ class DigitRegressor(BaseDistributionRegressor):
                 "of the new targets lie outside of it: they are trained as its ends.",
                 stacklevel=4,
             )
-
-    def _output_types(self) -> dict[str, Read]:
-        """Return what ``predict`` can read, greedy decoding included."""
-        return {**super()._output_types(), "greedy": Predictor.greedy}
 
 
 def new_decoding_network(

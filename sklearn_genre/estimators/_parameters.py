@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar
+
+from sklearn.base import clone
 
 from sklearn_genre._checks import as_float
 from sklearn_genre._sklearn import HasMethods, Interval, StrOptions
@@ -72,6 +75,16 @@ DIGITS: Constraints = {
     "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
     "decoder": [StrOptions({"auto", *DECODERS}), callable],
 }
+
+
+def resolve(spec: Any, registry: Mapping[str, type]) -> Any:
+    """Return a new object for a name of the registry, or a clone of an instance."""
+    return registry[spec]() if isinstance(spec, str) else clone(spec)
+
+
+def factory(spec: Any, registry: Mapping[str, Any]) -> Any:
+    """Return the factory behind a name of the registry, or the factory given."""
+    return registry[spec] if isinstance(spec, str) else spec
 
 
 def names(registry: dict[str, Any], *others: str) -> str:

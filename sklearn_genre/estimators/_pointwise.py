@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._random import kept_state
-from sklearn_genre._registry import factory, resolve
+from sklearn_genre._device import kept_state
 from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._base import BaseDistributionRegressor
@@ -21,6 +20,8 @@ from sklearn_genre.estimators._parameters import (
     SHARED,
     Constraints,
     documented,
+    factory,
+    resolve,
 )
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import CrossEntropy, SquaredError

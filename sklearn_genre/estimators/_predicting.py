@@ -6,6 +6,7 @@ import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,8 +17,13 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre._checks import as_floats
+from sklearn_genre._device import (
+    drawing,
+    own_defaults,
+    redirected,
+    resolve_device,
+)
 from sklearn_genre._doc_link import page_of
-from sklearn_genre._random import drawing, redirected
 from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.estimators._checks import checked_data, checked_features
@@ -31,7 +37,6 @@ from sklearn_genre.training import (
     averages,
     diagnostic_columns,
     predicted,
-    resolve_device,
 )
 
 # Levels of predicted quantiles, unless others are asked for.
@@ -41,9 +46,18 @@ Array = NDArray[np.float64]
 Read = Callable[[Predictor, Inputs], Any]
 
 
-def read(method: Callable[[PredictiveDistribution], Array]) -> Read:
-    """Return what reads a number off the distribution of each sample."""
-    return lambda predictor, inputs: method(predictor.distribution(inputs))
+def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:
+    """Return what reads numbers off the distribution of each sample."""
+    return lambda predictor, inputs: method(predictor.distribution(inputs), *arguments)
+
+
+# What ``predict`` can read of every network, one number for each sample.
+READ: dict[str, Read] = {
+    "mean": Predictor.mean,
+    "median": of_distribution(PredictiveDistribution.median),
+    "mode": of_distribution(PredictiveDistribution.mode),
+    "std": of_distribution(PredictiveDistribution.std),
+}
 
 
 class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
@@ -54,6 +68,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
     """
 
     _architectural: ClassVar[tuple[str, ...]] = ("encoder", "dtype")
+    _read: ClassVar[dict[str, Read]] = READ
 
     feature_encoder_: FeatureEncoder
     target_scaler_: TargetScaler
@@ -64,15 +79,6 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
     @abstractmethod
     def _new_network(self) -> Network:
         """Return a network with fresh weights, from `_architecture` and the scales."""
-
-    def _output_types(self) -> dict[str, Read]:
-        """Return what ``predict`` can read, one number for each sample."""
-        return {
-            "mean": Predictor.mean,
-            "median": read(PredictiveDistribution.median),
-            "mode": read(PredictiveDistribution.mode),
-            "std": read(PredictiveDistribution.std),
-        }
 
     def predict(
         self,
@@ -113,8 +119,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         keeps every output right.
         """
         check_is_fitted(self)
-        output_types = self._output_types()
-        allowed = [*output_types, "quantiles", "distribution"]
+        allowed = [*self._read, "quantiles", "distribution"]
         if output_type not in allowed:
             raise ValueError(
                 f"output_type must be one of {allowed} for {type(self).__name__}, got "
@@ -129,7 +134,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
             return self.predict_quantiles(X, LEVELS if quantiles is None else quantiles)
         if output_type == "distribution":
             return self.predict_distribution(X)
-        return np.concatenate(self._map(X, output_types[output_type]))
+        return np.concatenate(self._map(X, self._read[output_type]))
 
     def predict_distribution(self, X: Any) -> PredictiveDistribution:
         """Return the whole predictive distribution of each sample.
@@ -154,7 +159,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         predictor = fitted._predictor()
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
-            return predictor.distribution(fitted._encode(_safe_indexing(X, index)))
+            with fitted._own_defaults():
+                return predictor.distribution(fitted._encode(_safe_indexing(X, index)))
 
         return PredictiveDistribution.lazy(X.shape[0], look_up)
 
@@ -175,7 +181,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
-        return np.concatenate(self._map(X, read(lambda dist: dist.ppf(levels))))
+        read = of_distribution(PredictiveDistribution.ppf, levels)
+        return np.concatenate(self._map(X, read))
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Predict the central interval that should hold the target.
@@ -191,7 +198,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         interval : array of shape (n_samples, 2)
             Lower and upper end.
         """
-        return np.concatenate(self._map(X, read(lambda dist: dist.interval(coverage))))
+        read = of_distribution(PredictiveDistribution.interval, coverage)
+        return np.concatenate(self._map(X, read))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
         """Draw targets from the predictive distributions.
@@ -210,7 +218,9 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """
         random = check_random_state(random_state)
         return np.concatenate(
-            self._map(X, read(lambda dist: dist.sample(n_samples, random)))
+            self._map(
+                X, of_distribution(PredictiveDistribution.sample, n_samples, random)
+            )
         )
 
     def diagnose(
@@ -287,9 +297,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         )
         fitted = self._view()
         data = checked_data(fitted, X, y, sample_weight, reset=False)
-        predictor, inputs = fitted._predictor(), fitted._encode(data.X)
-        predictions = predicted(predictor, inputs, data.y)
-        return averages(columns, predictions, data.weight, predictor.scaler.unit_)
+        predictor = fitted._predictor()
+        with fitted._own_defaults():
+            predictions = predicted(predictor, fitted._encode(data.X), data.y)
+            return averages(columns, predictions, data.weight, predictor.scaler.unit_)
 
     @property
     def network_(self) -> Network:
@@ -311,15 +322,20 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         fitted = self._view()
         X = checked_features(fitted, X, reset=False)
         predictor = fitted._predictor()
-        return [
-            function(predictor, fitted._encode(_safe_indexing(X, some)))
-            for some in gen_batches(X.shape[0], N_AT_ONCE)
-        ]
+        with fitted._own_defaults():
+            return [
+                function(predictor, fitted._encode(_safe_indexing(X, some)))
+                for some in gen_batches(X.shape[0], N_AT_ONCE)
+            ]
 
     def _predictor(self) -> Predictor:
         """Return the way from inputs to the units of y."""
         temperature = getattr(self, "temperature_", 1.0)
         return Predictor(self._network, self.target_scaler_, temperature)
+
+    def _own_defaults(self) -> AbstractContextManager[None]:
+        """Do without what the process has set for tensors, as in a fit."""
+        return own_defaults(next(self._network.parameters()).device)
 
     def _encode(self, X: Any) -> Inputs:
         """Return checked features as the network reads them, on its device."""
@@ -331,10 +347,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
     def _build_network(self, device: torch.device) -> Network:
         """Return a network with fresh weights, on a device, in its dtype."""
         dtype = getattr(torch, self._architecture["dtype"])
-        with redirected(), torch.device("cpu"):
+        with redirected(), own_defaults(device):
             network = self._new_network().to(device=device, dtype=dtype)
-        if self._rule is not None:  # it stays float64
-            network.rule = Grid(**self._rule).to(device)
+            if self._rule is not None:  # it stays float64
+                network.rule = Grid(**self._rule).to(device)
         return network
 
     def __sklearn_is_fitted__(self) -> bool:

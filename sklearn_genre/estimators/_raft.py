@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._registry import resolve
 from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._parameters import (
@@ -17,6 +16,7 @@ from sklearn_genre.estimators._parameters import (
     RATE,
     Constraints,
     documented,
+    resolve,
 )
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.training import Stage

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre._registry import factory
 from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._base import BaseDistributionRegressor
@@ -19,6 +18,7 @@ from sklearn_genre.estimators._parameters import (
     TEMPERATURE,
     Constraints,
     documented,
+    factory,
     integer,
 )
 from sklearn_genre.inputs import Data

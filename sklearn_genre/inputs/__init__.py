@@ -1,8 +1,13 @@
 """What networks read: checked data, and columns as tensors."""
 
-from sklearn_genre.inputs._columns import Columns, ColumnSpec, Inputs, padded_blocks
-from sklearn_genre.inputs._data import Data, split
-from sklearn_genre.inputs._features import FeatureEncoder, categorical_columns
+from sklearn_genre.inputs._columns import (
+    Columns,
+    ColumnSpec,
+    FeatureEncoder,
+    Inputs,
+    padded_blocks,
+)
+from sklearn_genre.inputs._data import Data, categorical_columns, split
 
 __all__ = [
     "ColumnSpec",

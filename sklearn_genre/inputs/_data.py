@@ -1,4 +1,4 @@
-"""Checked samples with their targets and weights."""
+"""Checked samples with their targets and weights, and which columns are categories."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,3 +45,66 @@ def split(
     n_validation = min(math.ceil(fraction * len(data)), len(data) - 1)
     order = random.permutation(len(data))
     return data.take(order[n_validation:]), data.take(order[:n_validation])
+
+
+def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
+    """Return which columns are categories, shape (n_features,).
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n_samples, n_features)
+    categorical_features : "from_dtype", None or array-like
+        ``"from_dtype"`` finds the string, categorical and enum columns of a data frame.
+        Otherwise a boolean mask, indices, or column names.
+
+    Raises
+    ------
+    ValueError
+        If indices, names or the length of a mask do not fit ``X``.
+    """
+    names = None
+    if nw.dependencies.is_into_dataframe(X):
+        try:
+            frame = nw.from_native(X)
+        except nw.exceptions.DuplicateError as error:
+            raise ValueError(f"Columns must have distinct names: {error}") from error
+        names = list(frame.columns)
+        if isinstance(categorical_features, str):
+            kinds = (nw.String, nw.Categorical, nw.Enum)
+            return np.array([dtype in kinds for dtype in frame.schema.dtypes()])
+    shape = np.asarray(X).shape if names is None else (0, len(names))
+    n_features = shape[1] if len(shape) > 1 else 0
+    mask = np.zeros(n_features, dtype=bool)
+    if isinstance(categorical_features, str) or not n_features:
+        return mask
+    columns = np.asarray([] if categorical_features is None else categorical_features)
+    if columns.size == 0:
+        return mask
+    if columns.dtype.kind == "b":
+        if columns.shape != (n_features,):
+            raise ValueError(
+                "categorical_features as a boolean mask must have one entry per "
+                f"column: got shape {columns.shape} for {n_features} columns."
+            )
+        return columns.copy()
+    if columns.dtype.kind in "iu":
+        if columns.min() < 0 or columns.max() >= n_features:
+            raise ValueError(
+                "categorical_features as indices must be in "
+                f"[0, {n_features - 1}], got {columns.tolist()}."
+            )
+        mask[columns] = True
+        return mask
+    if names is None:
+        raise ValueError(
+            "categorical_features by name needs a data frame with column names, got "
+            f"{type(X).__name__}. Pass indices or a boolean mask instead."
+        )
+    unknown = [name for name in columns.tolist() if name not in names]
+    if unknown:
+        raise ValueError(
+            f"categorical_features has names that are not columns of X: {unknown}. "
+            f"The columns are {names}."
+        )
+    mask[[names.index(name) for name in columns.tolist()]] = True
+    return mask

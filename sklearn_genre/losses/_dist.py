@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from sklearn_genre._checks import check_real
-from sklearn_genre.losses._digits import DigitLoss, log_softmax_over
+from sklearn_genre.losses._digit_loss import DigitLoss, log_softmax_over
 
 
 class DIST(DigitLoss):

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from sklearn_genre.losses._digits import DigitLoss
+from sklearn_genre.losses._digit_loss import DigitLoss
 
 
 class NTLWAS(DigitLoss):

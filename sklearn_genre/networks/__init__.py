@@ -7,15 +7,15 @@ from sklearn_genre.decoders import (
     MLPDecoder,
     TransformerDecoder,
 )
-from sklearn_genre.networks._base import (
+from sklearn_genre.networks._digit_head import DigitHead
+from sklearn_genre.networks._histogram import HistogramNetwork
+from sklearn_genre.networks._network import (
+    DecodingNetwork,
     EncodedNetwork,
     Network,
     build_decoder,
     build_encoder,
 )
-from sklearn_genre.networks._decoding import DecodingNetwork
-from sklearn_genre.networks._digit_head import DigitHead
-from sklearn_genre.networks._histogram import HistogramNetwork
 from sklearn_genre.networks._predictor import (
     N_AT_ONCE,
     Predictor,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_genre.inputs import Inputs
-from sklearn_genre.networks._base import (
+from sklearn_genre.networks._network import (
     EncodedNetwork,
     MemberLinear,
     context_width,

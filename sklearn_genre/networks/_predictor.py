@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sklearn_genre.distributions import (
     PiecewiseUniform,
@@ -19,11 +19,10 @@ from sklearn_genre.distributions import (
     piecewise,
 )
 from sklearn_genre.inputs import Inputs, padded_blocks
-from sklearn_genre.networks._base import Network
+from sklearn_genre.networks._network import Network
 from sklearn_genre.outputs import (
     Support,
     TokenDistribution,
-    concatenate_support,
     expected_number,
 )
 from sklearn_genre.targets import TargetScaler
@@ -37,23 +36,6 @@ N_AT_ONCE = 16 * BLOCK_SIZE
 N_TOGETHER = 256
 
 Array = NDArray[np.float64]
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def undisturbed(method: Callable[P, T]) -> Callable[P, T]:
-    """Let a method compute without gradients, whatever autocast is around it."""
-
-    @wraps(method)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", enabled=False),
-            torch.autocast("cuda", enabled=False),
-        ):
-            return method(*args, **kwargs)
-
-    return wrapper
 
 
 @dataclass(frozen=True)
@@ -79,7 +61,7 @@ class Predictor:
         for block, n_real in padded_blocks(inputs, BLOCK_SIZE):
             yield self.network(block).at_temperature(self.temperature), n_real
 
-    @undisturbed
+    @torch.inference_mode()
     def support(self, inputs: Inputs, n_levels: int | None = None) -> Support:
         """Return numbers and probabilities of samples, scaled, on the CPU."""
         return joined_support(self.outputs(inputs), n_levels)
@@ -103,7 +85,7 @@ class Predictor:
         numbers = self.scaler.inverse_transform(rule.weights.detach().cpu().numpy())
         return trained.expected(inputs, rule.low, numbers, rule.probs)
 
-    @undisturbed
+    @torch.inference_mode()
     def expected(
         self, inputs: Inputs, low: float, numbers: Array, probs: Callable[[Any], Any]
     ) -> Array:
@@ -116,7 +98,7 @@ class Predictor:
             ]
         )
 
-    @undisturbed
+    @torch.inference_mode()
     def greedy(self, inputs: Inputs) -> Array:
         """Return the numbers of the likeliest digits, one after the other."""
         numbers = [
@@ -124,7 +106,7 @@ class Predictor:
         ]
         return self.scaler.inverse_transform(torch.cat(numbers).numpy())
 
-    @undisturbed
+    @torch.inference_mode()
     def sampled(self, inputs: Inputs, levels: Array) -> Array:
         """Return numbers at levels of each sample, in the units of y.
 
@@ -166,14 +148,26 @@ def joined_support(
     FloatingPointError
         If a probability or a number is not finite.
     """
-    blocks = [output.support(n_levels).first(n).cpu() for output, n in outputs]
-    support = concatenate_support(blocks)
+    blocks = [(output.support(n_levels), n) for output, n in outputs]
+    first = blocks[0][0]
+
+    def join(name: str) -> Tensor:
+        return torch.cat([getattr(block, name)[:n] for block, n in blocks]).cpu()
+
+    support = Support(
+        first.values.cpu() if first.values.ndim == 1 else join("values"),
+        join("probs"),
+        join("clipped"),
+        join("entropy"),
+        join("digit_entropy"),
+        None if first.edges is None else first.edges.cpu(),
+    )
     if not (support.probs.isfinite().all() and support.values.isfinite().all()):
         raise FloatingPointError("a predicted probability or number is not finite")
     return support
 
 
-def numbers_at(dist: TokenDistribution, levels: torch.Tensor) -> torch.Tensor:
+def numbers_at(dist: TokenDistribution, levels: Tensor) -> Tensor:
     """Return the scaled numbers of samples at levels of their own, both (batch, n)."""
     return torch.cat(
         [dist.numbers(dist.at_levels(some)[0]) for some in levels.split(N_TOGETHER, 1)]

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre._random import BORN
+from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
 from sklearn_genre.outputs import TokenDistribution
 

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre._random import BORN
+from sklearn_genre._device import BORN
 from sklearn_genre.decoders._base import side_by_side
 from sklearn_genre.inputs import Inputs
-from sklearn_genre.networks._base import (
+from sklearn_genre.networks._network import (
+    DecodingNetwork,
     EncodedNetwork,
     MemberLinear,
     Network,
@@ -14,7 +15,6 @@ from sklearn_genre.networks._base import (
     equal_weights,
     n_members_of,
 )
-from sklearn_genre.networks._decoding import DecodingNetwork
 from sklearn_genre.networks._readouts import Readout
 from sklearn_genre.outputs import PointDistribution, TokenDistribution
 

@@ -18,7 +18,7 @@ from sklearn_genre.outputs._protocols import (
     Output,
 )
 from sklearn_genre.outputs._scalar import PointDistribution
-from sklearn_genre.outputs._support import Support, concatenate_support
+from sklearn_genre.outputs._support import Support
 from sklearn_genre.outputs._tokens import Leaves, TokenDistribution, leaves_of
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "TokenDistribution",
     "bins_around",
     "check_grid",
-    "concatenate_support",
     "expected_number",
     "finite_numbers",
     "leaves_of",

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sklearn_genre._random import generator
+from sklearn_genre._device import generator
 from sklearn_genre.decoders import DigitDecoder
+from sklearn_genre.distributions import bin_edges
 from sklearn_genre.outputs._support import Support
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -24,6 +25,7 @@ class Leaves(NamedTuple):
     column: Tensor | None  # (n_strings,) value of each sequence; None: one to one
     outside: Tensor | None  # (n_strings,) whether it was clipped; None: none
     tokens: Tensor  # (n_strings, length) each sequence, in tree order
+    edges: Tensor  # (n_values + 1,) of the bins around the values
 
 
 # Probabilities below this add nothing to an entropy.
@@ -47,6 +49,7 @@ def leaves_of(
         None if one_to_one else index,
         outside if outside.any() else None,
         tokens,
+        torch.from_numpy(bin_edges(values.cpu().numpy())).to(device),
     )
 
 
@@ -329,7 +332,9 @@ class TokenDistribution:
             merged = probs.new_zeros(len(probs), len(self.leaves.values))
             probs = merged.index_add(1, self.leaves.column, probs)
         per_digit = entropy / self.decoder.length
-        return Support(self.leaves.values, probs, clipped, entropy, per_digit)
+        return Support(
+            self.leaves.values, probs, clipped, entropy, per_digit, self.leaves.edges
+        )
 
     def _support_at_levels(self, n_levels: int | None = None) -> Support:
         """Return the numbers at fixed levels, each of the same mass."""

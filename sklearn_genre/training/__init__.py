@@ -1,12 +1,12 @@
 """How a network is trained: stages, batches, selection of the best state."""
 
+from sklearn_genre.training._averaging import working_copy
 from sklearn_genre.training._batches import Encoded, encoded
 from sklearn_genre.training._callbacks import (
     CallbackSupportMixin,
     Monitor,
     ProgressBar,
 )
-from sklearn_genre.training._device import resolve_device
 from sklearn_genre.training._diagnostics import (
     DIAGNOSTICS,
     averages,
@@ -15,8 +15,13 @@ from sklearn_genre.training._diagnostics import (
 from sklearn_genre.training._loop import run_stages
 from sklearn_genre.training._selection import SCORING, Row
 from sklearn_genre.training._stage import Settings, Stage
-from sklearn_genre.training._state import working_copy
-from sklearn_genre.training._validation import NoValidation, Validation, predicted
+from sklearn_genre.training._validation import (
+    NoValidation,
+    Validation,
+    calibrate,
+    calibrate_without,
+    predicted,
+)
 
 __all__ = [
     "DIAGNOSTICS",
@@ -31,10 +36,11 @@ __all__ = [
     "Stage",
     "Validation",
     "averages",
+    "calibrate",
+    "calibrate_without",
     "diagnostic_columns",
     "encoded",
     "predicted",
-    "resolve_device",
     "run_stages",
     "working_copy",
 ]

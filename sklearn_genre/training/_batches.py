@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklearn_genre._random import generator
+from sklearn_genre._device import generator
 from sklearn_genre.inputs import Data, Inputs
 from sklearn_genre.targets import TargetScaler
 

@@ -13,15 +13,18 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sklearn_genre._random import redirected
+from sklearn_genre._device import redirected
 from sklearn_genre.networks import Network
+from sklearn_genre.training._averaging import Average, working_copy
 from sklearn_genre.training._batches import Batches, Encoded, resolve_batch_size
 from sklearn_genre.training._callbacks import Monitor
-from sklearn_genre.training._schedule import rate_at
 from sklearn_genre.training._selection import Row, Scores, Selection, StopStage
 from sklearn_genre.training._stage import Settings, Stage
-from sklearn_genre.training._state import Average, working_copy
 
+# Steps of linear warm-up, at most; share of the learning rate that is left at the end
+# of the cosine.
+WARM_UP = 100
+FINAL_RATE = 0.1
 # Largest norm of a gradient.
 MAX_GRADIENT_NORM = 1.0
 # Packages that a warning is not about.
@@ -166,6 +169,14 @@ class Engine(NeuralNet):
         self.on_epoch(
             {"epoch": len(self.history), "train_loss": losses / len(self.data)}
         )
+
+
+def rate_at(step: int, total: int) -> float:
+    """Return the share of the learning rate: linear warm-up times cosine decay."""
+    warm_up = min(WARM_UP, total // 10)
+    cosine = (1 + math.cos(math.pi * step / total)) / 2
+    rate = FINAL_RATE + (1 - FINAL_RATE) * cosine
+    return rate * min(1.0, (step + 1) / (warm_up + 1))
 
 
 def run_stages(

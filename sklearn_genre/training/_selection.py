@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sklearn_genre.networks import Network
+from sklearn_genre.training._averaging import trained_state
 from sklearn_genre.training._stage import Stage
-from sklearn_genre.training._state import trained_state
 
 Row = dict[str, Any]
 

@@ -9,7 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre.calibration import calibrate
+from sklearn_genre.calibration import (
+    fit_ensemble_weights,
+    fit_residual_scale,
+    set_ensemble_weights,
+)
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import N_AT_ONCE, Predictor
 from sklearn_genre.training._batches import Encoded
@@ -51,7 +55,7 @@ class Validation:
         """Calibrate the network, and return its scores and diagnostics."""
         data = self.data
         self.predictor.network.eval()
-        calibrate(self.predictor, data.inputs, data.z, data.sample_weight)
+        calibrate(self.predictor, data)
         values = {
             "validation_rmse": Column(partial(squared_error, self.predictor), True),
             "validation_crps": Column(crps),
@@ -88,6 +92,28 @@ class NoValidation:
         self.predictor.network.eval()
         self.predictor.support(self.data.inputs[:N_AT_ONCE], VALIDATION_LEVELS)
         return dict.fromkeys([*VALIDATION, *diagnostic_columns(self.diagnostics)])
+
+
+def calibrate(predictor: Predictor, data: Encoded) -> None:
+    """Fit ensemble weights, and the spread of residuals, on validation samples.
+
+    Both are buffers of the network: part of the state that is selected and restored.
+    """
+    network, weight = predictor.network, data.sample_weight
+    if network.n_members > 1:
+        fit_ensemble_weights(network, data.inputs, data.z, weight)
+    if network.predicts_number:
+        fit_residual_scale(predictor, data.inputs, data.z, weight)
+
+
+def calibrate_without(predictor: Predictor, data: Encoded) -> None:
+    """Let the members count alike; measure residuals on the training samples."""
+    network = predictor.network
+    if network.n_members > 1:
+        n_members = network.n_members
+        set_ensemble_weights(network, np.full(n_members, 1 / n_members))
+    if network.predicts_number:
+        fit_residual_scale(predictor, data.inputs, data.z, data.sample_weight)
 
 
 def predicted(

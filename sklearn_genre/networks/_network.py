@@ -1,4 +1,6 @@
-"""The protocol of the networks, and how they are built from what a user gives."""
+"""Networks: their protocol, the one that writes digits, and how they are built."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre._random import BORN
+from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
-from sklearn_genre.inputs import Columns, ColumnSpec, Inputs
-from sklearn_genre.outputs import Grid, Output
+from sklearn_genre.inputs import ColumnSpec, Inputs
+from sklearn_genre.outputs import Grid, Leaves, Output, TokenDistribution, leaves_of
 from sklearn_genre.tokenizers import Tokenizer
 
 
@@ -79,13 +81,14 @@ class EncodedNetwork(Network):
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
+        self.width: int = getattr(encoder, "width", 0)
+        has_members = hasattr(encoder, "n_members")
+        self.members_shape = (n_members_of(encoder),) if has_members else ()
 
     def encode(self, inputs: Inputs) -> Tensor:
         """Return the contexts, (batch, width) or (n_members, batch, width)."""
         context: Tensor = self.encoder(inputs)
-        shape: tuple[int, ...] = (len(inputs), context_width(self.encoder))
-        if hasattr(self.encoder, "n_members"):
-            shape = (n_members_of(self.encoder), *shape)
+        shape = (*self.members_shape, len(inputs), self.width)
         if context.shape != shape:
             raise ValueError(
                 f"encoder={type(self.encoder).__name__} returned a context of shape "
@@ -93,6 +96,79 @@ class EncodedNetwork(Network):
                 "width, and n_members if it is an ensemble."
             )
         return context
+
+
+class DecodingNetwork(EncodedNetwork):
+    """Inputs to a distribution over numbers, written as digits.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Inputs to a context.
+    decoder : DigitDecoder
+        A context to digits.
+    tokenizer : Tokenizer
+        Fitted.
+
+    Attributes
+    ----------
+    rule : Grid or None
+        Where the prediction is read from, None at first: all token sequences. It is
+        attached after construction because it stays float64.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: DigitDecoder, tokenizer: Tokenizer
+    ) -> None:
+        super().__init__(encoder)
+        self.decoder = decoder
+        self.tokenizer = tokenizer
+        self.rule: Grid | None = None
+        self._leaves: dict[torch.device, Leaves | None] = {}
+
+    @property
+    def n_members(self) -> int:  # type: ignore[override]
+        """Members of the ensemble that are trained each on its own loss."""
+        return self.decoder.n_members
+
+    @property
+    def member_weight(self) -> Tensor:  # type: ignore[override]
+        """Weights of the members in the prediction."""
+        return self.decoder.member_weight
+
+    def forward(self, inputs: Inputs) -> TokenDistribution:
+        """Return the predictive distributions of a batch."""
+        context = self.decoder.read(self.encode(inputs))
+        return self._distribution(context, len(inputs), inputs.device)
+
+    def members(self, inputs: Inputs) -> TokenDistribution:
+        """Return the distributions of each member, member after member."""
+        context = self.decoder.read_members(self.encode(inputs))
+        size = self.n_members * len(inputs)
+        return self._distribution(context, size, inputs.device)
+
+    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+        """Return errors of each distribution function, (n_members, batch, n_edges)."""
+        return self.decoder.member_errors(self.encode(inputs), z)
+
+    def _distribution(
+        self, context: object, batch_size: int, device: torch.device
+    ) -> TokenDistribution:
+        """Return the distributions of contexts."""
+        if device not in self._leaves:
+            with torch.inference_mode(False):  # so that they may be trained with
+                self._leaves[device] = leaves_of(
+                    self.tokenizer, device, self.decoder.max_strings
+                )
+        return TokenDistribution(
+            self.decoder,
+            context,
+            batch_size,
+            device,
+            self.tokenizer,
+            self._leaves[device],
+            rule=self.rule,
+        )
 
 
 class MemberLinear(nn.Module):
@@ -192,13 +268,3 @@ def _built(name: str, factory: Any, *arguments: Any, **options: Any) -> Any:
             [*map(repr, arguments), *(f"{k}={v}" for k, v in options.items())]
         )
         raise TypeError(f"{name}={factory!r} failed for ({given}): {error}") from error
-
-
-__all__ = [
-    "Columns",
-    "EncodedNetwork",
-    "MemberLinear",
-    "Network",
-    "build_decoder",
-    "build_encoder",
-]

@@ -1,8 +1,8 @@
-"""Random draws of a fit: from generators of its own, whatever other threads do."""
+"""Where a network lives, and the generators of its own that a fit draws from."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -21,6 +21,42 @@ _FILL = {
     torch.ops.aten.rand_like.default: Tensor.uniform_,
     torch.ops.aten.randn_like.default: Tensor.normal_,
 }
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of a name; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the device does not exist here, or has no float64.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is not a torch device: {error}") from None
+    if resolved.type == "cpu":
+        return resolved
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if resolved.type != "cuda" or (resolved.index or 0) >= n_devices:
+        raise ValueError(
+            f"device={device!r} is not available here: this machine has {n_devices} "
+            "CUDA devices. Use 'cpu' or 'auto'."
+        )
+    return resolved
+
+
+@contextmanager
+def own_defaults(device: torch.device) -> Iterator[None]:
+    """Do without what the process has set: a device for new tensors, and autocast."""
+    elsewhere = torch.get_default_device().type != "cpu"
+    with (
+        torch.device("cpu") if elsewhere else nullcontext(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
 
 
 @contextmanager
@@ -57,10 +93,8 @@ def kept_state() -> Iterator[None]:
             each.set_state(state)
 
 
-def dropout(x: Tensor, p: float, training: bool) -> Tensor:
-    """Return x with a share p of its entries set to zero, scaled up, in training."""
-    if not (training and p):
-        return x
+def dropout(x: Tensor, p: float) -> Tensor:
+    """Return x with a share p of its entries set to zero, and the others scaled up."""
     kept = torch.empty_like(x).bernoulli_(1 - p, generator=generator(x.device))
     return x * kept.div_(1 - p)
 

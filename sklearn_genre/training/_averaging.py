@@ -1,4 +1,4 @@
-"""Copies of a network that hold what is trained, and share what is frozen."""
+"""Copies of a network, which share what is frozen, and the average of its weights."""
 
 import copy
 
@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sklearn_genre.networks import Network
-from sklearn_genre.training._schedule import ema_decay_at
+
+# After n steps, the averaged weights remember about n / EMA_WARM_UP of them.
+EMA_WARM_UP = 9.0
 
 
 def working_copy(network: Network) -> Network:
@@ -59,3 +61,8 @@ class Average:
         """Take the buffers as they are now, such as the statistics of a BatchNorm."""
         for mine, theirs in self.buffers:
             mine.copy_(theirs)
+
+
+def ema_decay_at(step: int, decay: float) -> float:
+    """Return the decay of the averaged weights, which remember little at first."""
+    return min(decay, step / (step + EMA_WARM_UP))

@@ -26,14 +26,15 @@ class Objective(BaseEstimator, ABC):
         Gradient steps taken on each prepared batch.
     uses_dropout : bool
         Whether the network is in training mode while the loss is computed.
-    scoring : str or None
-        Validation score that selects the state of its stage; None leaves that to the
-        estimator.
     """
 
     n_updates: int = 1
     uses_dropout: bool = True
-    scoring: str | None = None
+
+    @property
+    def scoring(self) -> str | None:
+        """Validation score that selects the state; None leaves it to the estimator."""
+        return None
 
     @property
     def needs_reference(self) -> bool:

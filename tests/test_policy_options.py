@@ -139,3 +139,14 @@ def test_a_group_has_two_members(member):
 def test_options_of_grpo_out_of_range(name, value, error):
     with pytest.raises(error, match=rf"GRPO\.{name} "):
         GRPO(**{name: value}).check(BASE_2)
+
+
+@pytest.mark.parametrize("member", POLICY_GRADIENTS.values(), ids=POLICY_GRADIENTS)
+def test_selected_by_the_reward_where_validation_has_it(member):
+    assert member().scoring == "expected_error"
+    for other in (
+        {"reward": "neg_absolute_error"},
+        {"reward_scale": "quantile"},
+        {"reward_clip": 1.0},
+    ):
+        assert member(**other).scoring is None

@@ -35,7 +35,7 @@ from sklearn_genre.training import (
     working_copy,
 )
 
-# Fewest training samples of which early_stopping="auto" sets some aside.
+# Fewest training samples of which early_stopping="auto" holds some out.
 MIN_SAMPLES_TO_SPLIT = 40
 
 
@@ -109,7 +109,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             of rare levels, do not see the weights.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation set. If given it is used as it is, and none of the training
-            samples is set aside.
+            samples is held out.
 
         Returns
         -------
@@ -214,7 +214,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         self._network = self._build_network(device)
 
     def _sets_aside(self, n_samples: int) -> bool:
-        """Return whether some of the training samples are set aside for validation."""
+        """Return whether some of the training samples are held out for validation."""
         if self.early_stopping == "auto":
             return n_samples >= MIN_SAMPLES_TO_SPLIT
         return bool(self.early_stopping) and n_samples > 1

@@ -132,17 +132,17 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     decay at each step, less in the first hundred. 0 keeps the weights of the last step,
     as the papers do; larger values suit large datasets.""",
     "early_stopping": """early_stopping : bool or "auto", default="auto"
-    Whether to set a validation set aside, unless ``fit`` is given one, and to stop a
+    Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
     "validation_fraction": """validation_fraction : float, default=0.1
-    Share of the training samples that is set aside.""",
+    Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20
     Patience in epochs; None never stops early.""",
     "scoring": """scoring : {"rmse", "crps", "expected_error"}, default="crps"
     Validation score that selects the state of each stage: the error of the prediction,
     the error of the whole distribution, or the expected squared error of a sampled
-    number. The stage of a policy gradient always takes the last, which it lowers.""",
+    number. The stage of a policy gradient with that reward takes the last.""",
     "temperature": """temperature : float or "validation", default=1.0
     Divides the logits of the trained network in predictions: above 1 distributions get
     wider, below 1 narrower. ``"validation"`` searches 1/8 to 8 for the lowest CRPS on

@@ -56,7 +56,8 @@ class PolicyGradient(Objective):
 
     Its stage keeps the state with the best expected reward on the validation set, read
     off the exact distribution as the expected squared error of a sampled number: the
-    surrogate is near zero on fresh rollouts, whatever the model is worth.
+    surrogate is near zero on fresh rollouts, whatever the model is worth. With another
+    reward, scale or clip the state is selected by the scoring of the estimator.
 
     A new policy gradient is a file with one class that writes :meth:`advantages`, and a
     line in ``POLICY_GRADIENTS``.
@@ -108,7 +109,6 @@ class PolicyGradient(Objective):
     """
 
     uses_dropout = False
-    scoring = "expected_error"
     min_rollouts = 1
 
     def __init__(
@@ -131,6 +131,13 @@ class PolicyGradient(Objective):
         self.entropy_weight = entropy_weight
         self.kl_weight = kl_weight
         self.expert_weight = expert_weight
+
+    @property
+    def scoring(self) -> str | None:
+        """What selects the state of the stage: the reward, where that can be read."""
+        asked = (self.reward, self.reward_scale, self.reward_clip)
+        plain = ("neg_squared_error", "standard", None)
+        return "expected_error" if asked == plain else None
 
     @property
     def needs_reference(self) -> bool:

@@ -87,9 +87,7 @@ class Engine(NeuralNet):
             # a bound method: skorch would take a module for one to train
             self.reference = working_copy(network).eval().members
         self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
-        self.draws: bool | None = (
-            None  # whether a step of the epoch draws; None: unseen
-        )
+        self.draws: bool | None = None  # whether a step of the epoch draws, once known
         self.n_steps = 0
         self.total_steps = (
             stage.max_epochs

@@ -104,16 +104,7 @@ class redirected(TorchDispatchMode):
 
     Modules of users, and torch's own layers, call ``torch.rand`` or ``nn.Dropout``. It
     sees each operation, so it costs some microseconds for each.
-
-    Attributes
-    ----------
-    drew : bool
-        Whether there was a draw.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.drew = False
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -128,7 +119,6 @@ class redirected(TorchDispatchMode):
         is_random = torch.Tag.nondeterministic_seeded in func.tags
         if not is_random or kwargs.get("generator") is not None:
             return func(*args, **kwargs)
-        self.drew = True
         return _draw(func, args, kwargs)
 
 

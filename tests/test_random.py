@@ -46,6 +46,18 @@ class WithDropout(nn.Module):
         return self.layers(self.inputs(columns))
 
 
+class DrawsLate(WithDropout):
+    """Draws in every other step alone, so not in the first of an epoch."""
+
+    n_calls = 0
+
+    def forward(self, columns):
+        context = super().forward(columns)
+        self.n_calls += self.training
+        draws = self.training and self.n_calls % 2 == 0
+        return context + 0.1 * torch.rand(8) if draws else context
+
+
 class Waiting(MLPEncoder):
     """Waits in training until it may go on."""
 
@@ -86,6 +98,9 @@ MODELS = {
 WITH_USERS = {
     **MODELS,
     "user": DecodingRegressor(SHORT, WithDropout, fine_tuning="remax", **DIGITS),
+    "user_late": DecodingRegressor(
+        SHORT, DrawsLate, fine_tuning=None, batch_size=20, **DIGITS
+    ),
     "user_riemann": RiemannRegressor(16, encoder=WithDropout, max_epochs=2),
 }
 every_model = pytest.mark.parametrize("name", MODELS)

@@ -4,7 +4,6 @@ from sklearn_genre.calibration._ensemble import (
     ensemble_weights,
     fit_ensemble_weights,
     products_of_errors,
-    set_ensemble_weights,
 )
 from sklearn_genre.calibration._residuals import fit_residual_scale
 from sklearn_genre.calibration._temperature import best_temperature, fit_temperature
@@ -16,5 +15,4 @@ __all__ = [
     "fit_residual_scale",
     "fit_temperature",
     "products_of_errors",
-    "set_ensemble_weights",
 ]

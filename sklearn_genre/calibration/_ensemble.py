@@ -34,11 +34,7 @@ def fit_ensemble_weights(
         network, inputs, z, torch.tensor(weight, dtype=z.dtype, device=z.device)
     )
     n_samples = weight.sum() ** 2 / (weight**2).sum()
-    set_ensemble_weights(network, ensemble_weights(products, n_samples))
-
-
-def set_ensemble_weights(network: Network, weights: NDArray[np.float64]) -> None:
-    """Give the members their weights in the prediction."""
+    weights = ensemble_weights(products, n_samples)
     network.member_weight.copy_(torch.tensor(weights, dtype=torch.float64))
 
 

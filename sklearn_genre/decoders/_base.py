@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre.tokenizers import Tokenizer
+from sklearn_genre.tokenizers import MAX_STRINGS, Tokenizer
 
 # Visiting one prefix of a token sequence costs about as much as this many in the whole
 # tree, where the work on a prefix is shared by all samples.
@@ -65,7 +65,7 @@ class DigitDecoder(nn.Module, ABC):
     hidden_size: int
     out: nn.Module
     n_members = 1
-    max_strings = 4096
+    max_strings = MAX_STRINGS
     knows_sequences = False
 
     def __init__(self, width: int, tokenizer: Tokenizer) -> None:

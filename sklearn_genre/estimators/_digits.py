@@ -34,13 +34,11 @@ from sklearn_genre.networks import (
     build_encoder,
 )
 from sklearn_genre.outputs import Grid, check_grid
-from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+from sklearn_genre.tokenizers import MAX_STRINGS, TOKENIZERS, Tokenizer
 from sklearn_genre.training import Stage
 
 # Share of the targets beyond the fitted range above which a warm start warns.
 MAX_OUTSIDE = 0.01
-# Token sequences over which an expected number is exact, at most.
-MAX_STRINGS = 4096
 
 AGGREGATES: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 

@@ -20,12 +20,10 @@ from sklearn_genre.outputs import (
     leaves_of,
 )
 from sklearn_genre.targets import TargetScaler
-from sklearn_genre.tokenizers import Tokenizer
+from sklearn_genre.tokenizers import MAX_STRINGS, Tokenizer
 
 # Levels of the training target whose quantiles make grid="quantiles".
 N_QUANTILES = 64
-# Token sequences of a format that grid="tree" sums over, at most.
-MAX_TREE = 4096
 OF_MEAN = ("squared_error", "log")
 GRIDS = ("tree", "quantiles")
 
@@ -161,10 +159,10 @@ class RAFT(Objective):
 
 def tree_numbers(tokenizer: Tokenizer) -> Array:
     """Return all numbers of a format, ascending, or say that there are too many."""
-    leaves = leaves_of(tokenizer, torch.device("cpu"), MAX_TREE)
+    leaves = leaves_of(tokenizer, torch.device("cpu"), MAX_STRINGS)
     if leaves is None:
         raise ValueError(
-            f"RAFT(grid='tree') sums over all token sequences, at most {MAX_TREE}; "
+            f"RAFT(grid='tree') sums over all token sequences, at most {MAX_STRINGS}; "
             f"{tokenizer} has {tokenizer.n_strings}. Use RAFT(grid='quantiles'), an "
             "array of numbers, or fewer or shorter digits."
         )

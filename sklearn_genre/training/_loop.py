@@ -6,6 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from sklearn_genre._device import redirected
+from sklearn_genre._objective import Objective
 from sklearn_genre.networks import Network
 from sklearn_genre.training._averaging import Average, working_copy
 from sklearn_genre.training._batches import Batches, Encoded, resolve_batch_size
@@ -87,7 +89,8 @@ class Engine(NeuralNet):
             # a bound method: skorch would take a module for one to train
             self.reference = working_copy(network).eval().members
         self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
-        self.draws: bool | None = None  # whether a step of the epoch draws, once known
+        own = is_own(network, stage.objective)
+        self.draws: Callable[[], Any] = nullcontext if own else redirected
         self.n_steps = 0
         self.total_steps = (
             stage.max_epochs
@@ -105,31 +108,26 @@ class Engine(NeuralNet):
         return X
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
-        """Take the steps of a batch; see in the first of an epoch whether any draws."""
-        if self.draws is False:
-            return {"loss": self._steps(*batch).detach()}
-        with redirected() as mode:
-            loss = self._steps(*batch)
-        self.draws = mode.drew
-        return {"loss": loss.detach()}
-
-    def _steps(self, inputs: Any, targets: tuple[Tensor, Tensor]) -> Tensor:
         """Prepare once without gradient, then update ``n_updates`` times."""
+        inputs, targets = batch
         objective, n_members = self.stage.objective, self.module_.n_members
         z, weight = targets[0].repeat(n_members), targets[1].repeat(n_members)
         self._tell_step()
-        dist = self.module_.members(inputs)
-        with torch.no_grad():
-            reference = None if self.reference is None else self.reference(inputs)
-            target = objective.prepare(dist, z, reference)
+        with self.draws():
+            dist = self.module_.members(inputs)
+            with torch.no_grad():
+                reference = None if self.reference is None else self.reference(inputs)
+                target = objective.prepare(dist, z, reference)
         for update in range(int(objective.n_updates)):
             if update:
                 self._tell_step()
-                dist = self.module_.members(inputs)
-            # each member its own loss, (n_members * batch,), with a gradient of its own
-            loss = (weight * objective.losses(dist, target)).mean()
+            with self.draws():
+                if update:
+                    dist = self.module_.members(inputs)
+                # each member its own losses, (n_members * batch,)
+                loss = (weight * objective.losses(dist, target)).mean()
             self._update(loss)
-        return loss
+        return {"loss": loss.detach()}
 
     def _tell_step(self) -> None:
         """Tell the modules that ask for it how many steps there have been."""
@@ -154,7 +152,6 @@ class Engine(NeuralNet):
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Open a row of skorch's history and choose the mode of the network."""
         super().on_epoch_begin(net, **_)
-        self.draws = None
         self.module_.train(self.stage.objective.uses_dropout)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -167,6 +164,20 @@ class Engine(NeuralNet):
         self.on_epoch(
             {"epoch": len(self.history), "train_loss": losses / len(self.data)}
         )
+
+
+def is_own(network: Network, objective: Objective) -> bool:
+    """Return whether all that may draw is the package's, and knows the generators."""
+    inner = (
+        getattr(module, name)
+        for module in network.modules()
+        for name in ("encoder", "decoder")
+        if hasattr(module, name)
+    )
+    return all(
+        type(each).__module__.split(".")[0] == "sklearn_genre"
+        for each in (network, objective, *inner)
+    )
 
 
 def rate_at(step: int, total: int) -> float:

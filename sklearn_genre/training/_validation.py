@@ -9,11 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre.calibration import (
-    fit_ensemble_weights,
-    fit_residual_scale,
-    set_ensemble_weights,
-)
+from sklearn_genre.calibration import fit_ensemble_weights, fit_residual_scale
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import N_AT_ONCE, Predictor
 from sklearn_genre.training._batches import Encoded
@@ -110,8 +106,7 @@ def calibrate_without(predictor: Predictor, data: Encoded) -> None:
     """Let the members count alike; measure residuals on the training samples."""
     network = predictor.network
     if network.n_members > 1:
-        n_members = network.n_members
-        set_ensemble_weights(network, np.full(n_members, 1 / n_members))
+        network.member_weight.fill_(1 / network.n_members)
     if network.predicts_number:
         fit_residual_scale(predictor, data.inputs, data.z, data.sample_weight)
 

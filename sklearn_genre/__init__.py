@@ -3,6 +3,7 @@
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.estimators import (
     DecodingRegressor,
+    LanguageModelRegressor,
     PointwiseRegressor,
     RAFTRegressor,
     RiemannRegressor,
@@ -13,6 +14,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DecodingRegressor",
+    "LanguageModelRegressor",
     "PointwiseRegressor",
     "PredictiveDistribution",
     "ProgressBar",

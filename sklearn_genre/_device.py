@@ -81,6 +81,18 @@ def generator(device: torch.device) -> torch.Generator | None:
     return (getattr(_LOCAL, "generators", None) or {}).get(device.type)
 
 
+def draw_states() -> dict[str, Tensor]:
+    """Return the states of the generators of this thread, by device."""
+    generators = getattr(_LOCAL, "generators", None) or {}
+    return {name: each.get_state() for name, each in generators.items()}
+
+
+def set_draw_states(states: dict[str, Tensor]) -> None:
+    """Let the generators of this thread go on from earlier states."""
+    for name, state in states.items():
+        _LOCAL.generators[name].set_state(state)
+
+
 @contextmanager
 def kept_state() -> Iterator[None]:
     """Let the draws of a block leave no trace in the generators of this thread."""

@@ -2,7 +2,15 @@
 
 from sklearn_genre.decoders._anchored import AnchoredDecoder
 from sklearn_genre.decoders._base import DigitDecoder
+from sklearn_genre.decoders._backbone import Backbone, freeze
+from sklearn_genre.decoders._language_model import (
+    LanguageModelDecoder,
+    fits_table,
+    last_states,
+    new_decoder,
+)
 from sklearn_genre.decoders._mlp import MLPDecoder
+from sklearn_genre.decoders._spelling import Spelling, spell
 from sklearn_genre.decoders._transformer import TransformerDecoder
 
 DECODERS: dict[str, type[DigitDecoder]] = {
@@ -14,7 +22,15 @@ DECODERS: dict[str, type[DigitDecoder]] = {
 __all__ = [
     "DECODERS",
     "AnchoredDecoder",
+    "Backbone",
     "DigitDecoder",
+    "LanguageModelDecoder",
     "MLPDecoder",
+    "Spelling",
     "TransformerDecoder",
+    "fits_table",
+    "freeze",
+    "last_states",
+    "new_decoder",
+    "spell",
 ]

@@ -46,6 +46,10 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     network, run the stages, keep the state. A subclass writes ``__init__`` and these
     hooks:
 
+    ``_check_features(X, reset)``
+        Return checked samples.
+    ``_learn_features(data)``
+        Learn from checked samples how the network reads them.
     ``_learn_head(data, z)``
         Learn from the scaled targets what the head of the network needs.
     ``_new_network()``
@@ -192,13 +196,17 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
 
     def _learn_scales(self, data: Data) -> None:
         """Learn how features and targets are scaled, and what the head needs."""
+        self._learn_features(data)
+        self.target_scaler_ = TargetScaler(self.target_transform)
+        self.target_scaler_.fit(data.y, data.weight)
+        self._learn_head(data, self.target_scaler_.transform(data.y))
+
+    def _learn_features(self, data: Data) -> None:
+        """Learn from checked samples how the network reads them."""
         self.feature_encoder_ = FeatureEncoder(
             self._is_categorical, normal_scores=self.normal_scores
         )
         self.feature_encoder_.fit(data.X, data.weight)
-        self.target_scaler_ = TargetScaler(self.target_transform)
-        self.target_scaler_.fit(data.y, data.weight)
-        self._learn_head(data, self.target_scaler_.transform(data.y))
 
     def _start_network(
         self, stages: list[Stage], data: Data, device: torch.device
@@ -243,13 +251,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if held_out is None
             else Validation(predictor, held_out, self.diagnostics)
         )
-        settings = Settings(
-            self.batch_size,
-            self.weight_decay,
-            self.ema_decay,
-            self.scoring,
-            self.n_iter_no_change if self.early_stopping else None,
-        )
+        settings = self._settings(training)
         monitor = Monitor(
             monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
         )
@@ -276,10 +278,21 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
 
+    def _settings(self, training: Encoded) -> Settings:
+        """Return how every stage is trained."""
+        return Settings(
+            self.batch_size,
+            self.weight_decay,
+            self.ema_decay,
+            self.scoring,
+            self.n_iter_no_change if self.early_stopping else None,
+        )
+
     def _encoded(self, data: Data) -> Encoded:
         """Return samples as the training loop reads them."""
         dtype = next(self._network.parameters()).dtype
-        return encoded(data, self._encode(data.X), self.target_scaler_, dtype)
+        inputs = self._network.remember(self._encode(data.X))
+        return encoded(data, inputs, self.target_scaler_, dtype)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
@@ -297,9 +310,11 @@ def is_learned(name: str) -> bool:
 # Results of a fit that users need not know.
 LEARNED = (
     "_architecture",
+    "_digest",
     "_is_categorical",
     "_n_steps",
     "_network",
     "_rule",
+    "_spelling",
     "_structure",
 )

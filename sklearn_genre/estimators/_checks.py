@@ -34,7 +34,7 @@ def checked_data(
     ValueError
         If the data are not valid.
     """
-    X = checked_features(estimator, X, reset=reset)
+    X = estimator._check_features(X, reset=reset)
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is "

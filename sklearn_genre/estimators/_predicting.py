@@ -155,7 +155,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         fitted = self._view()
-        X = copy.deepcopy(checked_features(fitted, X, reset=False))
+        X = copy.deepcopy(fitted._check_features(X, reset=False))
         predictor = fitted._predictor()
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
@@ -320,7 +320,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """Apply a function of a predictor and inputs to samples, some at a time."""
         check_is_fitted(self)
         fitted = self._view()
-        X = checked_features(fitted, X, reset=False)
+        X = fitted._check_features(X, reset=False)
         predictor = fitted._predictor()
         with fitted._own_defaults():
             return [
@@ -342,11 +342,15 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         like = next(self._network.parameters())
         return self.feature_encoder_.encode(X, like.dtype, like.device)
 
+    def _check_features(self, X: Any, *, reset: bool) -> Any:
+        """Return checked samples; take note of their columns, or compare them."""
+        return checked_features(self, X, reset=reset)
+
     # State ----------------------------------------------------------------------
 
     def _build_network(self, device: torch.device) -> Network:
         """Return a network with fresh weights, on a device, in its dtype."""
-        dtype = getattr(torch, self._architecture["dtype"])
+        dtype = getattr(torch, self._architecture.get("dtype", "float32"))
         with redirected(), own_defaults(device):
             network = self._new_network().to(device=device, dtype=dtype)
             if self._rule is not None:  # it stays float64

@@ -5,17 +5,21 @@ from sklearn_genre.inputs._columns import (
     ColumnSpec,
     FeatureEncoder,
     Inputs,
-    padded_blocks,
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
+from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
+from sklearn_genre.inputs._prompts import Prompts
 
 __all__ = [
+    "TRUNCATIONS",
     "ColumnSpec",
     "Columns",
     "Data",
     "FeatureEncoder",
     "Inputs",
+    "PromptEncoder",
+    "Prompts",
     "categorical_columns",
-    "padded_blocks",
+    "fields_of",
     "split",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -43,6 +43,12 @@ class Inputs(Protocol):
     @property
     def device(self) -> torch.device:
         """Where the samples are."""
+
+    def blocks(self, size: int) -> Iterator[tuple[Self, int]]:
+        """Yield the samples in blocks to predict, and how many of each are real."""
+
+    def grouped(self, order: Tensor, batch_size: int) -> Tensor:
+        """Return the order of an epoch, changed so that batches suit the network."""
 
 
 class ColumnSpec(NamedTuple):
@@ -105,25 +111,25 @@ class Columns:
         """Where the tensors are."""
         return self.numbers.device
 
+    def blocks(self, size: int) -> Iterator[tuple[Columns, int]]:
+        """Yield blocks of exactly `size` samples, and how many of them are real.
+
+        The first sample of a block fills up the last one: a network that always sees
+        the same shape gives a sample the same prediction whatever its neighbours are.
+        """
+        steps = torch.arange(size, device=self.device)
+        for start in range(0, len(self), size):
+            n_real = min(size, len(self) - start)
+            index = torch.where(steps < n_real, start + steps, start)
+            yield self[index], n_real
+
+    def grouped(self, order: Tensor, batch_size: int) -> Tensor:
+        """Return the order as it is: all samples have the same columns."""
+        return order
+
     def joined(self) -> Tensor:
         """Return numbers and codes side by side, float64."""
         return torch.cat([self.numbers.double(), self.codes.double()], 1)
-
-
-AnyInputs = TypeVar("AnyInputs", bound=Inputs)
-
-
-def padded_blocks(inputs: AnyInputs, size: int) -> Iterator[tuple[AnyInputs, int]]:
-    """Yield blocks of exactly `size` samples, and how many of them are real.
-
-    The first sample of a block fills up the last one: a network that always sees the
-    same shape gives a sample the same prediction whatever its neighbours are.
-    """
-    steps = torch.arange(size, device=inputs.device)
-    for start in range(0, len(inputs), size):
-        n_real = min(size, len(inputs) - start)
-        index = torch.where(steps < n_real, start + steps, start)
-        yield inputs[index], n_real
 
 
 def squash(z: NDArray[np.float64]) -> NDArray[np.float64]:

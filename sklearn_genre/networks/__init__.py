@@ -9,6 +9,11 @@ from sklearn_genre.decoders import (
 )
 from sklearn_genre.networks._digit_head import DigitHead
 from sklearn_genre.networks._histogram import HistogramNetwork
+from sklearn_genre.networks._language_model import (
+    PROMPT_HEADS,
+    LanguageModelNetwork,
+    PromptHeadNetwork,
+)
 from sklearn_genre.networks._network import (
     DecodingNetwork,
     EncodedNetwork,
@@ -28,6 +33,7 @@ __all__ = [
     "DECODERS",
     "HEADS",
     "N_AT_ONCE",
+    "PROMPT_HEADS",
     "AnchoredDecoder",
     "DecodingNetwork",
     "DigitDecoder",
@@ -35,10 +41,12 @@ __all__ = [
     "EncodedNetwork",
     "HeadNetwork",
     "HistogramNetwork",
+    "LanguageModelNetwork",
     "MLPDecoder",
     "Network",
     "PointNetwork",
     "Predictor",
+    "PromptHeadNetwork",
     "Readout",
     "TransformerDecoder",
     "build_decoder",

@@ -65,6 +65,10 @@ class Network(nn.Module, ABC):
         """Whether a number is predicted, with a `residual_scale` to be measured."""
         return False
 
+    def remember(self, inputs: Any, level: int | None = None) -> Any:
+        """Return inputs with what need not be computed anew in each epoch."""
+        return inputs
+
     def begin_stage(self, name: str) -> None:
         """Make the network ready for a stage of training."""
 

@@ -18,7 +18,7 @@ from sklearn_genre.distributions import (
     mapped_bins,
     piecewise,
 )
-from sklearn_genre.inputs import Inputs, padded_blocks
+from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks._network import Network
 from sklearn_genre.outputs import (
     Support,
@@ -58,7 +58,7 @@ class Predictor:
 
     def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
         """Yield the outputs of blocks of samples, and how many of each are real."""
-        for block, n_real in padded_blocks(inputs, BLOCK_SIZE):
+        for block, n_real in inputs.blocks(BLOCK_SIZE):
             yield self.network(block).at_temperature(self.temperature), n_real
 
     @torch.inference_mode()
@@ -118,7 +118,7 @@ class Predictor:
         """
         blocks, start = [], 0
         for dist, n in self.outputs(inputs):
-            padded = np.zeros((BLOCK_SIZE, levels.shape[1]))
+            padded = np.zeros((dist.batch_size, levels.shape[1]))
             padded[:n] = levels[start : start + n]
             numbers = numbers_at(dist, torch.tensor(padded, device=inputs.device))
             blocks.append(numbers[:n].cpu().numpy())

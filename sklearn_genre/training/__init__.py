@@ -7,6 +7,7 @@ from sklearn_genre.training._callbacks import (
     Monitor,
     ProgressBar,
 )
+from sklearn_genre.training._checkpoint import Checkpoint
 from sklearn_genre.training._diagnostics import (
     DIAGNOSTICS,
     averages,
@@ -27,6 +28,7 @@ __all__ = [
     "DIAGNOSTICS",
     "SCORING",
     "CallbackSupportMixin",
+    "Checkpoint",
     "Encoded",
     "Monitor",
     "NoValidation",

@@ -39,6 +39,7 @@ class Average:
     """
 
     def __init__(self, average: Network, network: Network, decay: float) -> None:
+        self.network = average
         self.decay = decay
         self.pairs = [
             (mine, theirs)

@@ -73,7 +73,7 @@ class Batches:
         if len(self) > 1:
             cpu = torch.device("cpu")
             order = torch.randperm(len(z), generator=generator(cpu), device=cpu)
-            order = order.to(z.device)
+            order = inputs.grouped(order.to(z.device), self.batch_size)
             inputs, z, weight = inputs[order], z[order], weight[order]
         for start in range(0, len(z), self.batch_size):
             batch = slice(start, start + self.batch_size)

@@ -81,7 +81,7 @@ class Selection:
     def start(self) -> None:
         """Let the state before the stage be a candidate."""
         self.clock = time.perf_counter()
-        if self.stage.keep_start:
+        if self.stage.keep_start and not self.rows:
             self.record({"epoch": 0, "train_loss": None})
 
     def record(self, row: Row) -> None:
@@ -104,6 +104,22 @@ class Selection:
             raise StopStage
         if self.patience is not None and waited >= self.patience:
             raise StopStage
+
+    def saved(self) -> dict[str, Any]:
+        """Return all that is known, for a checkpoint."""
+        best = self.rows.index(self.best_row) if self.best_row else -1
+        return {
+            "rows": self.rows,
+            "best": best,
+            "score": self.best_score,
+            "state": self._state,
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.rows, self.best_score = saved["rows"], saved["score"]
+        self.best_row = self.rows[saved["best"]] if saved["best"] >= 0 else {}
+        self._state = saved["state"]
 
     def restore(self) -> None:
         """Put the best state back."""

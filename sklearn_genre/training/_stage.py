@@ -13,6 +13,7 @@ class Stage(NamedTuple):
     max_epochs: int
     learning_rate: float
     keep_start: bool  # whether the state before the stage is a candidate
+    solver: str = "adamw"  # a key of SOLVERS
 
 
 class Settings(NamedTuple):
@@ -23,3 +24,6 @@ class Settings(NamedTuple):
     ema_decay: float
     scoring: str
     patience: int | None
+    accumulate: int = 1  # batches of each step
+    watches_collapse: bool = False  # whether one digit for all samples ends a stage
+    checkpoint: Any = None  # a Checkpoint

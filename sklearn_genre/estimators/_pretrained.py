@@ -1,0 +1,169 @@
+"""Language models from a folder or from the cache of transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+# Where folders of models are looked for, if they are not where they were.
+FOLDER_VARIABLE = "SKLEARN_GENRE_MODELS"
+# Tokenizers kept in memory.
+N_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Where a language model is to be had.
+
+    Parameters
+    ----------
+    name : str
+        A folder, a file in GGUF format, or a name of the Hugging Face hub.
+    revision : str or None
+        Of the hub.
+    local_files_only : bool
+        Whether nothing may be downloaded.
+    """
+
+    name: str
+    revision: str | None = None
+    local_files_only: bool = True
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of texts, with the special tokens of a beginning."""
+        tokenizer, n_after = _tokenizer(self)
+        if not texts:
+            return []
+        ids = tokenizer(texts, add_special_tokens=True)["input_ids"]
+        return [text[: len(text) - n_after] for text in ids]
+
+    def offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the token ids of a text, and where each begins and ends in it."""
+        tokenizer, n_after = _tokenizer(self)
+        read = tokenizer(text, add_special_tokens=True, return_offsets_mapping=True)
+        end = len(read["input_ids"]) - n_after
+        return read["input_ids"][:end], read["offset_mapping"][:end]
+
+    def load(self, *, is_random: bool = False) -> Any:
+        """Return the model, its weights float32, or random ones.
+
+        Raises
+        ------
+        ImportError
+            If the extra ``lm`` is not installed.
+        ValueError
+            If it is not there.
+        """
+        transformers = _transformers()
+        options = {"attn_implementation": "sdpa", **self._options()}
+        if not is_random:
+            return self._found(
+                transformers.AutoModelForCausalLM, dtype=torch.float32, **options
+            )
+        config = self.config()
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        return transformers.AutoModelForCausalLM.from_config(
+            config, dtype=torch.float32, attn_implementation="sdpa"
+        )
+
+    def config(self) -> Any:
+        """Return the configuration of the model."""
+        return self._found(_transformers().AutoConfig, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        """Return what every loader needs to know."""
+        options: dict[str, Any] = {"local_files_only": self.local_files_only}
+        if self.revision is not None:
+            options["revision"] = self.revision
+        if self.name.endswith(".gguf"):
+            options["gguf_file"] = Path(self.name).name
+        return options
+
+    def _found(self, loader: Any, **options: Any) -> Any:
+        """Load from the place there is, or say where it was looked for."""
+        try:
+            with _quiet():
+                return loader.from_pretrained(self._place(), **options)
+        except (OSError, ValueError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"model={self.name!r} cannot be loaded ({first}). Give a folder with "
+                "config.json, weights and tokenizer, or a name that is in the cache of "
+                f"transformers; set {FOLDER_VARIABLE} to the folder that now holds "
+                f"{Path(self.name).name!r}; or local_files_only=False to download it."
+            ) from error
+
+    def _place(self) -> str:
+        """Return the folder or name to load from."""
+        path = Path(self.name)
+        other = Path(os.environ.get(FOLDER_VARIABLE, "")) / path.name
+        if not path.exists() and FOLDER_VARIABLE in os.environ and other.exists():
+            path = other
+        if path.suffix == ".gguf":
+            return str(path.parent)
+        return str(path) if path.exists() else self.name
+
+
+@lru_cache(N_KEPT)
+def _tokenizer(pretrained: Pretrained) -> tuple[Any, int]:
+    """Return the tokenizer of a model, and how many tokens it puts after a text."""
+    tokenizer = pretrained._found(
+        _transformers().AutoTokenizer, **pretrained._options()
+    )
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"The tokenizer of {pretrained.name!r} has no fast version, which says "
+            "where tokens are in a text. Use another model."
+        )
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    special = tokenizer("a", add_special_tokens=True)["input_ids"]
+    n_after = next(
+        n
+        for n in range(len(special))
+        if special[len(special) - n - len(plain) : len(special) - n] == plain
+    )
+    return tokenizer, n_after
+
+
+def digest(model: nn.Module) -> str:
+    """Return the sha256 of the weights of a model."""
+    found = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Do without the progress bars of loading."""
+    logging = _transformers().utils.logging
+    draws = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if draws:
+            logging.enable_progress_bar()
+
+
+def _transformers() -> Any:
+    """Return the package, which is an extra."""
+    try:
+        import transformers
+    except ImportError as error:
+        raise ImportError(
+            "LanguageModelRegressor needs transformers: python -m pip install "
+            "'sklearn_genre[lm]'"
+        ) from error
+    return transformers

@@ -1,0 +1,64 @@
+"""A file from which an interrupted fit goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class Checkpoint:
+    """What a fit needs to go on after it was killed: whole, or not there.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the file. Its folder must exist.
+    identity : str
+        Differs for fits that differ in data or parameters.
+    """
+
+    def __init__(self, path: str | Path, identity: str) -> None:
+        self.path = Path(path)
+        self.identity = identity
+
+    def load(self) -> dict[str, Any] | None:
+        """Return what was saved, or None.
+
+        Raises
+        ------
+        ValueError
+            If it is of another fit.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            same = saved["identity"] == self.identity
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is no checkpoint of this package "
+                f"({type(error).__name__}). Give another path."
+            ) from error
+        if not same:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is of a fit with other data or "
+                "parameters. Delete it, or give another path."
+            )
+        state: dict[str, Any] = saved["state"]
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the file, at once."""
+        new = self.path.with_name(self.path.name + ".new")
+        with new.open("wb") as file:
+            torch.save({"identity": self.identity, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, self.path)
+
+    def remove(self) -> None:
+        """Delete the file: the fit has ended."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""Steps of the optimizer: skorch inside, one objective as the criterion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from sklearn_genre._device import draw_states, redirected, set_draw_states
+from sklearn_genre._objective import Objective
+from sklearn_genre.networks import Network
+from sklearn_genre.training._averaging import Average, trained_state, working_copy
+from sklearn_genre.training._batches import Batches, Encoded, resolve_batch_size
+from sklearn_genre.training._collapse import Collapse, has_collapsed
+from sklearn_genre.training._selection import Row
+from sklearn_genre.training._stage import Settings, Stage
+
+# Steps of linear warm-up, at most; share of the learning rate that is left at the end
+# of the cosine.
+WARM_UP = 100
+FINAL_RATE = 0.1
+# Largest norm of a gradient.
+MAX_GRADIENT_NORM = 1.0
+
+
+class Engine(NeuralNet):
+    """skorch with an objective as criterion and the learning rate set in each step.
+
+    A copy of `network` is trained, and `network` itself becomes the moving average of
+    its weights, unless there is no average.
+
+    Parameters
+    ----------
+    network : Network
+    stage : Stage
+    data : Encoded
+        Training samples.
+    settings : Settings
+    first_step : int
+        Steps of the stages before.
+    on_epoch : callable
+        Takes a row of the history.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        stage: Stage,
+        data: Encoded,
+        settings: Settings,
+        *,
+        first_step: int,
+        on_epoch: Callable[[Row], None],
+    ) -> None:
+        super().__init__(
+            working_copy(network) if settings.ema_decay else network,
+            criterion=type(stage.objective),
+            optimizer=torch.optim.AdamW,
+            optimizer__weight_decay=settings.weight_decay,
+            optimizer__fused=data.z.device.type in ("cpu", "cuda", "mps"),
+            lr=stage.learning_rate,
+            max_epochs=stage.max_epochs,
+            batch_size=resolve_batch_size(settings.batch_size, len(data)),
+            iterator_train=Batches,
+            train_split=None,
+            callbacks="disable",
+            verbose=0,
+            device=None,
+        )
+        self.stage = stage
+        self.data = data
+        self.first_step = first_step
+        self.on_epoch = on_epoch
+        self.average: Average | None = None
+        if settings.ema_decay:
+            self.average = Average(network, self.module, settings.ema_decay)
+        self.reference: Callable[[Any], Any] | None = None
+        if stage.objective.needs_reference:
+            # a bound method: skorch would take a module for one to train
+            self.reference = working_copy(network).eval().members
+        self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
+        own = is_own(network, stage.objective)
+        self.draws: Callable[[], Any] = nullcontext if own else redirected
+        self.n_steps = self.n_epochs = self.n_read = self.n_pending = 0
+        self.accumulate = settings.accumulate
+        self.watches_collapse = settings.watches_collapse
+        self.n_batches = math.ceil(len(data) / self.batch_size)
+        self.total_steps = (
+            stage.max_epochs
+            * int(stage.objective.n_updates)
+            * math.ceil(self.n_batches / self.accumulate)
+        )
+
+    def run(self) -> None:
+        """Train for the epochs that are left."""
+        self.fit_loop(self.data, epochs=self.max_epochs - self.n_epochs)
+
+    def saved(self) -> dict[str, Any]:
+        """Return what the next epoch depends on, but for the selection."""
+        return {
+            "n_epochs": self.n_epochs,
+            "n_steps": self.n_steps,
+            "weights": trained_state(self.module_),
+            "average": self.average and trained_state(self.average.network),
+            "optimizer": self.optimizer_.state_dict(),
+            "draws": draw_states(),
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Go on from a checkpoint, once initialized."""
+        self.n_epochs, self.n_steps = saved["n_epochs"], saved["n_steps"]
+        self.module_.load_state_dict(saved["weights"], strict=False)
+        if self.average is not None:
+            self.average.network.load_state_dict(saved["average"], strict=False)
+        self.optimizer_.load_state_dict(saved["optimizer"])
+        set_draw_states(saved["draws"])
+
+    def initialize_criterion(self) -> Engine:
+        """Take the objective as it is."""
+        self.criterion_ = self.stage.objective
+        return self
+
+    def get_dataset(self, X: Encoded, y: Any = None) -> Encoded:
+        """Take the tensors as they are."""
+        return X
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Prepare once without gradient, then update ``n_updates`` times."""
+        inputs, targets = batch
+        objective, n_members = self.stage.objective, self.module_.n_members
+        self.n_read += 1
+        z, weight = targets[0].repeat(n_members), targets[1].repeat(n_members)
+        self._tell_step()
+        with self.draws():
+            dist = self.module_.members(inputs)
+            with torch.no_grad():
+                reference = None if self.reference is None else self.reference(inputs)
+                target = objective.prepare(dist, z, reference)
+        for update in range(int(objective.n_updates)):
+            if update:
+                self._tell_step()
+            with self.draws():
+                if update:
+                    dist = self.module_.members(inputs)
+                # each member its own losses, (n_members * batch,)
+                loss = (weight * objective.losses(dist, target)).mean()
+            self._update(loss)
+        if self.watches_collapse and has_collapsed(dist, z):
+            raise Collapse
+        return {"loss": loss.detach()}
+
+    def _tell_step(self) -> None:
+        """Tell the modules that ask for it how many steps there have been."""
+        for module in self.stepped:
+            module.at_step(self.first_step + self.n_steps)
+
+    def _update(self, loss: Tensor) -> None:
+        """Take one optimizer step at the scheduled learning rate, if it is time."""
+        if self.n_pending == 0:
+            self.optimizer_.zero_grad()
+        loss = loss / self.accumulate
+        loss.backward()
+        self.n_pending += 1
+        if self.n_pending < self.accumulate and self.n_read < self.n_batches:
+            return
+        self.n_pending = 0
+        norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise FloatingPointError("the loss is not finite")
+        rate = self.lr * rate_at(self.n_steps, self.total_steps)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = rate
+        self.optimizer_.step()
+        self.n_steps += 1
+        if self.average is not None:
+            self.average.update(self.n_steps)
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Open a row of skorch's history and choose the mode of the network."""
+        super().on_epoch_begin(net, **_)
+        self.n_read = 0  # batches of the epoch
+        self.module_.train(self.stage.objective.uses_dropout)
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Report the mean training loss of the epoch."""
+        if self.average is not None:
+            self.average.copy_buffers()
+        batches = self.history[-1]["batches"]
+        losses = sum(row["train_loss"] * row["train_batch_size"] for row in batches)
+        batches.clear()  # skorch would keep a dict for each batch of the stage
+        self.n_epochs += 1
+        self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / len(self.data)})
+
+
+def is_own(network: Network, objective: Objective) -> bool:
+    """Return whether all that may draw is the package's, and knows the generators."""
+    inner = (
+        getattr(module, name)
+        for module in network.modules()
+        for name in ("encoder", "decoder", "model")
+        if hasattr(module, name)
+    )
+    return all(
+        type(each).__module__.split(".")[0] == "sklearn_genre"
+        for each in (network, objective, *inner)
+    )
+
+
+def rate_at(step: int, total: int) -> float:
+    """Return the share of the learning rate: linear warm-up times cosine decay."""
+    warm_up = min(WARM_UP, total // 10)
+    cosine = (1 + math.cos(math.pi * step / total)) / 2
+    rate = FINAL_RATE + (1 - FINAL_RATE) * cosine
+    return rate * min(1.0, (step + 1) / (warm_up + 1))

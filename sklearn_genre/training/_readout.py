@@ -1,0 +1,112 @@
+"""Full-batch training of what reads the last states of a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sklearn_genre.networks import Network
+from sklearn_genre.training._batches import Encoded
+from sklearn_genre.training._selection import Row
+from sklearn_genre.training._stage import Settings, Stage
+
+# Penalties on the distance from the first weights: each starts from the solution of the
+# one before, and validation chooses.
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
+# Iterations of L-BFGS for each, and samples whose loss is computed at once.
+N_ITERATIONS = 25
+N_TOGETHER = 512
+# How many blocks are passed: more than any model has.
+ALL_BLOCKS = 10**6
+
+
+class ReadoutFit:
+    """L-BFGS on the readout of a network, with states that are computed once.
+
+    Each penalty is an epoch, and its solution a candidate state.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    stage : Stage
+    data : Encoded
+    settings : Settings
+    first_step : int
+    on_epoch : callable
+        Takes a row of the history.
+    """
+
+    n_steps = 0  # of the schedule of the blocks
+
+    def __init__(
+        self,
+        network: Network,
+        stage: Stage,
+        data: Encoded,
+        settings: Settings,
+        *,
+        first_step: int,
+        on_epoch: Callable[[Row], None],
+    ) -> None:
+        self.network = network
+        self.objective = stage.objective
+        self.data = data
+        self.on_epoch = on_epoch
+        self.penalties = PENALTIES[: stage.max_epochs]
+
+    def initialize(self) -> None:
+        """Compute the states, and note where the weights begin."""
+        self.network.eval()
+        self.inputs = self.network.remember(self.data.inputs, ALL_BLOCKS)
+        self.parameters = list(self.network.readout.parameters())
+        self.first = [p.detach().clone() for p in self.parameters]
+
+    def run(self) -> None:
+        """Minimise the mean loss with each penalty."""
+        for epoch, penalty in enumerate(self.penalties, 1):
+            optimizer = torch.optim.LBFGS(
+                self.parameters,
+                max_iter=N_ITERATIONS,
+                history_size=N_ITERATIONS,
+                line_search_fn="strong_wolfe",
+            )
+
+            def closure() -> Tensor:
+                for parameter in self.parameters:
+                    parameter.grad = None
+                return self._loss() + self._pull(penalty)  # noqa: B023
+
+            optimizer.step(closure)  # type: ignore[arg-type]
+            loss = float(self._loss())
+            if not math.isfinite(loss):
+                raise FloatingPointError("the loss is not finite")
+            self.on_epoch({"epoch": epoch, "train_loss": loss})
+
+    def _loss(self) -> Tensor:
+        """Return the mean loss; gradients are added up."""
+        total = torch.zeros((), dtype=torch.float64, device="cpu")
+        z, weight = self.data.z, self.data.weight
+        for start in range(0, len(z), N_TOGETHER):
+            some = slice(start, start + N_TOGETHER)
+            dist = self.network.members(self.inputs[some])
+            with torch.no_grad():
+                target = self.objective.prepare(dist, z[some])
+            losses = self.objective.losses(dist, target)
+            loss = (weight[some] * losses).sum() / len(z)
+            loss.backward()
+            total += loss.detach().double().cpu()
+        return total
+
+    def _pull(self, penalty: float) -> Tensor:
+        """Return a penalty times the squared distance from the first weights."""
+        distances = [
+            ((p - q) ** 2).sum()
+            for p, q in zip(self.parameters, self.first, strict=True)
+        ]
+        pull = penalty * torch.stack(distances).sum()
+        pull.backward()
+        return pull.detach().double().cpu()

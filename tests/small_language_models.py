@@ -54,6 +54,8 @@ def save_model(folder, kind="llama", seed=0, *merges):
     n_words = save_tokenizer(folder, *merges)
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
-    model(config(vocab_size=n_words, pad_token_id=None, **sizes)).save_pretrained(folder)
+    model(config(vocab_size=n_words, pad_token_id=None, **sizes)).save_pretrained(
+        folder
+    )
     torch.random.set_rng_state(state)
     return str(folder)

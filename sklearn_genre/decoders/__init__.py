@@ -1,8 +1,8 @@
 """Networks from a context to digits."""
 
 from sklearn_genre.decoders._anchored import AnchoredDecoder
-from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.decoders._backbone import Backbone, freeze
+from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.decoders._language_model import (
     LanguageModelDecoder,
     fits_table,
@@ -11,6 +11,7 @@ from sklearn_genre.decoders._language_model import (
 )
 from sklearn_genre.decoders._mlp import MLPDecoder
 from sklearn_genre.decoders._spelling import Spelling, spell
+from sklearn_genre.decoders._store import Store
 from sklearn_genre.decoders._transformer import TransformerDecoder
 
 DECODERS: dict[str, type[DigitDecoder]] = {
@@ -27,6 +28,7 @@ __all__ = [
     "LanguageModelDecoder",
     "MLPDecoder",
     "Spelling",
+    "Store",
     "TransformerDecoder",
     "fits_table",
     "freeze",

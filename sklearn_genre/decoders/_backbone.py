@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre.inputs import Prompts
+from sklearn_genre.decoders._store import Store
+from sklearn_genre.inputs import Memory, Prompts
 
 # Prompts that pass together through blocks that are not trained.
 N_TOGETHER = 16
@@ -54,6 +56,7 @@ class Backbone(nn.Module):
         if source is not None:  # frozen weights are then not stored
             self.source = source
         self.can_split = True
+        self.store: Store | None = None
         self.is_causal = is_causal
         self.precision = precision
         self.hidden_size = int(model.config.hidden_size)
@@ -113,7 +116,9 @@ class Backbone(nn.Module):
     def mask(self, is_real: Tensor, nodes: Nodes) -> Tensor:
         """Return what each token sees, bool (batch, 1, n_tokens, n_tokens)."""
         batch, n_longest = is_real.shape
-        among = torch.ones(n_longest, n_longest, dtype=torch.bool, device=is_real.device)
+        among = torch.ones(
+            n_longest, n_longest, dtype=torch.bool, device=is_real.device
+        )
         if self.is_causal:
             among = among.tril()
         prompt = among & is_real[:, None] | among.diag().diag()  # padding sees itself
@@ -137,7 +142,7 @@ class Backbone(nn.Module):
         last: int | None = None,
         cache: Any = None,
     ) -> Tensor:
-        """Pass states, or token ids, through blocks, and the norm unless `last` is given.
+        """Pass states or token ids through blocks, and the norm unless `last` is given.
 
         Parameters
         ----------
@@ -166,36 +171,41 @@ class Backbone(nn.Module):
         return out.float() if self.precision == torch.bfloat16 else out
 
     @torch.no_grad()
-    def remember(
-        self, prompts: Prompts, nodes: Nodes, level: int | None = None
-    ) -> Prompts:
-        """Return prompts with the states after some blocks, by default the frozen ones.
+    def remember(self, prompts: Prompts, nodes: Nodes) -> Prompts:
+        """Return prompts with their states below the first trained block.
 
-        With a level beyond the number of blocks, after all of them and the norm.
-        Prompts that have states already go on from there.
+        If nothing is trained, after all blocks and the norm.
         """
-        level = self.first_trained if level is None else level
-        level = min(level, len(self.blocks) + 1)
+        level = self.first_trained
         last = None if level > len(self.blocks) else level
-        if level == 0 or (prompts.memory and prompts.memory.level >= level):
+        if level == 0 or prompts.memory is not None:
             return prompts
+        prompts = prompts.alone()
+        if self.store is not None:
+            what = [self.is_causal, str(self.precision), level, *nodes.ids.tolist()]
+            key = self.store.key(what, prompts.ids, prompts.starts, nodes.sees)
+            states = self.store.load(key)
+            if states is None:
+                states = self._states_at(prompts, nodes, last)
+                self.store.save(key, states)
+        else:
+            states = self._states_at(prompts, nodes, last)
+        return replace(prompts, memory=Memory(states, len(nodes.ids), level))
+
+    def _states_at(self, prompts: Prompts, nodes: Nodes, last: int | None) -> Tensor:
+        """Return the states of prompts and nodes after some blocks, side by side."""
         kept: list[Tensor] = [torch.empty(0)] * len(prompts)
         for index in prompts.lengths.argsort().split(N_TOGETHER):
-            some = prompts[index]
-            ids, is_real = some.padded()
-            if some.memory is None:
-                states = torch.cat([ids, nodes.ids.expand(len(ids), -1)], 1)
-                first = 0
-            else:
-                states, first = torch.cat(some.remembered(), 1).float(), some.memory.level
+            ids, is_real = prompts[index].padded()
+            both = torch.cat([ids, nodes.ids.expand(len(ids), -1)], 1)
             mask, where = self.mask(is_real, nodes), places(is_real, nodes)
-            out = self.run(states, mask, where, first, last).to(self.precision).cpu()
+            out = self.run(both, mask, where, 0, last).to(self.precision).cpu()
             kinds = torch.cat(
                 [is_real, is_real.new_ones(len(ids), len(nodes.ids))], 1
             ).cpu()
             for i, row, is_kept in zip(index.tolist(), out, kinds, strict=True):
                 kept[i] = row[is_kept]
-        return prompts.with_memory(kept, len(nodes.ids), level)
+        return torch.cat(kept)
 
     @torch.no_grad()
     def can_be_split(self, prompts: Prompts, nodes: Nodes) -> bool:
@@ -204,7 +214,7 @@ class Backbone(nn.Module):
         if not 0 < level <= len(self.blocks):
             return level > 0
         try:
-            halves = self(self.remember(prompts, nodes, level), nodes)
+            halves = self(self.remember(prompts, nodes), nodes)
         except (AttributeError, TypeError, IndexError, RuntimeError):
             return False
         whole, is_real, whole_nodes = self(prompts, nodes)
@@ -213,8 +223,10 @@ class Backbone(nn.Module):
         if whole_nodes.numel():
             largest = torch.maximum(largest, (halves[2] - whole_nodes).abs().max())
         exact = self.precision == torch.float32
-        return bool(largest <= MAX_DIFFERENCE * size) if exact else bool(
-            (halves[0] - whole)[is_real].abs().mean() <= 0.1 * size
+        return (
+            bool(largest <= MAX_DIFFERENCE * size)
+            if exact
+            else bool((halves[0] - whole)[is_real].abs().mean() <= 0.1 * size)
         )
 
 
@@ -260,7 +272,7 @@ def is_trained(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
 
 
-def freeze(model: nn.Module, trainable: int | str) -> None:
+def freeze(model: nn.Module, trainable: int | Literal["all"]) -> None:
     """Let the last blocks of a model be trained, and the norm after them; or all."""
     for parameter in model.parameters():
         parameter.requires_grad_(trainable == "all")
@@ -268,6 +280,6 @@ def freeze(model: nn.Module, trainable: int | str) -> None:
         return
     base: Any = model.base_model
     blocks = getattr(base, blocks_name(base))
-    for module in [*blocks[-int(trainable) :], getattr(base, "norm", nn.Identity())]:
+    for module in [*blocks[-trainable:], getattr(base, "norm", nn.Identity())]:
         for parameter in module.parameters():
             parameter.requires_grad_(True)

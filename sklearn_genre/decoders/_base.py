@@ -79,7 +79,7 @@ class DigitDecoder(nn.Module, ABC):
         forbidden = None if allowed.all() else ~allowed  # (length, vocab_size)
         self.register_buffer("forbidden", forbidden, persistent=False)
 
-    def read(self, context: Tensor) -> Any:
+    def read(self, context: Any) -> Any:
         """Return what the other methods take as their context.
 
         Parameters
@@ -89,7 +89,7 @@ class DigitDecoder(nn.Module, ABC):
         """
         return side_by_side(context)
 
-    def read_members(self, context: Tensor) -> Any:
+    def read_members(self, context: Any) -> Any:
         """Return the same for each member on its own: n_members * batch samples.
 
         Member after member. Training sees these; a prediction mixes the members.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ from sklearn_genre._device import BORN
 from sklearn_genre.decoders._backbone import Backbone, Nodes
 from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.decoders._spelling import Spelling
-from sklearn_genre.inputs import Prompts
 from sklearn_genre.tokenizers import Tokenizer
 
 # Trees of at most so many tokens are read together with the prompt.
@@ -115,7 +115,7 @@ class TableDecoder(LanguageModelDecoder):
         """The inner nodes of the digit tree."""
         return Nodes(self.node_ids, self.node_sees, self.node_depth)
 
-    def read(self, context: Prompts) -> Table:  # type: ignore[override]
+    def read(self, context: Any) -> Table:
         """Return the states of prompts and of the beginnings of all numbers."""
         prompt, is_real, nodes = self.backbone(context, self.nodes)
         last = last_states(prompt, is_real)[:, None]
@@ -133,7 +133,7 @@ class TableDecoder(LanguageModelDecoder):
         starts = [0, *(above for _, above in self.levels()), self.n_prefixes]
         levels = [
             self.mask(logits[:, a:b], position)
-            for position, (a, b) in enumerate(zip(starts, starts[1:], strict=False))
+            for position, (a, b) in enumerate(pairwise(starts))
         ]
         return torch.cat(levels, 1)
 
@@ -173,7 +173,7 @@ class CacheDecoder(LanguageModelDecoder):
     all beginnings of a number after it; a mask lets each see its own path alone.
     """
 
-    def read(self, context: Prompts) -> Written:  # type: ignore[override]
+    def read(self, context: Any) -> Written:
         """Return prompts with their keys and values."""
         ids, is_real = context.padded()
         cache, nodes = new_cache([]), self.nodes
@@ -280,7 +280,7 @@ def tree_nodes(choices: list[list[int]], spelling: Spelling) -> tuple[Nodes, Ten
     sees = torch.zeros(len(ids), len(ids), dtype=torch.bool, device="cpu")
     for node, path in enumerate(paths):
         sees[node, path] = True
-    whole = {"dtype": torch.int64, "device": "cpu"}
+    whole: dict[str, Any] = {"dtype": torch.int64, "device": "cpu"}
     nodes = Nodes(torch.tensor(ids, **whole), sees, sees.sum(1) - 1)
     return nodes, torch.tensor(ends, **whole)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -53,17 +54,11 @@ def spell(tokenizer: Tokenizer, offsets: Offsets, prompts: Sequence[str]) -> Spe
     lowest = [int(row.nonzero()[0, 0]) for row in allowed]
     ids = torch.full(allowed.shape, -1)
     first, literals = _aligned(tokenizer, offsets, prompts[0], lowest)
+    choices = [row.nonzero()[:, 0].tolist() for row in allowed]
     for position, row in enumerate(allowed):
-        for token in row.nonzero()[:, 0].tolist():
+        for token in choices[position]:
             tokens = [*lowest[:position], token, *lowest[position + 1 :]]
-            spelled, between = _aligned(tokenizer, offsets, prompts[0], tokens)
-            same = spelled[:position] + spelled[position + 1 :]
-            if between != literals or same != first[:position] + first[position + 1 :]:
-                raise ValueError(
-                    f"The language model writes {_text(tokenizer, tokens)!r} and "
-                    f"{_text(tokenizer, lowest)!r} by tokens that depend on each other, "
-                    "so that digits have no tokens of their own. Use another format."
-                )
+            spelled, _ = _aligned(tokenizer, offsets, prompts[0], tokens)
             ids[position, token] = spelled[position]
         chosen = ids[position][row]
         if len(chosen.unique()) < len(chosen):
@@ -71,11 +66,23 @@ def spell(tokenizer: Tokenizer, offsets: Offsets, prompts: Sequence[str]) -> Spe
                 "Two texts of one position have the same token in the language model: "
                 f"{tokenizer.token_texts[position]}."
             )
+    for position in range(len(choices) - 1):  # neighbours that may merge
+        for pair in product(*choices[position : position + 2]):
+            tokens = [*lowest[:position], *pair, *lowest[position + 2 :]]
+            both = _aligned(tokenizer, offsets, prompts[0], tokens)
+            own = [int(ids[i, token]) for i, token in enumerate(tokens)]
+            if both != (own, literals):
+                raise ValueError(
+                    f"The language model writes {_text(tokenizer, tokens)!r} by tokens "
+                    "that depend on each other, so that digits have no tokens of their "
+                    "own. Use another format."
+                )
     for prompt in prompts[1:]:
-        if (spelled := _aligned(tokenizer, offsets, prompt, lowest)) != (first, literals):
+        other, between = _aligned(tokenizer, offsets, prompt, lowest)
+        if (other, between) != (first, literals):
             raise ValueError(
-                f"{_text(tokenizer, lowest)!r} is written by the tokens {spelled[0]} "
-                f"after the prompt {prompt[-40:]!r}, and by {first} after "
+                f"{_text(tokenizer, lowest)!r} is written by the tokens {other} after "
+                f"the prompt {prompt[-40:]!r}, and by {first} after "
                 f"{prompts[0][-40:]!r}. Let all prompts end alike."
             )
     return Spelling(ids, literals)
@@ -107,7 +114,7 @@ def _aligned(
     if len(spelled) < len(texts) or ids[:start] != offsets(prompt)[0]:
         raise ValueError(
             f"The language model reads the end of {prompt[-20:]!r} and the first digit "
-            f"of {written[len(prompt):]!r} as one token. If the prompt ends with a "
+            f"of {written[len(prompt) :]!r} as one token. If the prompt ends with a "
             "space, leave it out and write it into the format, as in numbers=' d.d'; "
             "if it does not, add one."
         )

@@ -161,7 +161,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if not is_warm:
                 draft._start_network(stages, data, device)
             stages = [stage for stage in stages if stage.max_epochs]
-            stages[0] = stages[0]._replace(keep_start=stages[0].keep_start or is_warm)
+            if is_warm:
+                stages[0] = stages[0]._replace(keep_start=True)
             if validation is None and self._sets_aside(len(data)):
                 data, validation = split(data, self.validation_fraction, random)
             draft._train(stages, data, validation, monitored=self)

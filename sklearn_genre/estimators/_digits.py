@@ -29,6 +29,7 @@ from sklearn_genre.inputs import Data
 from sklearn_genre.losses import ExpectedNumberLoss
 from sklearn_genre.networks import (
     DecodingNetwork,
+    Network,
     Predictor,
     build_decoder,
     build_encoder,
@@ -218,7 +219,7 @@ class DigitRegressor(BaseDistributionRegressor):
         self.tokenizer_ = resolve(self.tokenizer, TOKENIZERS)
         self.tokenizer_.fit(z)
 
-    def _new_network(self) -> DecodingNetwork:
+    def _new_network(self) -> Network:
         """Return encoder and decoder with fresh weights."""
         return new_decoding_network(
             self._architecture["encoder"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn_genre._sklearn import StrOptions
 from sklearn_genre.decoders import (
     Backbone,
     Spelling,
+    Store,
     fits_table,
     freeze,
     new_decoder,
@@ -115,9 +117,10 @@ class LanguageModelRegressor(DigitRegressor):
         Whether the rows of digits, or the head, are trained first, by L-BFGS on all
         samples at once, with a penalty that the validation set chooses. None is the
         start of the papers. Formats that are too long for one pass start without.
-    cache : "auto" or False, default="auto"
-        Whether states below the first trained block are kept in memory, two bytes (in
-        bfloat16) for each unit of each token. False computes them in each epoch.
+    cache : "auto", False, str or path, default="auto"
+        Where states below the first trained block are kept during a fit: in memory, two
+        bytes (in bfloat16) or four for each unit of each token; in a folder, where
+        other fits and predictions on the same prompts find them; or nowhere.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of matrix products. ``"auto"`` is bfloat16 where this machine is faster so.
         Weights stay float32.
@@ -135,7 +138,8 @@ class LanguageModelRegressor(DigitRegressor):
         As in :class:`DecodingRegressor`; numbers then write the transformed target,
         mapped to the range of the format.
     max_epochs : int, default=10
-        Passes over the training set in each stage, at most.
+        Passes over the training set in each stage, at most. 0 leaves the blocks as they
+        are, and without `warm_start_rows` the whole model.
     learning_rate : float, default=5e-5
         Peak learning rate of AdamW. Where all samples get the same first digit, it is
         halved, with a warning, and training goes on from the best state.
@@ -222,7 +226,7 @@ class LanguageModelRegressor(DigitRegressor):
         "start": [StrOptions({"pretrained", "random"})],
         "attention": [StrOptions({"causal", "bidirectional"})],
         "warm_start_rows": [StrOptions({"fit"}), None],
-        "cache": [StrOptions({"auto"}), "boolean"],
+        "cache": [str, "boolean", PathLike],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "truncation": [StrOptions(set(TRUNCATIONS))],
         "max_length": [integer(2), None],
@@ -398,7 +402,7 @@ class LanguageModelRegressor(DigitRegressor):
         self._check_digest(None if is_random else digest(model))
         trainable = self._architecture["trainable"]
         if isinstance(trainable, int | np.integer | str):
-            freeze(model, trainable)
+            freeze(model, "all" if trainable == "all" else int(trainable))
         else:
             add_adapters(model, trainable)
         backbone = Backbone(
@@ -440,7 +444,7 @@ class LanguageModelRegressor(DigitRegressor):
             )
         if isinstance(objective, PolicyGradient) and before is None:
             raise ValueError(
-                f"objective={objective} learns from numbers that a trained model draws. "
+                f"objective={objective} learns from numbers that the model draws. "
                 "Set pretraining='cross_entropy'."
             )
         if int(objective.n_updates) > 1 and self.accumulate > 1:
@@ -456,14 +460,8 @@ class LanguageModelRegressor(DigitRegressor):
         names = ["pretraining", "training"][2 - len(losses) :] if losses else []
         for name, loss in zip(names, losses, strict=True):
             rate = self.learning_rate
-            stages.append(Stage(name, loss, self.max_epochs, rate, bool(stages)))
-        check_stages(stages, self.tokenizer_)
-        if not any(stage.max_epochs for stage in stages):
-            raise ValueError(
-                f"max_epochs={self.max_epochs} with warm_start_rows="
-                f"{self.warm_start_rows!r}: nothing would be trained. Raise max_epochs."
-            )
-        return stages
+            stages.append(Stage(name, loss, self.max_epochs, rate, keep_start=True))
+        return check_stages(stages, self.tokenizer_)
 
     def _trains_no_block(self) -> bool:
         """Return whether the language model itself stays as it is."""
@@ -484,13 +482,28 @@ class LanguageModelRegressor(DigitRegressor):
         """Run the stages, on validation samples of like lengths together."""
         network: Any = self._network
         backbone = network.decoder.backbone
-        first = self._encode(data.X[: self.batch_size])
+        first = super()._encode(data.X[: self.batch_size])
         nodes = network.decoder.no_nodes if self.head else network.decoder.nodes
-        backbone.can_split = bool(self.cache) and backbone.can_be_split(first, nodes)
+        backbone.can_split = self.cache is not False
+        backbone.can_split = backbone.can_split and backbone.can_be_split(first, nodes)
         if validation is not None:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
         super()._train(stages, data, validation, monitored)
+
+    def _caches_in_folder(self) -> bool:
+        """Return whether states of frozen blocks are kept in files."""
+        is_pretrained = self._architecture["start"] == "pretrained"
+        return is_pretrained and self.cache not in ("auto", True, False)
+
+    def _encode(self, X: NDArray[np.object_]) -> Any:
+        """Return prompts as the network reads them, with states that are in files."""
+        prompts = super()._encode(X)
+        if not self._caches_in_folder():
+            return prompts
+        network: Any = self._network
+        network.decoder.backbone.store = Store(self.cache, str(self._digest))
+        return network.remember(prompts)
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""

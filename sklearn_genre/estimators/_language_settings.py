@@ -107,6 +107,7 @@ def fit_identity(estimator: Any, training: Encoded, digest: str | None) -> str:
     found = hashlib.sha256(repr([digest, estimator.precision_]).encode())
     for name, value in sorted(options.items()):
         found.update(f"{name}={description(value)}".encode())
-    for array in (training.y, training.sample_weight, training.inputs.joined().numpy()):
+    inputs: Any = training.inputs
+    for array in (training.y, training.sample_weight, inputs.joined().numpy()):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()

@@ -8,7 +8,7 @@ from sklearn_genre.inputs._columns import (
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
-from sklearn_genre.inputs._prompts import Prompts
+from sklearn_genre.inputs._prompts import Memory, Prompts
 
 __all__ = [
     "TRUNCATIONS",
@@ -17,6 +17,7 @@ __all__ = [
     "Data",
     "FeatureEncoder",
     "Inputs",
+    "Memory",
     "PromptEncoder",
     "Prompts",
     "categorical_columns",

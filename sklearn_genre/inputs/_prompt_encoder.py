@@ -154,7 +154,7 @@ def fields_of(prompt: str) -> list[str]:
         parts = list(string.Formatter().parse(prompt))
     except ValueError as error:
         raise ValueError(
-            f"prompt={prompt!r} is no template: {error}. Write {{{{ and }}}} for braces."
+            f"prompt={prompt!r} is no template: {error}. Braces are {{{{ and }}}}."
         ) from None
     return [name for _, name, _, _ in parts if name is not None]
 
@@ -203,7 +203,7 @@ def _fill(prompt: str, sample: Any, i: int) -> str:
         return _fill_columns(prompt, [_value(v, i, c) for c, v in enumerate(sample)])
     if not isinstance(sample, str):
         raise ValueError(
-            f"X must hold texts, got {sample!r} for sample {i}. Replace missing values, "
+            f"X must hold texts, got {sample!r} for sample {i}. Fill missing values, "
             "or give columns and a prompt that names them."
         )
     return _fill_columns(prompt, [sample])

@@ -1,4 +1,4 @@
-"""Prompts of a language model: token ids of any length, and states remembered of them."""
+"""Prompts of a language model: token ids of any length, and states kept of them."""
 
 from __future__ import annotations
 
@@ -81,8 +81,12 @@ class Prompts:
 
     def to(self, device: torch.device) -> Prompts:
         """Return the same on a device; what is remembered stays where it is."""
-        moved = (part.to(device) for part in (self.ids, self.starts, self.index))
-        return Prompts(*moved, self.memory)
+        return Prompts(
+            self.ids.to(device),
+            self.starts.to(device),
+            self.index.to(device),
+            self.memory,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -117,14 +121,6 @@ class Prompts:
         device = self.device
         prompt = states[(start + places).to(states.device)]
         return prompt.to(device), states[nodes.to(states.device)].to(device)
-
-    def with_memory(self, states: Sequence[Tensor], n_nodes: int, level: int) -> Prompts:
-        """Return the same prompts, stored alone, with states (n_tokens + n_nodes, ...).
-
-        One tensor for each prompt.
-        """
-        kept = self.alone()
-        return replace(kept, memory=Memory(torch.cat(list(states)), n_nodes, level))
 
     def alone(self) -> Prompts:
         """Return the same prompts, without others in store."""

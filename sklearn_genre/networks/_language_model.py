@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from sklearn_genre._device import BORN
 from sklearn_genre.decoders import LanguageModelDecoder, last_states
 from sklearn_genre.inputs import Prompts
 from sklearn_genre.networks._network import DecodingNetwork, Network, equal_weights
-from sklearn_genre.outputs import PointDistribution
+from sklearn_genre.outputs import PointDistribution, TokenDistribution
 from sklearn_genre.tokenizers import Tokenizer
 
 
@@ -35,15 +35,21 @@ class LanguageModelNetwork(DecodingNetwork):
         """Return the prompts: the decoder reads them."""
         return inputs
 
-    def remember(self, inputs: Prompts, level: int | None = None) -> Prompts:
+    def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""
-        decoder = self.decoder
-        return decoder.backbone.remember(inputs, decoder.nodes, level)
+        return self.decoder.backbone.remember(inputs, self.decoder.nodes)
 
-    @property
-    def readout(self) -> nn.Module:
-        """What reads the last states: the rows that write digits."""
-        return self.decoder.out
+    def read(self, inputs: Prompts) -> Any:
+        """Return what :meth:`respond` reads: all that is frozen in a readout."""
+        return self.decoder.read(inputs)
+
+    def respond(self, context: Any, batch_size: int) -> TokenDistribution:
+        """Return the distributions of what has been read."""
+        return self._distribution(context, batch_size, self.decoder.places.device)
+
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that read the last states: rows that write digits."""
+        return list(self.decoder.out.parameters())
 
 
 class PromptHead(nn.Module):
@@ -60,22 +66,19 @@ class PromptHead(nn.Module):
         self.out = nn.Linear(decoder.hidden_size, 1, **BORN)
         nn.init.zeros_(self.out.weight)
 
-    def forward(
-        self, states: Tensor, is_real: Tensor, decoder: LanguageModelDecoder
-    ) -> Tensor:
-        """Return the number of each sample, (batch,).
+    def pooled(self, states: Tensor, is_real: Tensor) -> Tensor:
+        """Return one state of each prompt: here, that of its last token.
 
         Parameters
         ----------
         states : Tensor of shape (batch, n_longest, hidden_size)
         is_real : bool Tensor of shape (batch, n_longest)
-        decoder : LanguageModelDecoder
         """
-        return self.out(self.pooled(states, is_real))[:, 0]
-
-    def pooled(self, states: Tensor, is_real: Tensor) -> Tensor:
-        """Return what the number is linear in: here, the last state."""
         return last_states(states, is_real)
+
+    def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return the number of each sample, (batch,), from one state of each."""
+        return self.out(state)[:, 0]
 
 
 class SpecialTokenHead(PromptHead):
@@ -128,13 +131,10 @@ class LogitMLPHead(PromptHead):
         super().__init__(decoder)
         size = decoder.hidden_size
         self.hidden = nn.Linear(decoder.vocab_size, size, **BORN)
-        self.allowed = decoder.choices[0]
 
-    def forward(
-        self, states: Tensor, is_real: Tensor, decoder: LanguageModelDecoder
-    ) -> Tensor:
-        """Return the number of each sample, (batch,)."""
-        logits = decoder.out(last_states(states, is_real))[:, decoder.places[0]]
+    def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return the number of each sample, (batch,), from one state of each."""
+        logits = decoder.out(state)[:, decoder.places[0]]
         return self.out(self.hidden(logits).sigmoid())[:, 0]
 
 
@@ -146,11 +146,9 @@ class ProjectionHead(PromptHead):
         self.out = nn.Linear(decoder.vocab_size, 1, **BORN)
         nn.init.zeros_(self.out.weight)
 
-    def forward(
-        self, states: Tensor, is_real: Tensor, decoder: LanguageModelDecoder
-    ) -> Tensor:
-        """Return the number of each sample, (batch,)."""
-        logits = decoder.mask(decoder.out(last_states(states, is_real)), 0)
+    def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return the number of each sample, (batch,), from one state of each."""
+        logits = decoder.mask(decoder.out(state), 0)
         return self.out(logits.softmax(-1))[:, 0]
 
 
@@ -195,22 +193,26 @@ class PromptHeadNetwork(Network):
         """Whether a number is predicted: always."""
         return True
 
-    @property
-    def readout(self) -> nn.Module:
-        """What reads the last states: the head, and the rows that it may read."""
-        return nn.ModuleList([self.head, self.decoder.out])
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that read the last states: those of the head."""
+        return list(self.head.parameters())
 
-    def remember(self, inputs: Prompts, level: int | None = None) -> Prompts:
+    def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""
-        decoder = self.decoder
-        return decoder.backbone.remember(inputs, decoder.no_nodes, level)
+        return self.decoder.backbone.remember(inputs, self.decoder.no_nodes)
+
+    def read(self, inputs: Prompts) -> Tensor:
+        """Return what :meth:`respond` reads: all that is frozen in a readout."""
+        states, is_real, _ = self.decoder.backbone(inputs, self.decoder.no_nodes)
+        return self.head.pooled(states, is_real)
+
+    def respond(self, context: Tensor, batch_size: int) -> PointDistribution:
+        """Return normal distributions around the numbers of what has been read."""
+        return PointDistribution(self.head(context, self.decoder), self.residual_scale)
 
     def forward(self, inputs: Prompts) -> PointDistribution:
         """Return normal distributions around the numbers that are read."""
-        decoder = self.decoder
-        states, is_real, _ = decoder.backbone(inputs, decoder.no_nodes)
-        number = self.head(states, is_real, decoder)
-        return PointDistribution(number, self.residual_scale)
+        return self.respond(self.read(inputs), len(inputs))
 
     def members(self, inputs: Prompts) -> PointDistribution:
         """Return the same: there is one member."""

@@ -65,7 +65,7 @@ class Network(nn.Module, ABC):
         """Whether a number is predicted, with a `residual_scale` to be measured."""
         return False
 
-    def remember(self, inputs: Any, level: int | None = None) -> Any:
+    def remember(self, inputs: Any) -> Any:
         """Return inputs with what need not be computed anew in each epoch."""
         return inputs
 

@@ -209,4 +209,3 @@ class DecimalTokenizer(Tokenizer):
             return low, high
         minus, plus = allowed[0, 10:].tolist()
         return (-high if minus else low), (high if plus else -low)
-

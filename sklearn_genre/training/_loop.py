@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
@@ -78,11 +77,7 @@ def run_stages(
         )
         network.begin_stage(stage.name)
 
-        def save(progress: Row, number: int = number, step: int = first_step) -> None:
-            """Write a checkpoint."""
-            before = {"stage": number, "history": history, "first_step": step}
-            settings.checkpoint.save({**before, **progress})
-
+        before = {"stage": number, "history": list(history), "first_step": first_step}
         with monitor.stage(stage.name, stage.max_epochs):
             first_step, go_on = train(
                 network,
@@ -92,7 +87,7 @@ def run_stages(
                 settings,
                 first_step,
                 saved=saved,
-                save=save if settings.checkpoint else None,
+                before=before,
             )
         saved = None
         history += selection.rows
@@ -113,7 +108,7 @@ def train(
     first_step: int = 0,
     *,
     saved: dict[str, Any] | None = None,
-    save: Callable[[Row], None] | None = None,
+    before: dict[str, Any] | None = None,
 ) -> tuple[int, bool]:
     """Train a network for one stage and leave it in its best state.
 
@@ -125,8 +120,8 @@ def train(
         As in :func:`run_stages`.
     saved : dict or None, default=None
         The state of this stage in a checkpoint, to go on from.
-    save : callable or None, default=None
-        Takes that state after each epoch.
+    before : dict or None, default=None
+        What a checkpoint says of the stages before.
 
     Returns
     -------
@@ -146,10 +141,18 @@ def train(
     def on_epoch(row: Row) -> None:
         """Score the network after an epoch, and save what is needed to go on."""
         selection.record({**row, "epoch": n_before + row["epoch"]})
-        if save is not None and isinstance(fit, Engine):
-            state = {"network": trained_state(network), "selection": selection.saved()}
-            again = {"n_before": n_before, "max_epochs": stage.max_epochs}
-            save({**state, **again, "rate": stage.learning_rate, "fit": fit.saved()})
+        if settings.checkpoint and isinstance(fit, Engine):
+            settings.checkpoint.save(
+                {
+                    **(before or {}),
+                    "network": trained_state(network),
+                    "selection": selection.saved(),
+                    "n_before": n_before,
+                    "max_epochs": stage.max_epochs,
+                    "rate": stage.learning_rate,
+                    "fit": fit.saved(),
+                }
+            )
 
     if saved:
         selection.load(saved["selection"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sklearn_genre.networks import Network
 from sklearn_genre.training._batches import Encoded
 from sklearn_genre.training._selection import Row
 from sklearn_genre.training._stage import Settings, Stage
@@ -16,11 +16,9 @@ from sklearn_genre.training._stage import Settings, Stage
 # Penalties on the distance from the first weights: each starts from the solution of the
 # one before, and validation chooses.
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
-# Iterations of L-BFGS for each, and samples whose loss is computed at once.
+# Iterations of L-BFGS for each, and samples that pass through the model together.
 N_ITERATIONS = 25
-N_TOGETHER = 512
-# How many blocks are passed: more than any model has.
-ALL_BLOCKS = 10**6
+N_TOGETHER = 64
 
 
 class ReadoutFit:
@@ -31,7 +29,7 @@ class ReadoutFit:
     Parameters
     ----------
     network : Network
-        Changed in place.
+        With methods ``read``, ``respond`` and ``readout_parameters``. Changed in place.
     stage : Stage
     data : Encoded
     settings : Settings
@@ -44,7 +42,7 @@ class ReadoutFit:
 
     def __init__(
         self,
-        network: Network,
+        network: Any,
         stage: Stage,
         data: Encoded,
         settings: Settings,
@@ -61,9 +59,16 @@ class ReadoutFit:
     def initialize(self) -> None:
         """Compute the states, and note where the weights begin."""
         self.network.eval()
-        self.inputs = self.network.remember(self.data.inputs, ALL_BLOCKS)
-        self.parameters = list(self.network.readout.parameters())
+        self.parameters = self.network.readout_parameters()
         self.first = [p.detach().clone() for p in self.parameters]
+        inputs = self.data.inputs
+        order = inputs.grouped(torch.arange(len(inputs)), N_TOGETHER)
+        self.batches = []
+        with torch.no_grad():
+            for index in order.split(N_TOGETHER):
+                context = self.network.read(inputs[index])
+                z, weight = self.data.z[index], self.data.weight[index]
+                self.batches.append((context, z, weight))
 
     def run(self) -> None:
         """Minimise the mean loss with each penalty."""
@@ -80,7 +85,7 @@ class ReadoutFit:
                     parameter.grad = None
                 return self._loss() + self._pull(penalty)  # noqa: B023
 
-            optimizer.step(closure)  # type: ignore[arg-type]
+            optimizer.step(closure)
             loss = float(self._loss())
             if not math.isfinite(loss):
                 raise FloatingPointError("the loss is not finite")
@@ -89,14 +94,12 @@ class ReadoutFit:
     def _loss(self) -> Tensor:
         """Return the mean loss; gradients are added up."""
         total = torch.zeros((), dtype=torch.float64, device="cpu")
-        z, weight = self.data.z, self.data.weight
-        for start in range(0, len(z), N_TOGETHER):
-            some = slice(start, start + N_TOGETHER)
-            dist = self.network.members(self.inputs[some])
+        for context, z, weight in self.batches:
+            dist = self.network.respond(context, len(z))
             with torch.no_grad():
-                target = self.objective.prepare(dist, z[some])
+                target = self.objective.prepare(dist, z)
             losses = self.objective.losses(dist, target)
-            loss = (weight[some] * losses).sum() / len(z)
+            loss = (weight * losses).sum() / len(self.data)
             loss.backward()
             total += loss.detach().double().cpu()
         return total

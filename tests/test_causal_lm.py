@@ -37,6 +37,9 @@ class Prompts:
     def to(self, device):
         return Prompts(self.ids.to(device))
 
+    def blocks(self, size):
+        yield self, len(self)
+
 
 class Text(NamedTuple):
     """What a language model has read: one text, or several of each sample."""

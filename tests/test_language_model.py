@@ -18,6 +18,7 @@ from sklearn_genre.estimators import OBJECTIVES
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
+from sklearn_genre.training import _readout
 
 pytest.importorskip("transformers")
 from small_language_models import save_model

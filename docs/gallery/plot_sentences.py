@@ -41,8 +41,8 @@ pairs = pd.DataFrame({"a": map(sentence, first), "b": map(sentence, second)})
 pairs.assign(score=score).head()
 
 # %%
-# Any causal language model of the Hugging Face family will do. Set ``LANGUAGE_MODEL`` to
-# a folder to see what a pretrained one knows. This page must build anywhere, so without
+# a folder to see what a pretrained one knows. This page must build anywhere, so
+# without it a tiny model with a vocabulary of words is made, and trained from scratch.
 # it a tiny model with a vocabulary of words is made here, and trained from scratch.
 
 
@@ -84,7 +84,8 @@ print(f"R2 on new pairs: {model.score(pairs[300:], score[300:]):.2f}")
 # the mass is on numbers that end with a zero.
 dist = model.predict_distribution(pairs[300:])
 fig, axes = plt.subplots(3, 1, sharex=True, figsize=(6, 5), layout="constrained")
-for ax, i in zip(axes, [int(np.flatnonzero(score[300:] == s)[0]) for s in (1, 3, 5)]):
+shown = [int(np.flatnonzero(score[300:] == s)[0]) for s in (1, 3, 5)]
+for ax, i in zip(axes, shown, strict=True):
     ax.bar(
         dist.support[i] if dist.support.ndim > 1 else dist.support, dist.pmf()[i], 0.08
     )

@@ -105,7 +105,9 @@ class Backbone(nn.Module):
             states = torch.cat([ids, nodes.ids.expand(len(ids), -1)], 1)
             level = 0
         else:
-            states = torch.cat(prompts.remembered(), 1).float()
+            kept, kept_nodes = prompts.remembered()
+            kept_nodes = kept_nodes[:, : len(nodes.ids)]  # none, or all
+            states = torch.cat([kept, kept_nodes], 1).float()
             level = prompts.memory.level
         if level > len(self.blocks):
             return states[:, : ids.shape[1]], is_real, states[:, ids.shape[1] :]
@@ -171,26 +173,38 @@ class Backbone(nn.Module):
         return out.float() if self.precision == torch.bfloat16 else out
 
     @torch.no_grad()
-    def remember(self, prompts: Prompts, nodes: Nodes) -> Prompts:
+    def remember(self, prompts: Prompts, *trees: Nodes) -> Prompts:
         """Return prompts with their states below the first trained block.
 
         If nothing is trained, after all blocks and the norm.
+
+        Parameters
+        ----------
+        prompts : Prompts
+        trees : Nodes
+            What follows the prompts; others will do as well, if they are in the store.
         """
         level = self.first_trained
         last = None if level > len(self.blocks) else level
         if level == 0 or prompts.memory is not None:
             return prompts
-        prompts = prompts.alone()
-        if self.store is not None:
-            what = [self.is_causal, str(self.precision), level, *nodes.ids.tolist()]
-            key = self.store.key(what, prompts.ids, prompts.starts, nodes.sees)
-            states = self.store.load(key)
-            if states is None:
-                states = self._states_at(prompts, nodes, last)
-                self.store.save(key, states)
-        else:
+        prompts, store, nodes = prompts.alone(), self.store, trees[0]
+        if store is None:
             states = self._states_at(prompts, nodes, last)
+            return replace(prompts, memory=Memory(states, len(nodes.ids), level))
+        keys = [self._key(store, prompts, each, level) for each in trees]
+        for key, each in zip(keys, trees, strict=True):
+            kept = store.load(key)
+            if kept is not None:
+                return replace(prompts, memory=Memory(kept, len(each.ids), level))
+        states = self._states_at(prompts, nodes, last)
+        store.save(keys[0], states)
         return replace(prompts, memory=Memory(states, len(nodes.ids), level))
+
+    def _key(self, store: Store, prompts: Prompts, nodes: Nodes, level: int) -> str:
+        """Return the name of states in the store."""
+        what = [self.is_causal, str(self.precision), level, *nodes.ids.tolist()]
+        return store.key(what, prompts.ids, prompts.starts, nodes.sees)
 
     def _states_at(self, prompts: Prompts, nodes: Nodes, last: int | None) -> Tensor:
         """Return the states of prompts and nodes after some blocks, side by side."""

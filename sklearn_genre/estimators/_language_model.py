@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,50 +10,28 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_genre._objective import Objective
-from sklearn_genre._sklearn import StrOptions
-from sklearn_genre.decoders import (
-    Backbone,
-    Spelling,
-    Store,
-    fits_table,
-    freeze,
-    new_decoder,
-    spell,
-)
+from sklearn_genre.decoders import Spelling, Store, fits_table, spell
 from sklearn_genre.estimators._decoding import OBJECTIVES
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
+from sklearn_genre.estimators._language_network import language_network, same_digest
 from sklearn_genre.estimators._language_settings import (
+    CONSTRAINTS,
     fit_identity,
+    language_stages,
     numbers_tokenizer,
     placed,
+    prompt_encoder,
     resolved_precision,
+    trains_blocks,
 )
-from sklearn_genre.estimators._parameters import (
-    EPOCHS_OR_NONE,
-    RATE,
-    SHARED,
-    TEMPERATURE,
-    Constraints,
-    documented,
-    integer,
-    resolve,
-)
+from sklearn_genre.estimators._parameters import Constraints, documented, resolve
 from sklearn_genre.estimators._predicting import READ, Read
 from sklearn_genre.estimators._pretrained import Pretrained, digest
-from sklearn_genre.inputs import TRUNCATIONS, Data, PromptEncoder, fields_of
+from sklearn_genre.inputs import Data
 from sklearn_genre.losses import LOSSES, SquaredError
-from sklearn_genre.networks import (
-    PROMPT_HEADS,
-    LanguageModelNetwork,
-    Network,
-    PromptHeadNetwork,
-)
-from sklearn_genre.policy_gradients import PolicyGradient
-from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+from sklearn_genre.networks import Network
+from sklearn_genre.tokenizers import TOKENIZERS
 from sklearn_genre.training import Checkpoint, Encoded, Settings, Stage
-
-# Penalties of the readout that validation chooses from.
-N_PENALTIES = 4
 
 
 class Tokenized(NamedTuple):
@@ -134,9 +111,7 @@ class LanguageModelRegressor(DigitRegressor):
         Whether nothing may be downloaded.
     revision : str or None, default=None
         Of a model on the hub.
-    target_transform : {"standard", "quantile"} or transformer, default="standard"
-        As in :class:`DecodingRegressor`; numbers then write the transformed target,
-        mapped to the range of the format.
+    <target_transform>
     max_epochs : int, default=10
         Passes over the training set in each stage, at most. 0 leaves the blocks as they
         are, and without `warm_start_rows` the whole model.
@@ -159,8 +134,7 @@ class LanguageModelRegressor(DigitRegressor):
         A file that is written after each epoch. A fit with the same data and parameters
         that finds it goes on from there, to the same result; it is deleted at the end.
         Needs an integer `random_state`.
-    warm_start : bool, default=False
-        Whether ``fit`` continues from the weights of the last fit, on its scales.
+    <warm_start>
     <device>
     <diagnostics>
     <random_state>
@@ -191,71 +165,18 @@ class LanguageModelRegressor(DigitRegressor):
     Examples
     --------
     >>> from sklearn_genre import LanguageModelRegressor
-    >>> model = LanguageModelRegressor(
-    ...     "models/SmolLM2-135M", "{} | {} | similarity from 0 to 5: ", trainable=0
-    ... )
-    >>> model.fit(pairs, scores).predict_interval(pairs)  # doctest: +SKIP
+    >>> LanguageModelRegressor("models/smollm2", "{a} | {b} | 0 to 5: ", trainable=0)
+    LanguageModelRegressor(model='models/smollm2', prompt='{a} | {b} | 0 to 5: ',
+                           trainable=0)
     """
 
-    _parameter_constraints: ClassVar[Constraints] = {
-        **{
-            name: SHARED[name]
-            for name in (
-                "target_transform",
-                "weight_decay",
-                "ema_decay",
-                "early_stopping",
-                "validation_fraction",
-                "n_iter_no_change",
-                "scoring",
-                "warm_start",
-                "device",
-                "diagnostics",
-                "random_state",
-                "verbose",
-            )
-        },
-        **TEMPERATURE,
-        "model": [object],
-        "prompt": [str, callable],
-        "numbers": [str, Tokenizer],
-        "objective": [StrOptions(set(OBJECTIVES)), Objective],
-        "pretraining": [StrOptions(set(LOSSES)), Objective, None],
-        "head": [StrOptions(set(PROMPT_HEADS)), None],
-        "trainable": [integer(0), StrOptions({"all"}), object],
-        "start": [StrOptions({"pretrained", "random"})],
-        "attention": [StrOptions({"causal", "bidirectional"})],
-        "warm_start_rows": [StrOptions({"fit"}), None],
-        "cache": [str, "boolean", PathLike],
-        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-        "truncation": [StrOptions(set(TRUNCATIONS))],
-        "max_length": [integer(2), None],
-        "local_files_only": ["boolean"],
-        "revision": [str, None],
-        "max_epochs": EPOCHS_OR_NONE,
-        "learning_rate": RATE,
-        "batch_size": [integer(1)],
-        "accumulate": [integer(1)],
-        "checkpoint": [object],
-    }
-    _structural: ClassVar[tuple[str, ...]] = (
-        "model",
-        "revision",
-        "prompt",
-        "numbers",
-        "head",
-        "trainable",
-        "attention",
-        "target_transform",
+    _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
+    _structural: ClassVar[tuple[str, ...]] = tuple(
+        "model revision prompt numbers head trainable attention "
+        "target_transform".split()
     )
-    _architectural: ClassVar[tuple[str, ...]] = (
-        "model",
-        "revision",
-        "local_files_only",
-        "start",
-        "head",
-        "trainable",
-        "attention",
+    _architectural: ClassVar[tuple[str, ...]] = tuple(
+        "model revision local_files_only start head trainable attention".split()
     )
 
     feature_encoder_: Any
@@ -348,36 +269,15 @@ class LanguageModelRegressor(DigitRegressor):
         if isinstance(X, Tokenized):
             return X.ids
         if reset:
-            self.feature_encoder_ = self._prompt_encoder()
+            pretrained = self._pretrained()
+            self.feature_encoder_ = prompt_encoder(
+                self.prompt, self.numbers, pretrained, self.max_length, self.truncation
+            )
         return self.feature_encoder_.read(X)
 
-    def _prompt_encoder(self) -> PromptEncoder:
-        """Return what reads prompts, its parameters checked."""
-        if isinstance(self.prompt, str):
-            fields_of(self.prompt)
-        pretrained = self._pretrained({n: getattr(self, n) for n in SOURCE})
-        room = getattr(pretrained.config(), "max_position_embeddings", None) or 2**20
-        room = room if self.max_length is None else min(room, self.max_length)
-        tokenizer = resolve(numbers_tokenizer(self.numbers), TOKENIZERS)
-        room -= 2 * tokenizer.length + sum(map(len, getattr(tokenizer, "literals", ())))
-        if room < 1:
-            raise ValueError(
-                f"max_length={self.max_length} leaves no room for a prompt before "
-                f"numbers={self.numbers!r}. Raise it."
-            )
-        return PromptEncoder(self.prompt, pretrained.tokenize, room, self.truncation)
-
-    def _pretrained(self, options: dict[str, Any]) -> Pretrained:
+    def _pretrained(self) -> Pretrained:
         """Return where the language model is."""
-        name, revision, local = (options[key] for key in SOURCE)
-        if not isinstance(name, str):
-            name = str(name) if hasattr(name, "__fspath__") else name
-        if not isinstance(name, str):
-            raise TypeError(
-                "model must be a folder, a GGUF file or a name of the hub, got "
-                f"{name!r}."
-            )
-        return Pretrained(name, revision, bool(local))
+        return Pretrained.of(self.model, self.revision, self.local_files_only)
 
     def _learn_features(self, data: Data) -> None:
         """Do nothing: prompts are read already."""
@@ -386,7 +286,7 @@ class LanguageModelRegressor(DigitRegressor):
         """Learn the number format, and how the language model spells it."""
         tokenizer = resolve(numbers_tokenizer(self.numbers), TOKENIZERS)
         self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_).fit(z)
-        pretrained = self._pretrained({n: getattr(self, n) for n in SOURCE})
+        pretrained = self._pretrained()
         spelling = spell(
             self.tokenizer_, pretrained.offsets, self.feature_encoder_.examples_
         )
@@ -396,40 +296,21 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _new_network(self) -> Network:
         """Return the language model, and what reads numbers off it."""
-        pretrained = self._pretrained(self._architecture)
+        pretrained = Pretrained.of(*(self._architecture[name] for name in SOURCE))
         is_random = self._architecture["start"] == "random"
         model = pretrained.load(is_random=is_random)
-        self._check_digest(None if is_random else digest(model))
-        trainable = self._architecture["trainable"]
-        if isinstance(trainable, int | np.integer | str):
-            freeze(model, "all" if trainable == "all" else int(trainable))
-        else:
-            add_adapters(model, trainable)
-        backbone = Backbone(
-            model.base_model,
-            None if is_random else pretrained.name,
-            is_causal=self._architecture["attention"] == "causal",
-            precision=getattr(torch, self.precision_),
-        )
+        sha256 = None if is_random else digest(model)
+        self._digest = same_digest(pretrained, sha256, getattr(self, "_digest", sha256))
         ids, literals = self._spelling
         spelling = Spelling(torch.tensor(ids, device="cpu"), literals)
-        output = model.get_output_embeddings().weight.detach()
-        decoder = new_decoder(backbone, output, spelling, self.tokenizer_)
-        head = self._architecture["head"]
-        if head is None:
-            return LanguageModelNetwork(decoder, self.tokenizer_)
-        return PromptHeadNetwork(decoder, PROMPT_HEADS[head](decoder))
-
-    def _check_digest(self, found: str | None) -> None:
-        """Refuse weights that are not those of the fit; note them in a fit."""
-        before = getattr(self, "_digest", found)
-        if before != found:
-            raise ValueError(
-                f"model={self._architecture['model']!r} has other weights than those "
-                f"that the fit was made with: sha256 {str(found)[:12]}, not "
-                f"{str(before)[:12]}. Put the same model there."
-            )
-        self._digest = found
+        return language_network(
+            model,
+            spelling,
+            self.tokenizer_,
+            source=None if is_random else pretrained.name,
+            precision=self.precision_,
+            **{name: self._architecture[name] for name in BUILT_FROM},
+        )
 
     def _stages(self) -> list[Stage]:
         """Return the readout, pretraining and training."""
@@ -437,40 +318,21 @@ class LanguageModelRegressor(DigitRegressor):
         before = None if self.pretraining is None else resolve(self.pretraining, LOSSES)
         if self.head is not None:
             objective, before = SquaredError(), None
-        if isinstance(before, PolicyGradient):
-            raise ValueError(
-                f"pretraining={before} is a policy gradient. Give it as objective, and "
-                "pretraining='cross_entropy'."
-            )
-        if isinstance(objective, PolicyGradient) and before is None:
-            raise ValueError(
-                f"objective={objective} learns from numbers that the model draws. "
-                "Set pretraining='cross_entropy'."
-            )
         if int(objective.n_updates) > 1 and self.accumulate > 1:
             raise ValueError(
                 f"accumulate={self.accumulate} needs n_updates=1, got {objective}."
             )
-        losses = [loss for loss in (before, objective) if loss is not None]
-        first, stages = losses[0], []
-        if self.warm_start_rows == "fit" and self._reads_tree():
-            stages.append(Stage("readout", first, N_PENALTIES, 1.0, True, "lbfgs"))
-            if self._trains_no_block():
-                losses = losses[1:]  # the readout is all there is
-        names = ["pretraining", "training"][2 - len(losses) :] if losses else []
-        for name, loss in zip(names, losses, strict=True):
-            rate = self.learning_rate
-            stages.append(Stage(name, loss, self.max_epochs, rate, keep_start=True))
-        return check_stages(stages, self.tokenizer_)
-
-    def _trains_no_block(self) -> bool:
-        """Return whether the language model itself stays as it is."""
-        return isinstance(self.trainable, int | np.integer) and self.trainable == 0
-
-    def _reads_tree(self) -> bool:
-        """Return whether all states that a readout needs come from one pass."""
         _, literals = self._spelling
-        return self.head is not None or fits_table(self.tokenizer_, literals)
+        in_one_pass = self.head is not None or fits_table(self.tokenizer_, literals)
+        stages = language_stages(
+            objective,
+            before,
+            max_epochs=self.max_epochs,
+            learning_rate=self.learning_rate,
+            fits_readout=self.warm_start_rows == "fit" and in_one_pass,
+            trains_blocks=trains_blocks(self.trainable),
+        )
+        return check_stages(stages, self.tokenizer_)
 
     def _train(
         self,
@@ -482,24 +344,18 @@ class LanguageModelRegressor(DigitRegressor):
         """Run the stages, on validation samples of like lengths together."""
         network: Any = self._network
         backbone = network.decoder.backbone
-        first = super()._encode(data.X[: self.batch_size])
-        nodes = network.decoder.no_nodes if self.head else network.decoder.nodes
-        backbone.can_split = self.cache is not False
-        backbone.can_split = backbone.can_split and backbone.can_be_split(first, nodes)
+        first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
+        if self.cache is False or not backbone.can_be_split(first, nodes):
+            backbone.can_split = False
         if validation is not None:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
         super()._train(stages, data, validation, monitored)
 
-    def _caches_in_folder(self) -> bool:
-        """Return whether states of frozen blocks are kept in files."""
-        is_pretrained = self._architecture["start"] == "pretrained"
-        return is_pretrained and self.cache not in ("auto", True, False)
-
     def _encode(self, X: NDArray[np.object_]) -> Any:
         """Return prompts as the network reads them, with states that are in files."""
         prompts = super()._encode(X)
-        if not self._caches_in_folder():
+        if self.cache in ("auto", True, False) or self.start == "random":
             return prompts
         network: Any = self._network
         network.decoder.backbone.store = Store(self.cache, str(self._digest))
@@ -511,15 +367,14 @@ class LanguageModelRegressor(DigitRegressor):
         if self.checkpoint is not None:
             identity = fit_identity(self, training, self._digest)
             checkpoint = Checkpoint(self.checkpoint, identity)
-        return Settings(
-            self.batch_size,
-            self.weight_decay,
-            self.ema_decay,
-            self.scoring,
-            self.n_iter_no_change if self.early_stopping else None,
-            accumulate=self.accumulate,
-            watches_collapse=self.head is None,
-            checkpoint=checkpoint,
+        return (
+            super()
+            ._settings(training)
+            ._replace(
+                accumulate=self.accumulate,
+                watches_collapse=self.head is None,
+                checkpoint=checkpoint,
+            )
         )
 
     # Predictions ------------------------------------------------------------------
@@ -542,23 +397,6 @@ class LanguageModelRegressor(DigitRegressor):
         return tags
 
 
-# Parameters that say where the language model is.
+# Parameters that say where the language model is, and what is built on it.
 SOURCE = ("model", "revision", "local_files_only")
-
-
-def add_adapters(model: Any, config: Any) -> None:
-    """Put the adapters of a peft config into a model, and let only them be trained."""
-    try:
-        from peft import PeftConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise ImportError(
-            "trainable=LoraConfig(...) needs peft: python -m pip install "
-            "'sklearn_genre[lm]'"
-        ) from error
-    if not isinstance(config, PeftConfig):
-        raise TypeError(
-            "trainable must be a number of blocks, 'all' or a config of peft, got "
-            f"{config!r}."
-        )
-    freeze(model, 0)
-    inject_adapter_in_model(config, model)
+BUILT_FROM = ("head", "trainable", "attention")

@@ -6,6 +6,7 @@ import hashlib
 import time
 import warnings
 from functools import lru_cache
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,81 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_genre._device import resolve_device
+from sklearn_genre._objective import Objective
+from sklearn_genre._sklearn import StrOptions
+from sklearn_genre.estimators._decoding import OBJECTIVES
+from sklearn_genre.estimators._parameters import (
+    EPOCHS_OR_NONE,
+    RATE,
+    SHARED,
+    TEMPERATURE,
+    Constraints,
+    integer,
+    resolve,
+)
+from sklearn_genre.estimators._pretrained import Pretrained
 from sklearn_genre.estimators._state import description
+from sklearn_genre.inputs import TRUNCATIONS, PromptEncoder, fields_of
+from sklearn_genre.losses import LOSSES
+from sklearn_genre.networks import PROMPT_HEADS
+from sklearn_genre.policy_gradients import PolicyGradient
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.tokenizers import TOKENIZERS, DecimalTokenizer, Tokenizer
-from sklearn_genre.training import Encoded
+from sklearn_genre.training import Encoded, Stage
 
 # Steps of a format that the spread of the targets must have, to be written as they are.
 FEWEST_STEPS = 8
 # How much faster bfloat16 must be, on a product of this size, to be chosen.
 FASTER, PROBE_SIZE, N_PROBES = 1.3, 512, 5
 
+# Tokens of a window where a model has none.
+NO_LIMIT = 2**20
+# Penalties of the readout that validation chooses from.
+N_PENALTIES = 4
+
 Array = NDArray[np.float64]
+
+CONSTRAINTS: Constraints = {
+    **{
+        name: SHARED[name]
+        for name in (
+            "target_transform",
+            "weight_decay",
+            "ema_decay",
+            "early_stopping",
+            "validation_fraction",
+            "n_iter_no_change",
+            "scoring",
+            "warm_start",
+            "device",
+            "diagnostics",
+            "random_state",
+            "verbose",
+        )
+    },
+    **TEMPERATURE,
+    "model": [object],
+    "prompt": [str, callable],
+    "numbers": [str, Tokenizer],
+    "objective": [StrOptions(set(OBJECTIVES)), Objective],
+    "pretraining": [StrOptions(set(LOSSES)), Objective, None],
+    "head": [StrOptions(set(PROMPT_HEADS)), None],
+    "trainable": [integer(0), StrOptions({"all"}), object],
+    "start": [StrOptions({"pretrained", "random"})],
+    "attention": [StrOptions({"causal", "bidirectional"})],
+    "warm_start_rows": [StrOptions({"fit"}), None],
+    "cache": [str, "boolean", PathLike],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "truncation": [StrOptions(set(TRUNCATIONS))],
+    "max_length": [integer(2), None],
+    "local_files_only": ["boolean"],
+    "revision": [str, None],
+    "max_epochs": EPOCHS_OR_NONE,
+    "learning_rate": RATE,
+    "batch_size": [integer(1)],
+    "accumulate": [integer(1)],
+    "checkpoint": [object],
+}
 
 
 def numbers_tokenizer(numbers: str | Tokenizer) -> str | Tokenizer:
@@ -111,3 +176,74 @@ def fit_identity(estimator: Any, training: Encoded, digest: str | None) -> str:
     for array in (training.y, training.sample_weight, inputs.joined().numpy()):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
+
+
+def language_stages(
+    objective: Objective,
+    pretraining: Objective | None,
+    *,
+    max_epochs: int,
+    learning_rate: float,
+    fits_readout: bool,
+    trains_blocks: bool,
+) -> list[Stage]:
+    """Return the readout, pretraining and training, those that there are.
+
+    Parameters
+    ----------
+    objective : Objective
+    pretraining : Objective or None
+    max_epochs : int
+    learning_rate : float
+    fits_readout : bool
+        Whether the weights that read the last states are fitted first.
+    trains_blocks : bool
+        Whether anything is left to train afterwards by a loss.
+    """
+    if isinstance(pretraining, PolicyGradient):
+        raise ValueError(
+            f"pretraining={pretraining} is a policy gradient. Give it as objective, "
+            "and pretraining='cross_entropy'."
+        )
+    if isinstance(objective, PolicyGradient) and pretraining is None:
+        raise ValueError(
+            f"objective={objective} learns from numbers that the model draws. Set "
+            "pretraining='cross_entropy'."
+        )
+    named = [("pretraining", pretraining), ("training", objective)]
+    losses = [(name, loss) for name, loss in named if loss is not None]
+    stages = []
+    if fits_readout:
+        stages.append(Stage("readout", losses[0][1], N_PENALTIES, 1.0, True, "lbfgs"))
+        losses = losses if trains_blocks else losses[1:]  # the readout is all there is
+    return stages + [
+        Stage(name, loss, max_epochs, learning_rate, keep_start=True)
+        for name, loss in losses
+    ]
+
+
+def trains_blocks(trainable: Any) -> bool:
+    """Return whether anything of the language model itself is trained."""
+    return isinstance(trainable, str) or bool(trainable)
+
+
+def prompt_encoder(
+    prompt: Any,
+    numbers: Any,
+    pretrained: Pretrained,
+    max_length: int | None,
+    truncation: str,
+) -> PromptEncoder:
+    """Return what reads prompts, its options checked."""
+    if isinstance(prompt, str):
+        fields_of(prompt)
+    window = getattr(pretrained.config(), "max_position_embeddings", None) or NO_LIMIT
+    room = window if max_length is None else min(window, max_length)
+    tokenizer = resolve(numbers_tokenizer(numbers), TOKENIZERS)
+    room -= 2 * tokenizer.length + sum(map(len, getattr(tokenizer, "literals", ())))
+    if room < 1:
+        raise ValueError(
+            f"max_length={max_length} leaves no room for a prompt before "
+            f"numbers={numbers!r}. Raise it."
+        )
+    return PromptEncoder(prompt, pretrained.tokenize, room, truncation)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ class Pretrained:
     name: str
     revision: str | None = None
     local_files_only: bool = True
+
+    @classmethod
+    def of(cls, model: Any, revision: str | None, local_files_only: bool) -> Pretrained:
+        """Return where the model is that a user named."""
+        name = str(model) if isinstance(model, PathLike) else model
+        if not isinstance(name, str):
+            raise TypeError(
+                "model must be a folder, a GGUF file or a name of the hub, got "
+                f"{model!r}."
+            )
+        return cls(name, revision, bool(local_files_only))
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of texts, with the special tokens of a beginning."""

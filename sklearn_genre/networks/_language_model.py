@@ -199,7 +199,8 @@ class PromptHeadNetwork(Network):
 
     def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""
-        return self.decoder.backbone.remember(inputs, self.decoder.no_nodes)
+        decoder = self.decoder
+        return decoder.backbone.remember(inputs, decoder.no_nodes, decoder.nodes)
 
     def read(self, inputs: Prompts) -> Tensor:
         """Return what :meth:`respond` reads: all that is frozen in a readout."""

@@ -80,7 +80,11 @@ class Results:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
         self.rows.append(row)
-        shown = {name: row[name] for name in row if name not in self.about}
+        shown = {
+            name: value
+            for name, value in row.items()
+            if name not in self.about and not isinstance(value, list)
+        }
         print(*(f"{name}={_text(value)}" for name, value in shown.items()), flush=True)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from digit_distributions import all_strings, assert_near, log_probs_of
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_genre import LanguageModelRegressor
@@ -18,7 +19,8 @@ from sklearn_genre.estimators import OBJECTIVES
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
-from sklearn_genre.training import _readout
+from sklearn_genre.training import _engine, _readout
+from sklearn_genre.training._collapse import has_collapsed
 
 pytest.importorskip("transformers")
 from small_language_models import save_model
@@ -403,19 +405,27 @@ def test_one_sample_and_a_constant_target(folder):
     assert one.predict(["abc", "x"]) == pytest.approx([2.5, 2.5])
 
 
-def test_collapsed_digits_halve_the_rate(folder):
+def test_digits_have_collapsed_where_all_samples_get_one_and_should_not(folder):
+    model = fit(folder, trainable=0)
+    X, y = texts_and_scores(20)
+    dist = model.network_(model._encode(model._check_features(X, reset=False)))
+    z = torch.tensor(model.target_scaler_.transform(y))
+    assert not has_collapsed(dist, z)
+    with torch.no_grad():
+        dist.decoder.out.bias[3] += 1e4
+    assert has_collapsed(dist, z)
+    assert not has_collapsed(dist, torch.full_like(z, z[0]))
+
+
+def test_a_collapse_goes_on_at_half_the_rate(folder, monkeypatch):
+    steps = iter(range(100))
+    monkeypatch.setattr(_engine, "has_collapsed", lambda *_: next(steps) == 4)
     X, y = texts_and_scores(40)
-    model = make(
-        folder,
-        objective="raft",
-        trainable="all",
-        learning_rate=30.0,
-        max_epochs=3,
-        ema_decay=0,
-    )
-    with pytest.warns(Warning, match="same first digit|not finite"):
+    model = make(folder, max_epochs=3, learning_rate=8e-4)
+    with pytest.warns(ConvergenceWarning, match=r"goes on at 0\.0004"):
         model.fit(X, y)
-    assert np.isfinite(model.predict(X)).all()
+    epochs = [row["epoch"] for row in model.history_ if row["stage"] == "training"]
+    assert epochs == [0, 1, 2]
 
 
 def test_joblib_round_trip(folder, tmp_path):

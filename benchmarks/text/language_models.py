@@ -125,8 +125,9 @@ def evaluate(
         "dev_rmse": best[-1]["validation_rmse"] if best else None,
         "dev_curve": [row["validation_rmse"] for row in model.history_],
         "fit_cpu_s": fitted - start,
-        **scores("mean", model.predict(X_test), y_test),
+        **scores("mean", predicted := model.predict(X_test), y_test),
         "predict_cpu_s": time.process_time() - fitted,
+        "squared_errors": np.round((predicted - y_test) ** 2, 4).tolist(),
     }
     dist = model.predict_distribution(X_test)
     row["crps"] = float(dist.crps(y_test).mean())
@@ -138,21 +139,22 @@ def evaluate(
 
 def written(model: Any, X: Any, y: Any, dist: Any) -> Row:
     """Return the scores of what only a model that writes digits has."""
+    greedy = model.predict(X, output_type="greedy")
     row = {
-        **scores("greedy", model.predict(X, output_type="greedy"), y),
+        **scores("greedy", greedy, y),
+        "squared_errors_greedy": np.round((greedy - y) ** 2, 4).tolist(),
         **scores("median", dist.median(), y),
         **scores("samples", model.predict_from_samples(X, N_SAMPLES), y),
         "digit_entropy": first_entropy(model, X[:N_SAMPLES]),
     }
     for name, grid in GRIDS.items():
-        inside = [v for v in grid if model.tokenizer_.low_ is not None]
-        try:
-            for normalize in (False, True):
-                label = f"grid_{name}" + "_normalised" * normalize
-                numbers = model.predict_from_grid(X, inside, normalize=normalize)
-                row.update(scores(label, numbers, y))
-        except ValueError:  # the scale of the task has not these numbers
-            continue
+        for normalize in (False, True):
+            label = f"grid_{name}" + "_normalised" * normalize
+            try:
+                numbers = model.predict_from_grid(X, grid, normalize=normalize)
+            except ValueError:  # the task has not these numbers
+                continue
+            row.update(scores(label, numbers, y))
     return row
 
 

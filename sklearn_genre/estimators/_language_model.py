@@ -269,10 +269,8 @@ class LanguageModelRegressor(DigitRegressor):
         if isinstance(X, Tokenized):
             return X.ids
         if reset:
-            pretrained = self._pretrained()
-            self.feature_encoder_ = prompt_encoder(
-                self.prompt, self.numbers, pretrained, self.max_length, self.truncation
-            )
+            options = (self._pretrained(), self.max_length, self.truncation)
+            self.feature_encoder_ = prompt_encoder(self.prompt, self.numbers, *options)
         return self.feature_encoder_.read(X)
 
     def _pretrained(self) -> Pretrained:
@@ -280,7 +278,7 @@ class LanguageModelRegressor(DigitRegressor):
         return Pretrained.of(self.model, self.revision, self.local_files_only)
 
     def _learn_features(self, data: Data) -> None:
-        """Do nothing: prompts are read already."""
+        """Learn nothing: prompts are read already."""
 
     def _learn_head(self, data: Data, z: NDArray[np.float64]) -> None:
         """Learn the number format, and how the language model spells it."""
@@ -381,8 +379,7 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _map(self, X: Any, function: Read) -> list[Any]:
         """Apply a function to samples, those of like lengths together."""
-        fitted = self._view()
-        ids = fitted._check_features(X, reset=False)
+        ids = self._view()._check_features(X, reset=False)
         order = np.argsort([len(text) for text in ids], kind="stable")
         parts = super()._map(Tokenized(ids[order]), function)
         return parts if len(ids) == 1 else [np.concatenate(parts)[np.argsort(order)]]

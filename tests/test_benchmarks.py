@@ -17,7 +17,7 @@ from papers.recipe import RECIPE
 from talent.methods import METHODS, OURS, SUITES, registered
 from talent.ours import sayable
 from talent.peers import PEERS
-from talent_sets import write_set
+from talent_sets import write_sentences, write_set
 
 from sklearn_genre.losses import LOSSES, CrossEntropy
 
@@ -48,6 +48,8 @@ TOYS = {
     "talent/results.py": "--rows {folder} --published {published} --out {out}",
     "talent/talent_client.py": "--data {data} --set tiny --save-path {out} "
     """--model '{{"pretraining_epochs": 1, "fine_tuning": null}}'""",
+    "text/sentences.py": "--data {data} --model hash --methods ridge identity mlp "
+    f"riemann {ONE} --out {{out}}",
     "tracing.py": "--epochs 1",
 }
 # A command that another starts, and whose rows test_runs.py looks at.
@@ -62,6 +64,7 @@ LEFT_OUT = {"talent/run.py": "xgboost"}
 def write_toy(folder):
     """Write a set and rows of methods on it; return what names them."""
     write_set(folder / "tiny")
+    write_sentences(folder / "stsb")
     moments = dict.fromkeys(("before", "selected", "last"), 1.0)
     policy = {"rmse_mode": 1.0, "rmse_mean": 1.0, "reward": moments, "rmse": moments}
     about = {"data": "tiny", "seed": 0, "n_train": 40, "threads": 1, "policy": policy}

@@ -30,7 +30,7 @@ from sklearn_genre.networks._predictor import BLOCK_SIZE
 from sklearn_genre.tokenizers import NormalizedTokenizer
 from sklearn_genre.training import Encoded, Settings, Stage
 from sklearn_genre.training._batches import Batches
-from sklearn_genre.training._loop import MAX_GRADIENT_NORM, Engine, rate_at
+from sklearn_genre.training._engine import MAX_GRADIENT_NORM, Engine, rate_at
 
 N_COLUMNS = 20
 N_SAMPLES = 128

@@ -7,7 +7,7 @@ It imports nothing, so that ``benchmarks/tracing.py`` can read it as well as the
 # Those that share a line do not know each other. "" is the package itself.
 LAYERS = (
     {"_checks", "_doc_link", "_device", "_sklearn"},
-    {"distributions", "tokenizers"},
+    {"distributions", "preprocessing", "tokenizers"},
     {"inputs", "targets"},
     {"encoders", "decoders"},
     {"outputs"},

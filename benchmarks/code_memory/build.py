@@ -125,7 +125,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     packages = [IMPORTED.get(name, name) for name in args.packages]
     build(packages, args.out, args.limit)
-    rows = [row for row in read(rows_path(args.out)) if row["package"] in packages]
+    rows = read(rows_path(args.out))  # those of former runs and packages too
     rows.sort(key=lambda row: (row["package"], row["object"], row["code_id"]))
     examples = [example(row) for row in rows if row["status"] == "ok"]
     write(examples, args.out / "code_memory.csv")

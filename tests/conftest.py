@@ -13,7 +13,8 @@ collect_ignore = []
 if BENCHMARKS.is_dir():
     sys.path.insert(0, str(BENCHMARKS))
 else:
-    names = ("benchmarks", "goals", "reports", "results", "runs", "talent", "tracing")
+    names = ("benchmarks", "code_memory", "goals", "reports", "results", "runs")
+    names += ("talent", "tracing")
     collect_ignore += ["made_rows.py", *(f"test_{name}.py" for name in names)]
 
 

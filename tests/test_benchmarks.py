@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import pytest
+from code_memory.features import PARTS
 from papers import suites
 from papers.recipe import RECIPE
 from small_language_models import save_model
@@ -39,6 +40,9 @@ TOYS = {
     "scaling.py": "--methods free --rows 64 --columns --epochs 1 --out {out}",
     "profiling.py": "--methods free --rows 64 --epochs 1 --out {out}",
     "calibration.py": f"--data {{data}} --sets tiny --methods raft {ONE} --out {{out}}",
+    "code_memory/build.py": "--packages numpy --limit 3 --out {out}",
+    "code_memory/run.py": "--data {data} --methods base remax ridge constant "
+    f"--features svd tokens {ONE} --out {{out}}",
     "papers/original1.py": f"--methods raft --starts random --rows 60 {ONE} "
     "--out {out}",
     "talent/run.py": "--data {data} --sets tiny --methods dummy xgboost --seeds 1 "
@@ -57,8 +61,12 @@ TOYS = {
     f"riemann {ONE} --out {{out}}",
     "tracing.py": "--epochs 1",
 }
-# A command that another starts, and whose rows test_runs.py looks at.
-STARTED = {"talent/evaluate.py": "talent/run.py"}
+# A command that another starts; test_runs.py looks at the rows of the first.
+STARTED = {
+    "talent/evaluate.py": "talent/run.py",
+    "code_memory/worker.py": "code_memory/build.py",
+}
+LINUX_ONLY = {"code_memory/build.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
 IN_ONE_PROCESS = {"memory.py"}
 # Commands that write no rows.
@@ -90,6 +98,12 @@ def write_toy(folder):
         for name, values in errors.items()
     ]
     text_rows.write_text("".join(f"{line}\n" for line in lines))
+    programs = [
+        f"np.ones({n % 7}) + {n % 4},{1000 + n},{part}\n"
+        for n in range(30)
+        for part in PARTS
+    ]
+    (folder / "code_memory.csv").write_text("".join(["code,bytes,part\n", *programs]))
     return {
         "model": save_model(folder / "llama"),
         "cache": folder / "states",
@@ -120,6 +134,8 @@ def test_every_command_has_a_toy_size():
 @pytest.mark.parametrize("command", TOYS)
 def test_every_command_runs_at_toy_size(command, toy, tmp_path, monkeypatch, capfd):
     """Run it in this process, where torch is imported already."""
+    if command in LINUX_ONLY and not sys.platform.startswith("linux"):
+        pytest.skip("for Linux alone")
     out = tmp_path / "out"
     given = {name: shlex.quote(str(value)) for name, value in toy.items()}
     program = str(BENCHMARKS / command)

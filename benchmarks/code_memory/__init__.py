@@ -1,0 +1,1 @@
+"""Peak memory of docstring examples, predicted from their code."""

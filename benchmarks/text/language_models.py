@@ -119,6 +119,9 @@ def evaluate(
     )
     start = time.process_time()
     model.fit(X, y, X_val=X_dev, y_val=y_dev)
+    ids = model._check_features(X_test, reset=False)
+    order = np.argsort([len(text) for text in ids], kind="stable")
+    X_test, y_test = X_test.iloc[order], y_test[order]  # as predictions are stored
     fitted = time.process_time()
     best = [row for row in model.history_ if row["selected"]]
     row: Row = {

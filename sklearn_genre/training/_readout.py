@@ -15,9 +15,9 @@ from sklearn_genre.training._stage import Settings, Stage
 
 # Penalties on the distance from the first weights: each starts from the solution of the
 # one before, and validation chooses.
-PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # Iterations of L-BFGS for each, and samples that pass through the model together.
-N_ITERATIONS = 25
+N_ITERATIONS = 30
 N_TOGETHER = 64
 
 

@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from sklearn_genre.tokenizers import (
     TOKENIZERS,
+    DecimalTokenizer,
     IEEETokenizer,
     NormalizedTokenizer,
     P10Tokenizer,
@@ -30,6 +31,8 @@ SMALL = [
     P10Tokenizer(1, 0),
     P10Tokenizer(1, 40),
     P10Tokenizer(2, 9),
+    DecimalTokenizer("+d.d"),
+    DecimalTokenizer("d"),
 ]
 LARGE = [
     NormalizedTokenizer(10, 15),
@@ -40,10 +43,17 @@ LARGE = [
     IEEETokenizer(16, 1, 8),
     P10Tokenizer(7, 300),
     P10Tokenizer(15, 290),
+    DecimalTokenizer("+$dd.ddd%"),
+    DecimalTokenizer("ddddd.dddddddddd"),
 ]
 LISTED = 2000  # strings that a test compares with each other
 TARGETS = np.random.default_rng(0).normal(size=200)
-every_member = pytest.mark.parametrize("member", TOKENIZERS.values(), ids=TOKENIZERS)
+# Those of the registry, and the one that knows the scale of the targets.
+MEMBERS = {**TOKENIZERS, "decimal": DecimalTokenizer}
+every_registered = pytest.mark.parametrize(
+    "member", TOKENIZERS.values(), ids=TOKENIZERS
+)
+every_member = pytest.mark.parametrize("member", MEMBERS.values(), ids=MEMBERS)
 
 
 def formats(member, y=TARGETS):

@@ -13,6 +13,7 @@ from digit_distributions import all_strings, assert_near, log_probs_of
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.estimators import OBJECTIVES
@@ -315,6 +316,12 @@ def test_it_is_an_estimator_like_the_others(folder):
     grid = np.arange(y.min(), y.max() + 1)[:3]
     assert best.predict_from_grid(X, grid, normalize=True).shape == (30,)
     assert set(best.diagnose(X, y, diagnostics=["wasserstein1"])) == {"wasserstein1"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_checks_of_scikit_learn_that_apply_to_texts_pass(folder):
+    results = check_estimator(make(folder, trainable=0), on_skip=None)
+    assert results and all(each["status"] == "passed" for each in results)
 
 
 def test_columns_fill_the_prompt(folder):

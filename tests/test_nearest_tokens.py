@@ -9,7 +9,7 @@ from number_formats import (
     DEVICES,
     LISTED,
     TARGETS,
-    every_member,
+    every_registered,
     float64,
     formats,
     numbers,
@@ -70,7 +70,7 @@ def check_nearest(tokenizer, find):
         n_prefixes *= len(choices)
 
 
-@every_member
+@every_registered
 def test_nearest_tokens_start_the_nearest_completion(member):
     for tokenizer in formats(member):
         if tokenizer.n_strings <= LISTED:
@@ -78,7 +78,7 @@ def test_nearest_tokens_start_the_nearest_completion(member):
             check_nearest(tokenizer, partial(Tokenizer._nearest_tokens, tokenizer))
 
 
-@every_member
+@every_registered
 def test_no_completion_is_nearer_than_that_of_the_nearest_tokens(member):
     values = torch.from_numpy(np.random.default_rng(1).uniform(-4, 4, 60))
     for tokenizer in formats(member):
@@ -94,7 +94,7 @@ def test_no_completion_is_nearer_than_that_of_the_nearest_tokens(member):
             assert nearest.all(), tokenizer
 
 
-@every_member
+@every_registered
 def test_nearest_tokens_of_a_written_number_are_its_own(member):
     for tokenizer in formats(member):
         tokens = tokenizer.encode(numbers())
@@ -102,7 +102,7 @@ def test_nearest_tokens_of_a_written_number_are_its_own(member):
         assert torch.equal(nearest, tokens), tokenizer
 
 
-@every_member
+@every_registered
 def test_nearest_tokens_do_not_see_what_follows(member):
     for tokenizer in formats(member):
         strings, others = random_strings(tokenizer), random_strings(tokenizer, seed=1)
@@ -114,7 +114,7 @@ def test_nearest_tokens_do_not_see_what_follows(member):
             assert torch.equal(nearest[:, position], other[:, position]), tokenizer
 
 
-@every_member
+@every_registered
 def test_nearest_tokens_for_targets_far_beyond_lead_to_the_ends(member):
     values = float64([1e300, 1e25, -1e25, -1e300])
     for tokenizer in formats(member):
@@ -139,7 +139,7 @@ class Listed(NormalizedTokenizer):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@every_member
+@every_registered
 def test_nearest_tokens_of_any_shape(member, device):
     values = float64([-1.0, 0.2, 5.0, 0.0]).to(device)
     for tokenizer in (member().fit(TARGETS), Listed(3, 4).fit(TARGETS)):

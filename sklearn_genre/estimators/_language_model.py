@@ -390,7 +390,6 @@ class LanguageModelRegressor(DigitRegressor):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.input_tags.allow_nan = False
-        tags.no_validation = True
         return tags
 
 

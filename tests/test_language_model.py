@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_genre import LanguageModelRegressor
+from sklearn_genre.decoders import Backbone
 from sklearn_genre.estimators import OBJECTIVES
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.networks import PROMPT_HEADS
@@ -168,6 +169,21 @@ def test_states_kept_in_memory_train_as_the_whole_model(folder):
     cached = make(folder, **options).fit(X, y).predict(X)
     whole = make(folder, cache=False, **options).fit(X, y).predict(X)
     np.testing.assert_allclose(cached, whole, atol=1e-4)
+
+
+def test_states_in_a_folder_are_computed_once(folder, tmp_path, monkeypatch):
+    X, y = texts_and_scores()
+    apart = make(folder, trainable=0).fit(X, y)
+    first = make(folder, trainable=0, cache=tmp_path).fit(X, y)
+    np.testing.assert_array_equal(first.predict(X), apart.predict(X))
+    n_files = len(list(tmp_path.rglob("*.npy")))
+    assert n_files
+    monkeypatch.setattr(Backbone, "_states_at", None)  # nothing is left to compute
+    second = make(folder, trainable=0, cache=tmp_path, objective="raft").fit(X, y)
+    assert np.isfinite(second.predict(X[::-1])).all()
+    assert np.isfinite(second.predict_distribution(X[3:]).mean()).all()
+    make(folder, trainable=0, cache=tmp_path, head="pooled_max").fit(X, y)
+    assert len(list(tmp_path.rglob("*.npy"))) == n_files
 
 
 def test_a_model_that_cannot_be_split_is_run_as_a_whole(tmp_path):

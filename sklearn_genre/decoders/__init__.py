@@ -11,7 +11,6 @@ from sklearn_genre.decoders._language_model import (
 )
 from sklearn_genre.decoders._mlp import MLPDecoder
 from sklearn_genre.decoders._spelling import Spelling, spell
-from sklearn_genre.decoders._store import Store
 from sklearn_genre.decoders._transformer import TransformerDecoder
 
 DECODERS: dict[str, type[DigitDecoder]] = {
@@ -28,7 +27,6 @@ __all__ = [
     "LanguageModelDecoder",
     "MLPDecoder",
     "Spelling",
-    "Store",
     "TransformerDecoder",
     "fits_table",
     "freeze",

@@ -13,6 +13,8 @@ from sklearn_genre.inputs import Memory, Prompts
 
 # Prompts that pass together through blocks that are not trained.
 N_TOGETHER = 16
+# Prompts whose states go into one file.
+N_STORED = 256
 # Largest difference, over the size of the states, of a model that is run in two halves.
 MAX_DIFFERENCE = 1e-4
 
@@ -56,7 +58,7 @@ class Backbone(nn.Module):
         if source is not None:  # frozen weights are then not stored
             self.source = source
         self.can_split = True
-        self.store: Store | None = None
+        self.folder: tuple[str, str] | None = None  # of states, and the model's name
         self.is_causal = is_causal
         self.precision = precision
         self.hidden_size = int(model.config.hidden_size)
@@ -106,7 +108,7 @@ class Backbone(nn.Module):
             level = 0
         else:
             kept, kept_nodes = prompts.remembered()
-            kept_nodes = kept_nodes[:, : len(nodes.ids)]  # none, or all
+            kept_nodes = kept_nodes[:, : len(nodes.ids)]  # all, or none of them
             states = torch.cat([kept, kept_nodes], 1).float()
             level = prompts.memory.level
         if level > len(self.blocks):
@@ -173,53 +175,50 @@ class Backbone(nn.Module):
         return out.float() if self.precision == torch.bfloat16 else out
 
     @torch.no_grad()
-    def remember(self, prompts: Prompts, *trees: Nodes) -> Prompts:
+    def remember(self, prompts: Prompts, nodes: Nodes) -> Prompts:
         """Return prompts with their states below the first trained block.
 
         If nothing is trained, after all blocks and the norm.
-
-        Parameters
-        ----------
-        prompts : Prompts
-        trees : Nodes
-            What follows the prompts; others will do as well, if they are in the store.
         """
         level = self.first_trained
-        last = None if level > len(self.blocks) else level
         if level == 0 or prompts.memory is not None:
             return prompts
-        prompts, store, nodes = prompts.alone(), self.store, trees[0]
-        if store is None:
-            states = self._states_at(prompts, nodes, last)
-            return replace(prompts, memory=Memory(states, len(nodes.ids), level))
-        keys = [self._key(store, prompts, each, level) for each in trees]
-        for key, each in zip(keys, trees, strict=True):
-            kept = store.load(key)
-            if kept is not None:
-                return replace(prompts, memory=Memory(kept, len(each.ids), level))
-        states = self._states_at(prompts, nodes, last)
-        store.save(keys[0], states)
-        return replace(prompts, memory=Memory(states, len(nodes.ids), level))
+        prompts = prompts.alone()
+        if self.folder is None:
+            states = self._states_at(prompts, nodes, level)
+        else:
+            what = [self.is_causal, level, nodes.ids.tolist(), nodes.sees.tolist()]
+            name = f"{self.folder[1]} {what}"
+            store = Store(self.folder[0], name, self.precision)
+            states = self._stored(store, prompts, nodes, level)
+        return replace(prompts, memory=Memory(torch.cat(states), len(nodes.ids), level))
 
-    def _key(self, store: Store, prompts: Prompts, nodes: Nodes, level: int) -> str:
-        """Return the name of states in the store."""
-        what = [self.is_causal, str(self.precision), level, *nodes.ids.tolist()]
-        return store.key(what, prompts.ids, prompts.starts, nodes.sees)
+    def _stored(
+        self, store: Store, prompts: Prompts, nodes: Nodes, level: int
+    ) -> list[Tensor]:
+        """Return states from a store, after those that are missing were put there."""
+        texts = prompts.texts()
+        missing = [i for i, kept in enumerate(store.find(texts)) if kept is None]
+        for start in range(0, len(missing), N_STORED):
+            some = missing[start : start + N_STORED]
+            states = self._states_at(prompts[torch.tensor(some)], nodes, level)
+            store.add([texts[i] for i in some], states)
+        return [each for each in store.find(texts) if each is not None]
 
-    def _states_at(self, prompts: Prompts, nodes: Nodes, last: int | None) -> Tensor:
-        """Return the states of prompts and nodes after some blocks, side by side."""
+    def _states_at(self, prompts: Prompts, nodes: Nodes, level: int) -> list[Tensor]:
+        """Return the states of each prompt and its nodes after some blocks."""
+        last = None if level > len(self.blocks) else level
         kept: list[Tensor] = [torch.empty(0)] * len(prompts)
         for index in prompts.lengths.argsort().split(N_TOGETHER):
             ids, is_real = prompts[index].padded()
             both = torch.cat([ids, nodes.ids.expand(len(ids), -1)], 1)
             mask, where = self.mask(is_real, nodes), places(is_real, nodes)
             out = self.run(both, mask, where, 0, last).to(self.precision).cpu()
-            kinds = torch.cat(
-                [is_real, is_real.new_ones(len(ids), len(nodes.ids))], 1
-            ).cpu()
+            more = is_real.new_ones(len(ids), len(nodes.ids))
+            kinds = torch.cat([is_real, more], 1).cpu()
             for i, row, is_kept in zip(index.tolist(), out, kinds, strict=True):
                 kept[i] = row[is_kept]
-        return torch.cat(kept)
+        return kept
 
     @torch.no_grad()
     def can_be_split(self, prompts: Prompts, nodes: Nodes) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +18,73 @@ STAND_INS = {torch.bfloat16: torch.int16}
 
 
 class Store:
-    """A folder of arrays that are read without being loaded whole.
+    """A folder with the states of prompts, each prompt once.
+
+    A file holds the states of some prompts, one after the other, and a second one which
+    they are. Files are written at once and never changed, so several fits may share a
+    folder.
 
     Parameters
     ----------
     folder : str or Path
         Made if it is not there.
-    model : str
-        Differs for different weights.
+    name : str
+        Differs for different models, blocks and trees.
+    dtype : torch.dtype
     """
 
-    def __init__(self, folder: str | Path, model: str) -> None:
-        self.folder = Path(folder)
-        self.model = model
+    def __init__(self, folder: str | Path, name: str, dtype: torch.dtype) -> None:
+        digest = hashlib.sha256(f"{name} {dtype}".encode()).hexdigest()
+        self.folder = Path(folder) / digest[:32]
+        self.dtype = dtype
+        self.places: dict[str, tuple[Path, int, int]] = {}
 
-    def __deepcopy__(self, memo: Any) -> Store:
-        """Return the same: there is one folder."""
-        return self
+    def find(self, texts: Sequence[Sequence[int]]) -> list[Tensor | None]:
+        """Return the states of each prompt, None for those that are not there."""
+        self._read_new()
+        arrays: dict[Path, Tensor] = {}
+        states: list[Tensor | None] = []
+        for text in texts:
+            place = self.places.get(key_of(text))
+            if place is None:
+                states.append(None)
+                continue
+            path, start, end = place
+            if path not in arrays:
+                array = torch.from_numpy(np.load(path, mmap_mode="c"))
+                arrays[path] = array.view(self.dtype)
+            states.append(arrays[path][start:end])
+        return states
 
-    def key(self, what: list[Any], *tensors: Tensor) -> str:
-        """Return a name that differs for different prompts and blocks."""
-        found = hashlib.sha256(repr([self.model, what]).encode())
-        for tensor in tensors:
-            found.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
-        dtype = "bfloat16" if "torch.bfloat16" in what else "float32"
-        return f"{found.hexdigest()[:32]}.{dtype}.npy"
-
-    def load(self, key: str) -> Tensor | None:
-        """Return what was saved, mapped into memory, or None."""
-        path = self.folder / key
-        if not path.exists():
-            return None
-        states = torch.from_numpy(np.load(path, mmap_mode="c"))
-        return states.view(torch.bfloat16) if ".bfloat16." in key else states
-
-    def save(self, key: str, states: Tensor) -> None:
-        """Write a file, at once."""
+    def add(self, texts: Sequence[Sequence[int]], states: Sequence[Tensor]) -> None:
+        """Write the states of prompts into a new file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        new = self.folder / f"{key}.{os.getpid()}.new"
+        name = hashlib.sha256("".join(map(key_of, texts)).encode()).hexdigest()[:32]
+        array = torch.cat(list(states)).to(self.dtype)
+        ends = np.cumsum([len(each) for each in states]).tolist()
+        index = {key_of(text): end for text, end in zip(texts, ends, strict=True)}
+        new = self.folder / f"{name}.{os.getpid()}.new"
         with new.open("wb") as file:
-            np.save(
-                file, states.view(STAND_INS.get(states.dtype, states.dtype)).numpy()
-            )
-        os.replace(new, self.folder / key)
+            np.save(file, array.view(STAND_INS.get(self.dtype, self.dtype)).numpy())
+        os.replace(new, self.folder / f"{name}.npy")
+        new.write_text(json.dumps({"keys": list(index), "ends": ends}))
+        os.replace(new, self.folder / f"{name}.json")  # last: now it counts
+
+    def _read_new(self) -> None:
+        """Read which prompts are in files that have not been seen."""
+        seen = {path for path, _, _ in self.places.values()}
+        for index in sorted(self.folder.glob("*.json")):
+            path = index.with_suffix(".npy")
+            if path in seen:
+                continue
+            read: dict[str, Any] = json.loads(index.read_text())
+            start = 0
+            for key, end in zip(read["keys"], read["ends"], strict=True):
+                self.places[key] = (path, start, end)
+                start = end
+
+
+def key_of(text: Sequence[int]) -> str:
+    """Return a name that differs for different token ids."""
+    ids = np.asarray(text, dtype=np.int64)
+    return hashlib.sha256(ids.tobytes()).hexdigest()[:32]

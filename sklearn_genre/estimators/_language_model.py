@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_genre._objective import Objective
-from sklearn_genre.decoders import Spelling, Store, fits_table, spell
+from sklearn_genre.decoders import Spelling, fits_table, spell
 from sklearn_genre.estimators._decoding import OBJECTIVES
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._language_network import language_network, same_digest
@@ -356,7 +356,7 @@ class LanguageModelRegressor(DigitRegressor):
         if self.cache in ("auto", True, False) or self.start == "random":
             return prompts
         network: Any = self._network
-        network.decoder.backbone.store = Store(self.cache, str(self._digest))
+        network.decoder.backbone.folder = (str(self.cache), str(self._digest))
         return network.remember(prompts)
 
     def _settings(self, training: Encoded) -> Settings:

@@ -147,6 +147,10 @@ class Prompts:
         short = [part for part in parts if len(part) < batch_size]
         return torch.cat([p for p in parts if len(p) == batch_size] + short)
 
+    def texts(self) -> list[list[int]]:
+        """Return the token ids of each prompt."""
+        return [self.ids[a:b].tolist() for a, b in self._spans()]
+
     def joined(self) -> Tensor:
         """Return two numbers for each prompt that tell it from others, float64."""
         keys = [text_key(self.ids[a:b].cpu().numpy()) for a, b in self._spans()]

@@ -199,8 +199,9 @@ class PromptHeadNetwork(Network):
 
     def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""
-        decoder = self.decoder
-        return decoder.backbone.remember(inputs, decoder.no_nodes, decoder.nodes)
+        decoder, backbone = self.decoder, self.decoder.backbone
+        shared = backbone.folder is not None  # with fits that write digits
+        return backbone.remember(inputs, decoder.nodes if shared else decoder.no_nodes)
 
     def read(self, inputs: Prompts) -> Tensor:
         """Return what :meth:`respond` reads: all that is frozen in a readout."""

@@ -62,12 +62,12 @@ class Store:
         name = hashlib.sha256("".join(map(key_of, texts)).encode()).hexdigest()[:32]
         array = torch.cat(list(states)).to(self.dtype)
         ends = np.cumsum([len(each) for each in states]).tolist()
-        index = {key_of(text): end for text, end in zip(texts, ends, strict=True)}
+        index = {"keys": [key_of(text) for text in texts], "ends": ends}
         new = self.folder / f"{name}.{os.getpid()}.new"
         with new.open("wb") as file:
             np.save(file, array.view(STAND_INS.get(self.dtype, self.dtype)).numpy())
         os.replace(new, self.folder / f"{name}.npy")
-        new.write_text(json.dumps({"keys": list(index), "ends": ends}))
+        new.write_text(json.dumps(index))
         os.replace(new, self.folder / f"{name}.json")  # last: now it counts
 
     def _read_new(self) -> None:

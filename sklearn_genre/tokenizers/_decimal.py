@@ -51,7 +51,7 @@ class DecimalTokenizer(Tokenizer):
     >>> tokens.tolist()
     [[3, 2], [5, 9]]
     >>> tokenizer.decode(tokens).tolist()
-    [3.2, 5.5]
+    [3.2, 5.9]
     >>> tokenizer.n_strings, tokenizer.literals
     (60, ('', '.', ''))
     """

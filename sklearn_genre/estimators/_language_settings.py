@@ -44,7 +44,7 @@ FASTER, PROBE_SIZE, N_PROBES = 1.3, 512, 5
 # Tokens of a window where a model has none.
 NO_LIMIT = 2**20
 # Penalties of the readout that validation chooses from.
-N_PENALTIES = 6
+N_PENALTIES = 7
 
 Array = NDArray[np.float64]
 

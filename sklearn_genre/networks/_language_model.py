@@ -15,6 +15,9 @@ from sklearn_genre.networks._network import DecodingNetwork, Network, equal_weig
 from sklearn_genre.outputs import PointDistribution, TokenDistribution
 from sklearn_genre.tokenizers import Tokenizer
 
+# Features that vary less are not magnified.
+SMALLEST_SCALE = 1e-6
+
 
 class LanguageModelNetwork(DecodingNetwork):
     """Prompts to a distribution over numbers, which the language model writes.
@@ -51,20 +54,47 @@ class LanguageModelNetwork(DecodingNetwork):
         """Return the weights that read the last states: rows that write digits."""
         return list(self.decoder.out.parameters())
 
+    def begin_readout(self, contexts: list[Any]) -> None:
+        """Do nothing: the rows begin as those of the model."""
+
 
 class PromptHead(nn.Module):
     """One number from the states of a prompt.
+
+    What it reads is standardised: units of a language model have very different sizes.
 
     Parameters
     ----------
     decoder : LanguageModelDecoder
         Its rows and states are read; it is not kept.
+
+    Attributes
+    ----------
+    mean, scale : Tensor of shape (n_features,)
+        Of the features, for the training set before training.
     """
+
+    mean: Tensor
+    scale: Tensor
+    has_bias: ClassVar[bool] = True
 
     def __init__(self, decoder: LanguageModelDecoder) -> None:
         super().__init__()
-        self.out = nn.Linear(decoder.hidden_size, 1, **BORN)
-        nn.init.zeros_(self.out.weight)
+        n_features = self.n_features(decoder)
+        self.register_buffer("mean", torch.zeros(n_features, **BORN))
+        self.register_buffer("scale", torch.ones(n_features, **BORN))
+        self.out = self.new_out(decoder)
+
+    def n_features(self, decoder: LanguageModelDecoder) -> int:
+        """Return how many numbers are read of each sample."""
+        return decoder.hidden_size
+
+    def new_out(self, decoder: LanguageModelDecoder) -> nn.Module:
+        """Return what maps features to the number: linear, and zero at first."""
+        out = nn.Linear(self.n_features(decoder), 1, bias=self.has_bias, **BORN)
+        for parameter in out.parameters():
+            nn.init.zeros_(parameter)
+        return out
 
     def pooled(self, states: Tensor, is_real: Tensor) -> Tensor:
         """Return one state of each prompt: here, that of its last token.
@@ -76,18 +106,21 @@ class PromptHead(nn.Module):
         """
         return last_states(states, is_real)
 
+    def features(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return what is read, (batch, n_features), of one state of each."""
+        return state
+
     def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
         """Return the number of each sample, (batch,), from one state of each."""
-        return self.out(state)[:, 0]
+        features = (self.features(state, decoder) - self.mean) / self.scale
+        number: Tensor = self.out(features)[:, 0]
+        return number
 
 
 class SpecialTokenHead(PromptHead):
     """Logit of one more token after the prompt, without a bias."""
 
-    def __init__(self, decoder: LanguageModelDecoder) -> None:
-        super().__init__(decoder)
-        self.out = nn.Linear(decoder.hidden_size, 1, bias=False, **BORN)
-        nn.init.zeros_(self.out.weight)
+    has_bias = False
 
 
 class PooledHead(PromptHead):
@@ -127,29 +160,32 @@ class PooledMeanHead(PromptHead):
 class LogitMLPHead(PromptHead):
     """Two-layer perceptron, sigmoid between, on the logits of the first digit."""
 
-    def __init__(self, decoder: LanguageModelDecoder) -> None:
-        super().__init__(decoder)
+    def n_features(self, decoder: LanguageModelDecoder) -> int:
+        """Return the number of first digits."""
+        return len(decoder.choices[0])
+
+    def new_out(self, decoder: LanguageModelDecoder) -> nn.Module:
+        """Return the perceptron, with as many hidden units as a state has."""
         size = decoder.hidden_size
-        self.hidden = nn.Linear(decoder.vocab_size, size, **BORN)
+        return nn.Sequential(
+            nn.Linear(self.n_features(decoder), size, **BORN),
+            nn.Sigmoid(),
+            nn.Linear(size, 1, **BORN),
+        )
 
-    def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
-        """Return the number of each sample, (batch,), from one state of each."""
-        logits = decoder.out(state)[:, decoder.places[0]]
-        return self.out(self.hidden(logits).sigmoid())[:, 0]
+    def features(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return the logits of the first digit."""
+        return decoder.out(state)[:, decoder.places[0, decoder.choices[0]]]
 
 
-class ProjectionHead(PromptHead):
+class ProjectionHead(LogitMLPHead):
     """Linear in the probabilities of the first digit."""
 
-    def __init__(self, decoder: LanguageModelDecoder) -> None:
-        super().__init__(decoder)
-        self.out = nn.Linear(decoder.vocab_size, 1, **BORN)
-        nn.init.zeros_(self.out.weight)
+    new_out = PromptHead.new_out
 
-    def forward(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
-        """Return the number of each sample, (batch,), from one state of each."""
-        logits = decoder.mask(decoder.out(state), 0)
-        return self.out(logits.softmax(-1))[:, 0]
+    def features(self, state: Tensor, decoder: LanguageModelDecoder) -> Tensor:
+        """Return the probabilities of the first digit."""
+        return super().features(state, decoder).softmax(-1)
 
 
 PROMPT_HEADS: dict[str, type[PromptHead]] = {
@@ -196,6 +232,14 @@ class PromptHeadNetwork(Network):
     def readout_parameters(self) -> list[nn.Parameter]:
         """Return the weights that read the last states: those of the head."""
         return list(self.head.parameters())
+
+    @torch.no_grad()
+    def begin_readout(self, contexts: list[Tensor]) -> None:
+        """Learn the scales of what the head reads."""
+        head, decoder = self.head, self.decoder
+        features = torch.cat([head.features(each, decoder) for each in contexts])
+        head.mean.copy_(features.mean(0))
+        head.scale.copy_(features.std(0, correction=0).clamp_min(SMALLEST_SCALE))
 
     def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""

@@ -15,7 +15,7 @@ from sklearn_genre.training._stage import Settings, Stage
 
 # Penalties on the distance from the first weights: each starts from the solution of the
 # one before, and validation chooses.
-PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # Iterations of L-BFGS for each, and samples that pass through the model together.
 N_ITERATIONS = 30
 N_TOGETHER = 64
@@ -29,7 +29,7 @@ class ReadoutFit:
     Parameters
     ----------
     network : Network
-        With methods ``read``, ``respond`` and ``readout_parameters``. Changed in place.
+        With the methods of ``LanguageModelNetwork``. Changed in place.
     stage : Stage
     data : Encoded
     settings : Settings
@@ -69,6 +69,7 @@ class ReadoutFit:
                 context = self.network.read(inputs[index])
                 z, weight = self.data.z[index], self.data.weight[index]
                 self.batches.append((context, z, weight))
+        self.network.begin_readout([context for context, _, _ in self.batches])
 
     def run(self) -> None:
         """Minimise the mean loss with each penalty."""

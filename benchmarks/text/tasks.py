@@ -48,7 +48,7 @@ def reviews(
     """
     path = data / "vader" / f"{REVIEWS[name]}_GroundTruth.csv"
     frame = pd.read_csv(path)
-    y = 1 + (frame["mean_sentiment"].to_numpy() + 4) / 2
+    y = 1 + (frame["score"].to_numpy() + 4) / 2
     y = np.clip(np.round(y), 1, 5) if rounded else y
     order = np.random.default_rng(0).permutation(len(frame))
     size = min(int(TEST_SHARE * len(frame)), n_test)

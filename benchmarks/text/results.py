@@ -142,6 +142,66 @@ def section(rows: list[Row], task: str, trainable: int) -> list[str]:
     return [title, "", about, "", *table(mine), "", *verdicts(mine), ""]
 
 
+def sentences(rows: list[Row]) -> list[str]:
+    """Return a table of STS-B on frozen embeddings."""
+    if not rows:
+        return []
+    head = ["method", "seeds", "dev RMSE", "dev Pearson", "test RMSE", "Pearson"]
+    head += ["Spearman", "CRPS", "seconds of fit"]
+    lines = [head, ["---"] * len(head)]
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["method"]].append(row)
+    for method, group in sorted(
+        groups.items(), key=lambda item: np.mean([r["dev"]["rmse"] for r in item[1]])
+    ):
+        parts = {part: [row[part] for row in group] for part in ("dev", "test")}
+        lines.append(
+            [
+                method,
+                str(len(group)),
+                mean(parts["dev"], "rmse"),
+                mean(parts["dev"], "pearson"),
+                mean(parts["test"], "rmse"),
+                mean(parts["test"], "pearson"),
+                mean(parts["test"], "spearman"),
+                mean(parts["test"], "crps"),
+                mean(group, "fit_cpu_s", 0),
+            ]
+        )
+    table = ["| " + " | ".join(line) + " |" for line in lines]
+    return ["### stsb, frozen MiniLM embeddings", "", *table, ""]
+
+
+def code_memory(rows: list[Row]) -> list[str]:
+    """Return a table of the logarithm of peak memory from code."""
+    if not rows:
+        return []
+    head = [
+        "method",
+        "features",
+        "seeds",
+        "read by",
+        "test RMSE",
+        "Spearman",
+        "Kendall",
+    ]
+    lines = [head, ["---"] * len(head)]
+    groups = defaultdict(list)
+    for row in rows:
+        for rule, values in row["scores"].items():
+            groups[row["method"], row["features"], rule].append(values)
+    for (method, features, rule), group in sorted(
+        groups.items(), key=lambda item: -np.mean([v["spearman"] for v in item[1]])
+    ):
+        read_by = rule.replace("_", " ")
+        numbers = [mean(group, name) for name in ("rmse", "spearman", "kendall")]
+        lines.append([method, features, str(len(group)), read_by, *numbers])
+    table = ["| " + " | ".join(line) + " |" for line in lines]
+    about = f"{rows[0]['n_train']:,} training and {rows[0]['n_test']:,} test samples."
+    return ["### code to peak memory", "", about, "", *table, ""]
+
+
 def main() -> None:
     """Write the fragment of the page "Language models"."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -151,6 +211,8 @@ def main() -> None:
     rows = best_rates(read(arguments.rows))
     kinds = dict.fromkeys((row["task"], row["trainable"]) for row in rows)
     lines = [line for kind in kinds for line in section(rows, *kind)]
+    lines += sentences(read(arguments.rows.with_name("sentences.jsonl")))
+    lines += code_memory(read(arguments.rows.with_name("code_memory.jsonl")))
     arguments.out.write_text("\n".join(lines), encoding="utf-8")
     print(f"{json.dumps(str(arguments.out.name))}: {len(rows)} rows")
 

@@ -57,6 +57,8 @@ TOYS = {
     "--methods zero_shot raft remax head_linear --rows 30 --dev 10 --test 10 "
     "--seeds 1 --epochs 1 --out {out}",
     "text/results.py": "--rows {text_rows} --out {out}",
+    "text/samples.py": "--data {data} --model {model} --texts 8 --samples 4 "
+    "--repeats 1 --out {out}",
     "text/sentences.py": "--data {data} --model hash --methods ridge identity mlp "
     f"riemann {ONE} --out {{out}}",
     "tracing.py": "--epochs 1",

@@ -4,6 +4,7 @@ from sklearn_genre.decoders._anchored import AnchoredDecoder
 from sklearn_genre.decoders._backbone import Backbone, freeze
 from sklearn_genre.decoders._base import DigitDecoder
 from sklearn_genre.decoders._language_model import (
+    CacheDecoder,
     LanguageModelDecoder,
     fits_table,
     last_states,
@@ -23,6 +24,7 @@ __all__ = [
     "DECODERS",
     "AnchoredDecoder",
     "Backbone",
+    "CacheDecoder",
     "DigitDecoder",
     "LanguageModelDecoder",
     "MLPDecoder",

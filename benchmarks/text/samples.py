@@ -1,8 +1,8 @@
 """What a prediction costs: the exact tree of digits, against samples of a prompt.
 
 All start from token ids; the digit rows are those of the untouched model. Samples of
-this package share the keys and values of their prompt. ``generate`` of transformers, with
-``num_return_sequences``, reads the prompt once for each sample.
+this package share the keys and values of their prompt. ``generate`` of transformers,
+with ``num_return_sequences``, reads the prompt once for each sample.
 """
 
 import sys

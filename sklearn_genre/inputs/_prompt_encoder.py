@@ -156,7 +156,13 @@ def fields_of(prompt: str) -> list[str]:
         raise ValueError(
             f"prompt={prompt!r} is no template: {error}. Braces are {{{{ and }}}}."
         ) from None
-    return [name for _, name, _, _ in parts if name is not None]
+    names = [name for _, name, _, _ in parts if name is not None]
+    if not names:
+        raise ValueError(
+            f"prompt={prompt!r} has no field, so that all samples would get the same "
+            "text. Write {} where the text goes, or {name} for a column."
+        )
+    return names
 
 
 def ending_of(prompt: Any) -> str:
@@ -211,6 +217,12 @@ def _fill(prompt: str, sample: Any, i: int) -> str:
 
 def _fill_columns(prompt: str, values: list[Any]) -> str:
     """Return the template with values by their place."""
+    names = fields_of(prompt)
+    if not any(names) and len(names) != len(values):
+        raise ValueError(
+            f"prompt={prompt!r} has {len(names)} fields, and a sample has "
+            f"{len(values)} values. Write {{0}}, {{1}} to choose among them."
+        )
     try:
         return prompt.format(*values)
     except (IndexError, KeyError) as error:

@@ -315,6 +315,12 @@ def test_random_weights_are_stored_whole(folder):
     assert not np.allclose(pretrained.predict(X), model.predict(X))
 
 
+def test_numbers_of_a_grid_are_learned_with_the_rows(folder):
+    raft = RAFT(learnable=True)
+    model = fit(folder, trainable=0, objective=raft)
+    assert model.network_.rule.shift.abs().max() > 0
+
+
 def test_it_is_an_estimator_like_the_others(folder):
     X, y = texts_and_scores(30)
     model = make(folder, trainable=0, numbers="d")

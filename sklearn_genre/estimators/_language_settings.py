@@ -37,7 +37,7 @@ from sklearn_genre.tokenizers import TOKENIZERS, DecimalTokenizer, Tokenizer
 from sklearn_genre.training import Encoded, Stage
 
 # Steps of a format that the spread of the targets must have, to be written as they are.
-FEWEST_STEPS = 8
+FEWEST_STEPS = 4
 # How much faster bfloat16 must be, on a product of this size, to be chosen.
 FASTER, PROBE_SIZE, N_PROBES = 1.3, 512, 5
 

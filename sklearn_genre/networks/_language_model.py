@@ -51,8 +51,9 @@ class LanguageModelNetwork(DecodingNetwork):
         return self._distribution(context, batch_size, self.decoder.places.device)
 
     def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the weights that read the last states: rows that write digits."""
-        return list(self.decoder.out.parameters())
+        """Return the weights that read the last states: rows, and learned numbers."""
+        learned = [] if self.rule is None else list(self.rule.parameters())
+        return [*self.decoder.out.parameters(), *learned]
 
     def begin_readout(self, contexts: list[Any]) -> None:
         """Do nothing: the rows begin as those of the model."""

@@ -1,4 +1,7 @@
-"""The directive ``.. registry::``: a table of the names that a parameter takes."""
+"""The directive ``.. registry::``: a table of the names that a parameter takes.
+
+A constant that is no table is shown with its value.
+"""
 
 import importlib
 import inspect
@@ -20,7 +23,9 @@ class Registry(SphinxDirective):
         """Return the table."""
         module, _, name = self.arguments[0].rpartition(".")
         members = getattr(importlib.import_module(module), name)
-        source = StringList(table(module, members), self.get_location())
+        is_table = isinstance(members, dict)
+        lines = table(module, members) if is_table else [f"``{name} = {members!r}``"]
+        source = StringList(lines, self.get_location())
         return self.parse_text_to_nodes("\n".join(source))
 
 

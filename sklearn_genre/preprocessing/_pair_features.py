@@ -42,7 +42,7 @@ class PairFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ----------
     n_features_in_ : int
         Columns of the two embeddings together.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (`n_features_in_`,)
         Their names, if they have some.
     parts_ : tuple of str
         The parts at `fit`.

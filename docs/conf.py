@@ -33,6 +33,7 @@ suppress_warnings = ["myst.xref_missing"]  # links that are right in the reposit
 autosummary_ignore_module_all = False
 autosummary_context = {
     "shown": {
+        "sklearn_genre.distributions": ["PiecewiseUniform"],
         "sklearn_genre.networks": ["DigitHead", "Network", "Readout"],
         "sklearn_genre.inputs": ["ColumnSpec", "Columns", "Inputs"],
         "sklearn_genre.outputs": [

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.decoders import Backbone
 from sklearn_genre.estimators import OBJECTIVES
+from sklearn_genre.estimators._language_settings import N_PENALTIES
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import GRPO, POLICY_GRADIENTS, ReMax
@@ -237,7 +238,7 @@ def test_a_killed_fit_goes_on_to_the_same_result(folder, tmp_path, objective, ep
 
     class Kill:
         def setup(self, estimator, context):
-            self.n_left = epoch + 4  # epochs, those of the readout among them
+            self.n_left = epoch + N_PENALTIES  # epochs of the readout come first
 
         def on_fit_task_begin(self, estimator, context, **_):
             pass
@@ -331,7 +332,7 @@ def test_it_is_an_estimator_like_the_others(folder):
     best = search.best_estimator_
     assert clone(best).get_params()["prompt"] == PROMPT
     dist = best.predict_distribution(X)
-    np.testing.assert_allclose(best.predict(X), dist.mean(), rtol=1e-6)
+    np.testing.assert_allclose(best.predict(X), dist.mean(), rtol=1e-5, atol=1e-6)
     assert best.predict_interval(X).shape == (30, 2)
     assert best.sample_y(X, 3).shape == (30, 3)
     assert best.score(X, y) > 0
@@ -390,7 +391,6 @@ def test_targets_that_do_not_fit_are_mapped_to_the_range(folder):
         (["abc"] * 10, {"prompt": "{"}, "is no template"),
         (["abc"] * 10, {"prompt": "Score: "}, "has no field"),
         ([["a", "b"]] * 10, {"prompt": "{}"}, "1 fields, and a sample has 2"),
-        (["abc"] * 10, {"trainable": 4}, "the model has 3"),
         (["abc"] * 10, {"trainable": -1}, "trainable=-1 blocks"),
         (["abc"] * 10, {"prompt": lambda text: 3}, "must return a str"),
         (["abc"] * 10, {"numbers": "x"}, "'d' for each digit"),

@@ -202,6 +202,30 @@ def code_memory(rows: list[Row]) -> list[str]:
     return ["### code to peak memory", "", about, "", *table, ""]
 
 
+def samples(rows: list[Row]) -> list[str]:
+    """Return a table of what a prediction costs."""
+    if not rows:
+        return []
+    columns = {
+        "samples": "samples",
+        "tree_ms": "tree, ms",
+        "samples_ms": "samples, ms",
+        "ratio": "ratio",
+        "generate_ms": "generate of transformers, ms",
+        "generate_ratio": "ratio",
+        "samples_rmse_to_exact": "RMSE of the mean of samples to the exact mean",
+    }
+    lines = [[*columns.values()], ["---"] * len(columns)]
+    lines += [[f"{row[name]:.3g}" for name in columns] for row in rows]
+    table = ["| " + " | ".join(line) + " |" for line in lines]
+    return [
+        "### the exact tree against samples (stsb, untouched model)",
+        "",
+        *table,
+        "",
+    ]
+
+
 def main() -> None:
     """Write the fragment of the page "Language models"."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -213,6 +237,7 @@ def main() -> None:
     lines = [line for kind in kinds for line in section(rows, *kind)]
     lines += sentences(read(arguments.rows.with_name("sentences.jsonl")))
     lines += code_memory(read(arguments.rows.with_name("code_memory.jsonl")))
+    lines += samples(read(arguments.rows.with_name("samples.jsonl")))
     arguments.out.write_text("\n".join(lines), encoding="utf-8")
     print(f"{json.dumps(str(arguments.out.name))}: {len(rows)} rows")
 

@@ -42,7 +42,7 @@ def measure(folder: str, data: Path, n_texts: int, n_samples: int, repeats: int)
     """Return seconds a text, and how far the mean of samples is from the exact one."""
     (X, y), _, (X_test, _) = TASKS["stsb"](data, 0, 64, 8, n_texts)
     model = LanguageModelRegressor(
-        folder, PROMPTS["stsb"], max_epochs=0, warm_start_rows=None, random_state=0
+        folder, PROMPTS["stsb"], max_epochs=0, warm_start_rows=None, trainable=0
     ).fit(X, y)
     tree: Any = model.network_
     cached = CacheDecoder(

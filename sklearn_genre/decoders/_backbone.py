@@ -293,11 +293,8 @@ def freeze(model: nn.Module, trainable: int | Literal["all"]) -> None:
         return
     base: Any = model.base_model
     blocks = getattr(base, blocks_name(base))
-    if not 0 < trainable <= len(blocks):
-        raise ValueError(
-            f"trainable={trainable} blocks, and the model has {len(blocks)}. Give so "
-            "many at most, or 'all', which trains the embeddings as well."
-        )
+    if trainable < 0:
+        raise ValueError(f"trainable={trainable} blocks: give 0 or more, or 'all'.")
     for module in [*blocks[-trainable:], getattr(base, "norm", nn.Identity())]:
         for parameter in module.parameters():
             parameter.requires_grad_(True)

@@ -84,8 +84,8 @@ class LanguageModelRegressor(DigitRegressor):
         ``"pooled_max"`` (of the states of the prompt) or ``"projection"`` (of the
         probabilities of the first digit).
     trainable : int, "all" or peft config, default=12
-        The last so many blocks; 0 trains the rows of digits alone, in seconds. A
-        ``peft.LoraConfig`` adds adapters and trains those.
+        The last so many blocks, all of them if there are fewer; 0 trains the rows of
+        digits alone, in seconds. A ``peft.LoraConfig`` adds adapters and trains those.
     start : {"pretrained", "random"}, default="pretrained"
         Whether the weights of the model are read; random ones are for comparison.
     attention : {"causal", "bidirectional"}, default="causal"

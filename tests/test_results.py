@@ -11,6 +11,7 @@ from talent import differences, histories, results, tables
 from talent.jobs import rows_in
 from talent.methods import SUITES
 from talent.scores import DRAWS
+from text import results as texts
 
 HEADS = ("special_token", "mlp")
 
@@ -118,6 +119,7 @@ def test_kept_fragments_are_made_of_the_kept_rows():
     }
     frames = results.frames_of(results.ROWS)
     made = results.fragments(frames, results.ROWS / results.PUBLISHED)
+    made["language_models"] = texts.fragment(texts.KEPT / "language_models.jsonl")
     assert sorted(kept) == sorted(made)
     for name, text in made.items():
         assert kept[name] == text, name

@@ -1,7 +1,6 @@
 """Tables, a figure and verdicts of the experiments on texts, from their kept rows."""
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -226,20 +225,32 @@ def samples(rows: list[Row]) -> list[str]:
     ]
 
 
+def fragment(path: Path) -> str:
+    """Return the tables of all experiments on texts.
+
+    Parameters
+    ----------
+    path : Path
+        Rows of the language models; those of the others are in the same folder.
+    """
+    rows = best_rates(read(path))
+    kinds = dict.fromkeys((row["task"], row["trainable"]) for row in rows)
+    lines = [line for kind in kinds for line in section(rows, *kind)]
+    lines += sentences(read(path.with_name("sentences.jsonl")))
+    lines += code_memory(read(path.with_name("code_memory.jsonl")))
+    lines += samples(read(path.with_name("samples.jsonl")))
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Write the fragment of the page "Language models"."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=Path, default=KEPT / "language_models.jsonl")
     options.add_argument("--out", type=Path, default=DOCS / "language_models.md")
     arguments = options.parse_args()
-    rows = best_rates(read(arguments.rows))
-    kinds = dict.fromkeys((row["task"], row["trainable"]) for row in rows)
-    lines = [line for kind in kinds for line in section(rows, *kind)]
-    lines += sentences(read(arguments.rows.with_name("sentences.jsonl")))
-    lines += code_memory(read(arguments.rows.with_name("code_memory.jsonl")))
-    lines += samples(read(arguments.rows.with_name("samples.jsonl")))
-    arguments.out.write_text("\n".join(lines), encoding="utf-8")
-    print(f"{json.dumps(str(arguments.out.name))}: {len(rows)} rows")
+    text = fragment(arguments.rows)
+    arguments.out.write_text(text, encoding="utf-8")
+    print(f"{arguments.out.name}: {text.count('###')} tables")
 
 
 if __name__ == "__main__":

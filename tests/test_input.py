@@ -233,7 +233,7 @@ def test_bad_samples_to_fit(name):
 @pytest.mark.parametrize("huge", [HUGE, -HUGE])
 def test_huge_integers_beside_categories(huge):
     frame = pd.DataFrame({"c": ["a", "b"] * 150, "x": range(300)})
-    bad = frame.assign(x=[huge, *range(299)])
+    bad = frame.assign(x=pd.Series([huge, *range(299)], dtype=object))
     refused("X holds an integer", small().fit, bad, Y)
     refused("X holds an integer", small().fit(frame, Y).predict, bad)
     arrays = small(categorical_features=[0])

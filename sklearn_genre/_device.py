@@ -12,6 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 # Where and as what weights are born, whatever the defaults of the process are.
 BORN: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
 
+# Types of torch that numpy lacks, and those of the same size that stand for them.
+STAND_INS = {torch.bfloat16: torch.int16}
+
 _LOCAL = threading.local()
 
 # Overloads of torch's factories that take a generator, by the name of the one without.

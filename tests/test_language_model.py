@@ -191,6 +191,8 @@ def test_a_model_that_cannot_be_split_is_run_as_a_whole(tmp_path):
     X, y = texts_and_scores()
     model = make(save_model(tmp_path, "gpt2"), max_epochs=2).fit(X, y)
     assert not model.network_.decoder.backbone.can_split
+    copy = pickle.loads(pickle.dumps(model.set_params(cache=str(tmp_path / "states"))))
+    np.testing.assert_array_equal(copy.predict(X), model.predict(X))
     assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 0.5 * y.std()
 
 

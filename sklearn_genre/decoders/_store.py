@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Types of torch that numpy lacks, and those of the same size that stand for them.
-STAND_INS = {torch.bfloat16: torch.int16}
+from sklearn_genre._device import STAND_INS
 
 
 class Store:

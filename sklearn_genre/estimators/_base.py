@@ -317,5 +317,6 @@ LEARNED = (
     "_network",
     "_rule",
     "_spelling",
+    "_splits",
     "_structure",
 )

@@ -183,6 +183,7 @@ class LanguageModelRegressor(DigitRegressor):
     precision_: str
     _spelling: tuple[list[list[int]], list[list[int]]]
     _digest: str | None
+    _splits: bool
 
     def __init__(
         self,
@@ -343,8 +344,8 @@ class LanguageModelRegressor(DigitRegressor):
         network: Any = self._network
         backbone = network.decoder.backbone
         first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
-        if self.cache is False or not backbone.can_be_split(first, nodes):
-            backbone.can_split = False
+        self._splits = self.cache is not False and backbone.can_be_split(first, nodes)
+        backbone.can_split = self._splits
         if validation is not None:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
@@ -356,6 +357,7 @@ class LanguageModelRegressor(DigitRegressor):
         if self.cache in ("auto", True, False) or self.start == "random":
             return prompts
         network: Any = self._network
+        network.decoder.backbone.can_split = self._splits  # not stored with the weights
         network.decoder.backbone.folder = (str(self.cache), str(self._digest))
         return network.remember(prompts)
 

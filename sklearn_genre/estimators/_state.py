@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-# Types of torch that numpy lacks, and those of the same size that stand for them.
-STAND_INS = {torch.bfloat16: torch.int16}
+from sklearn_genre._device import STAND_INS
 
 
 def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:

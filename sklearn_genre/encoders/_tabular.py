@@ -32,14 +32,15 @@ class Speeds(NamedTuple):
 # The ensemble members in turn. Fast scales find the few informative columns among many;
 # slow and late ones do not silence a column that is needed later. Which is better
 # depends on the dataset, so the ensemble has all, and its weights decide.
+# Fast and slow ones take turns, so that of two that leave out the same fold one is fast.
 SPEEDS = (
     Speeds(columns=30, inputs=2, wait=0),
-    Speeds(columns=120, inputs=2, wait=0),
     Speeds(columns=30, inputs=2, wait=1000),
+    Speeds(columns=120, inputs=2, wait=0),
     Speeds(columns=0, inputs=6, wait=0),
     Speeds(columns=60, inputs=2, wait=0),
-    Speeds(columns=120, inputs=2, wait=0),
     Speeds(columns=30, inputs=2, wait=1000),
+    Speeds(columns=120, inputs=2, wait=0),
     Speeds(columns=0, inputs=6, wait=0),
 )
 # Where mish has become the identity.
@@ -115,11 +116,11 @@ class _Periods(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_columns, N_FEATURES, **BORN))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (batch, n_columns) to (batch, n_columns * N_FEATURES)."""
+        """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
         frequency = 2 * math.pi * self.unit * self.frequency
         cosines = (x[..., None] * frequency + self.unit * self.phase).cos()
-        reduced = torch.einsum("bcp,cpf->bcf", cosines, self.unit * self.weight)
-        return (reduced + self.unit * self.bias).flatten(1)
+        reduced = torch.einsum("...cp,cpf->...cf", cosines, self.unit * self.weight)
+        return (reduced + self.unit * self.bias).flatten(-2)
 
 
 class TabularEncoder(nn.Module):
@@ -178,6 +179,7 @@ class TabularEncoder(nn.Module):
     torch.Size([2, 5, 96])
     """
 
+    takes_folds = True  # reads columns with an axis of members as well
     column_speed: Tensor
     input_speed: Tensor
     wait: Tensor
@@ -221,13 +223,13 @@ class TabularEncoder(nn.Module):
 
     def forward(self, columns: Columns) -> Tensor:
         """Return the contexts of the members, (n_members, batch, width)."""
-        X = self.inputs(columns) if columns.codes.shape[1] else columns.numbers
+        X = self.inputs(columns) if columns.codes.shape[-1] else columns.numbers
         column_scale = torch.where(
             self.wait <= self.step, self.column_scale, self.column_scale.detach()
         )
         scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
-            X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
+            X = torch.cat([X, self.periods(X[..., : self.n_numeric])], -1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
         scale = scale * (1 + self.input_speed * self.input_scale)

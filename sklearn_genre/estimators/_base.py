@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +18,8 @@ from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint
-from sklearn_genre.inputs import Data, FeatureEncoder, split
+from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
+from sklearn_genre.networks import OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
     CallbackSupportMixin,
@@ -37,6 +39,8 @@ from sklearn_genre.training import (
 
 # Fewest training samples of which early_stopping="auto" holds some out.
 MIN_SAMPLES_TO_SPLIT = 40
+# Ensemble members that leave out the same fold, with cv="auto".
+MEMBERS_OF_A_FOLD = 2
 
 
 class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
@@ -163,9 +167,12 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
+            folds = None
             if validation is None and self._sets_aside(len(data)):
-                data, validation = split(data, self.validation_fraction, random)
-            draft._train(stages, data, validation, monitored=self)
+                folds = draft._new_folds(data, random)
+                if folds is None:
+                    data, validation = split(data, self.validation_fraction, random)
+            draft._train(stages, data, validation, folds, monitored=self)
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
@@ -228,16 +235,40 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             return n_samples >= MIN_SAMPLES_TO_SPLIT
         return bool(self.early_stopping) and n_samples > 1
 
+    def _new_folds(self, data: Data, random: np.random.RandomState) -> Folds | None:
+        """Return which samples each member leaves out; None: one validation set."""
+        network = self._network
+        cv = getattr(self, "cv", None)
+        if cv is None or (cv == "auto" and not network.takes_folds):
+            return None
+        if not network.takes_folds:
+            raise ValueError(
+                f"cv={cv!r} needs an ensemble whose members are trained each on its "
+                "own loss, as encoder='tabular' with decoder='anchored' is. Use those, "
+                "or cv=None for one validation set."
+            )
+        if cv == "auto":
+            cv = max(network.n_members // MEMBERS_OF_A_FOLD, 2)
+        folds = folds_of(cv, data.X, data.y, None, random)
+        if network.n_members % folds.n_folds:
+            raise ValueError(
+                f"cv={self.cv!r} makes {folds.n_folds} folds, which must divide the "
+                f"{network.n_members} members of the ensemble: give "
+                f"encoder=partial(TabularEncoder, n_members={2 * folds.n_folds})."
+            )
+        return folds
+
     def _train(
         self,
         stages: list[Stage],
         data: Data,
         validation: Data | None,
+        folds: Folds | None,
         monitored: Any,
     ) -> None:
         """Run the stages, then calibrate what the weights must be known for."""
         temperature = getattr(self, "temperature", 1.0)
-        if temperature == "validation" and validation is None:
+        if temperature == "validation" and validation is None and folds is None:
             raise ValueError(
                 "temperature='validation' needs a validation set, and early_stopping="
                 f"{self.early_stopping!r} sets none of {len(data)} samples aside. Set "
@@ -247,6 +278,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
         held_out = None if validation is None else self._encoded(validation)
+        if folds is not None:
+            network = self._network
+            training = replace(training, folds=folds, n_members=network.n_members)
+            held_out = training.out_of_fold()
+            predictor = replace(predictor, network=OutOfFold(network, folds.n_folds))
         scores = (
             NoValidation(predictor, training, self.diagnostics)
             if held_out is None

@@ -145,6 +145,7 @@ class DecodingRegressor(DigitRegressor):
         weight_decay: float = 0.01,
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
+        cv: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
         scoring: str = "crps",
@@ -172,6 +173,7 @@ class DecodingRegressor(DigitRegressor):
         self.weight_decay = weight_decay
         self.ema_decay = ema_decay
         self.early_stopping = early_stopping
+        self.cv = cv
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring

@@ -55,6 +55,7 @@ SHARED: Constraints = {
     "weight_decay": [Number(Real, 0, None, closed="left")],
     "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
+    "cv": [StrOptions({"auto"}), integer(2), HasMethods(["split", "get_n_splits"]), None],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [integer(1), None],
     "scoring": [StrOptions(set(SCORING))],
@@ -136,6 +137,11 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
+    "cv": """cv : "auto", int, cross-validation splitter or None, default="auto"
+    Folds of the training samples, of which each ensemble member leaves one out: all
+    samples train, and all validate. ``"auto"`` makes half as many as there are members
+    if these are trained each on its own loss, as by default; else, as with None,
+    `validation_fraction` of the samples are held out. Not used if ``fit`` gets X_val.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20
@@ -195,6 +201,7 @@ TEXTS["training"] = "\n".join(
         "weight_decay",
         "ema_decay",
         "early_stopping",
+        "cv",
         "validation_fraction",
         "n_iter_no_change",
     )

@@ -7,6 +7,7 @@ from sklearn_genre.inputs._columns import (
     Inputs,
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
+from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.inputs._prompts import Memory, Prompts
 
@@ -16,11 +17,14 @@ __all__ = [
     "Columns",
     "Data",
     "FeatureEncoder",
+    "FoldedInputs",
+    "Folds",
     "Inputs",
     "Memory",
     "PromptEncoder",
     "Prompts",
     "categorical_columns",
     "fields_of",
+    "folds_of",
     "split",
 ]

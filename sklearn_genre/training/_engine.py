@@ -89,7 +89,7 @@ class Engine(NeuralNet):
         self.n_steps = self.n_epochs = self.n_read = self.n_pending = 0
         self.accumulate = settings.accumulate
         self.watches_collapse = settings.watches_collapse
-        self.n_batches = math.ceil(len(data) / self.batch_size)
+        self.n_batches = len(Batches(data, self.batch_size))
         self.total_steps = (
             stage.max_epochs
             * int(stage.objective.n_updates)
@@ -134,7 +134,9 @@ class Engine(NeuralNet):
         inputs, targets = batch
         objective, n_members = self.stage.objective, self.module_.n_members
         self.n_read += 1
-        z, weight = targets[0].repeat(n_members), targets[1].repeat(n_members)
+        if targets[0].ndim == 1:  # all members read the same samples
+            targets = tuple(each.repeat(n_members) for each in targets)
+        z, weight = (each.flatten() for each in targets)  # (n_members * batch,)
         self._tell_step()
         with self.draws():
             dist = self.module_.members(inputs)
@@ -191,10 +193,11 @@ class Engine(NeuralNet):
         if self.average is not None:
             self.average.copy_buffers()
         batches = self.history[-1]["batches"]
-        losses = sum(row["train_loss"] * row["train_batch_size"] for row in batches)
+        sizes = [row["train_batch_size"] for row in batches]
+        losses = sum(row["train_loss"] * n for row, n in zip(batches, sizes, strict=True))
         batches.clear()  # skorch would keep a dict for each batch of the stage
         self.n_epochs += 1
-        self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / len(self.data)})
+        self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / sum(sizes)})
 
 
 def is_own(network: Network, objective: Objective) -> bool:

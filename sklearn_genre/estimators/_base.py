@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -37,6 +40,8 @@ from sklearn_genre.training import (
 
 # Fewest training samples of which early_stopping="auto" holds some out.
 MIN_SAMPLES_TO_SPLIT = 40
+# Share of a time limit for the stages, where a temperature is searched after them.
+TRAINING_SHARE = 0.8
 
 
 class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
@@ -131,6 +136,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             If a loss is not finite later on, or the user interrupts: the best state
             so far is kept.
         """
+        begun = time.perf_counter()
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
         if X_val is None and sample_weight_val is not None:
@@ -165,7 +171,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 stages[0] = stages[0]._replace(keep_start=True)
             if validation is None and self._sets_aside(len(data)):
                 data, validation = split(data, self.validation_fraction, random)
-            draft._train(stages, data, validation, monitored=self)
+            draft._train(stages, data, validation, monitored=self, begun=begun)
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
@@ -233,16 +239,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         stages: list[Stage],
         data: Data,
         validation: Data | None,
+        *,
         monitored: Any,
+        begun: float,
     ) -> None:
         """Run the stages, then calibrate what the weights must be known for."""
         temperature = getattr(self, "temperature", 1.0)
         if temperature == "validation" and validation is None:
-            raise ValueError(
-                "temperature='validation' needs a validation set, and early_stopping="
-                f"{self.early_stopping!r} sets none of {len(data)} samples aside. Set "
-                "early_stopping=True, or give fit X_val and y_val."
-            )
+            temperature = self._temperature_without(len(data))
         if hasattr(self, "temperature"):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
@@ -253,6 +257,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             else Validation(predictor, held_out, self.diagnostics)
         )
         settings = self._settings(training)
+        limit = math.inf if self.max_fit_seconds is None else self.max_fit_seconds
+        share = TRAINING_SHARE if temperature == "validation" else 1.0
+        settings = settings._replace(deadline=begun + share * limit)
         monitor = Monitor(
             monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
         )
@@ -274,10 +281,26 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 calibrate(predictor, held_out)
             if held_out is not None and temperature == "validation":
                 temperature = fit_temperature(
-                    predictor, held_out.inputs, held_out.y, held_out.sample_weight
+                    predictor,
+                    held_out.inputs,
+                    held_out.y,
+                    held_out.sample_weight,
+                    begun + limit,
                 )
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
+
+    def _temperature_without(self, n_samples: int) -> float:
+        """Return 1 where a small table has no validation set; else that is an error."""
+        message = (
+            "temperature='validation' needs a validation set, and early_stopping="
+            f"{self.early_stopping!r} sets none of {n_samples} samples aside"
+        )
+        advice = "Set early_stopping=True, or give fit X_val and y_val."
+        if self.early_stopping != "auto":
+            raise ValueError(f"{message}. {advice}")
+        warnings.warn(f"{message}: temperature_ is 1. {advice}", stacklevel=5)
+        return 1.0
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""

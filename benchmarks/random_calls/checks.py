@@ -35,10 +35,15 @@ def rounding(dist: PredictiveDistribution) -> np.ndarray:
     return 64 * np.spacing(np.maximum(size, 2.0**-30))
 
 
+def columns_of(result: np.ndarray) -> np.ndarray:
+    """Return an answer for each row as (n, k)."""
+    return result[:, None] if result.ndim == 1 else result
+
+
 def check_inside(dist: PredictiveDistribution, result: np.ndarray) -> None:
     """Expect numbers inside the bins."""
     low, high = dist.bounds.T[..., None]
-    numbers, slack = result.reshape(len(dist), -1), rounding(dist)
+    numbers, slack = columns_of(result), rounding(dist)
     assert (numbers >= low - slack).all(), "below all bins"
     assert (numbers <= high + slack).all(), "above all bins"
 
@@ -86,7 +91,7 @@ def check_quantiles(
     """Expect quantiles inside the bins, in order, with their level below them."""
     check_numbers(result, shape, infinite=False)
     check_inside(dist, result)
-    x = result.reshape(len(dist), -1)
+    x = columns_of(result)
     q = q[:, None] if q.ndim == 1 else q
     q = np.broadcast_to(1 - q if name == "isf" else q, x.shape)
     check_order(np.take_along_axis(x, np.argsort(q, axis=1), axis=1))

@@ -58,6 +58,7 @@ def masses(rng: Rng, n: int, k: int) -> np.ndarray:
         pmf = np.eye(k)[rng.integers(k, size=n)]
     empty = pmf.max(axis=1) <= 0
     pmf[empty, 0] = 1
+    pmf /= pmf.max(axis=1, keepdims=True)
     return pmf * one_of(rng, [1.0, 1.0, 1e307, 1e-300, 3.0])
 
 

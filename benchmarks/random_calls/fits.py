@@ -55,7 +55,7 @@ VALID: dict[str, list[Any]] = {
     "ema_decay": [0, 0.5, 0.99],
     "encoder": [ENSEMBLE, "identity"],
     "fine_tuning": [None, *LOSSES, *POLICY_GRADIENTS],
-    "fine_tuning_epochs": [0, 1],
+    "fine_tuning_epochs": [1, 2],
     "head": list(HEADS),
     "learning_rate": [1e-3, 0.1, 10],
     "loss": list(HISTOGRAM_LOSSES),

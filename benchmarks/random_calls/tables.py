@@ -95,7 +95,7 @@ ODD: dict[str, Column] = {
     "interval": lambda rng, n: pd.Series(pd.cut(rng.normal(size=n), 3).astype(object)),
     "free text": lambda rng, n: pd.Series([f"{i} some words {i}" for i in range(n)]),
 }
-NAMES = ["size", "a b", "ü", "x\x1b[2J", "line\nbreak", "n" * 500, "", "sum(x)", "1"]
+NAMES = ["size", "a b", "ü", "x\x1b[2J", "line\nbreak", "n" * 500, " ", "sum(x)", "1"]
 
 
 def frame(rng: Rng, kinds: list[str], names: list[str], n: int) -> pd.DataFrame:
@@ -174,7 +174,7 @@ def columns(rng: Rng, names: list[str]) -> Given:
 
 def shown(name: str) -> str:
     """Return the start of a name up to what a message must not hold."""
-    return "".join(letter for letter in name[:20] if letter.isprintable()) or "''"
+    return "".join(letter for letter in name[:20] if letter.isprintable())
 
 
 def predict(rng: Rng) -> Call:

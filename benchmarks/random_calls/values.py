@@ -30,6 +30,8 @@ def numbers(rng: Rng, shape: Any) -> np.ndarray:
 
 def dressed(rng: Rng, array: np.ndarray) -> Any:
     """Return the same numbers as another type or memory layout."""
+    if not array.size:
+        return array
     dresses = [
         np.ndarray.tolist,
         np.asfortranarray,
@@ -64,7 +66,7 @@ def spoiled(rng: Rng, array: np.ndarray, *names: str) -> Given:
         lambda: wrong({"a": 1}, *names),
         lambda: wrong(object(), *names),
         lambda: wrong("abc", *names),
-        lambda: wrong(array.reshape(1, 1, *array.shape), *names),
+        lambda: wrong(array.reshape(1, 1, 1, *array.shape), *names),
     ]
     return one_of(rng, options)()
 
@@ -120,7 +122,7 @@ def weights(rng: Rng, n: int) -> Given:
 
 def no_integer(rng: Rng, *names: str) -> Given:
     """Return what must not pass for a positive integer."""
-    values = [0, -1, 1.5, True, "2", None, np.nan, HUGE, -HUGE, 2j, [2], np.inf]
+    values = [0, -1, 1.5, True, "2", None, np.nan, HUGE, -HUGE, 2j, [2.5], np.inf]
     return wrong(one_of(rng, values), *names)
 
 

@@ -66,7 +66,9 @@ def table(rng: Rng) -> bytes:
     ]
     end = one_of(rng, ["\n", "\r\n", "\r"])
     if rng.random() < 0.1:
-        lines.insert(int(rng.integers(len(lines))), one_of(rng, ["# note", "", "a,b,c,d,e"]))
+        lines.insert(
+            int(rng.integers(len(lines))), one_of(rng, ["# note", "", "a,b,c,d,e"])
+        )
     if rng.random() < 0.05:
         lines = [f"{line}{separator}{separator}" for line in lines]
     encoding = one_of(rng, ["utf-8"] * 5 + ["utf-8-sig", "latin-1", "utf-16"])

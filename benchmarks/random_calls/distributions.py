@@ -150,7 +150,9 @@ def interval(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Ca
     text = f"{text}.interval"
     if given.trust is not Trust.FINE:
         check = nothing
-    return Call(text, lambda coverage: dist.interval(coverage), {"coverage": given}, check)
+    return Call(
+        text, lambda coverage: dist.interval(coverage), {"coverage": given}, check
+    )
 
 
 def truth(rng: Rng, dist: PredictiveDistribution) -> tuple[Given, np.ndarray]:
@@ -235,7 +237,17 @@ def rows(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
     if isinstance(index, slice) and index.start == n:
         given = edge(index, "slice")
     elif rng.random() < 0.2:
-        bad = [n, -n - 1, [0, n], None, 0.5, "a", np.ones(n + 1, bool), (0, 1), values.HUGE]
+        bad = [
+            n,
+            -n - 1,
+            [0, n],
+            None,
+            0.5,
+            "a",
+            np.ones(n + 1, bool),
+            (0, 1),
+            values.HUGE,
+        ]
         given = edge(one_of(rng, bad), "index", "indices", "row", "shape", "Rows")
 
     def check(result: Any) -> None:
@@ -246,7 +258,9 @@ def rows(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
 
     if given.trust is Trust.EDGE:
         check = nothing
-    return Call(f"{text}.__getitem__", lambda index: dist[index], {"index": given}, check)
+    return Call(
+        f"{text}.__getitem__", lambda index: dist[index], {"index": given}, check
+    )
 
 
 def copy(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
@@ -303,5 +317,7 @@ def draw(rng: Rng) -> Call:
     """Return a random call of a distribution."""
     if rng.random() < 0.05:
         return construction(rng)
-    name = one_of(rng, [name for name in METHODS if hasattr(PredictiveDistribution, name)])
+    name = one_of(
+        rng, [name for name in METHODS if hasattr(PredictiveDistribution, name)]
+    )
     return METHODS[name](rng, *distribution(rng), name)

@@ -59,7 +59,7 @@ VALID: dict[str, list[Any]] = {
     "head": list(HEADS),
     "learning_rate": [1e-3, 0.1, 10],
     "loss": list(HISTOGRAM_LOSSES),
-    "n_bins": [2, 5, 64],
+    "n_bins": [3, 5, 64],
     "n_iter_no_change": [None, 1, 5],
     "normal_scores": [True, False],
     "pretraining": ["cross_entropy", "crps", "ntl_was"],
@@ -180,6 +180,8 @@ def draw_fit(rng: Rng) -> Call:
     make = ESTIMATORS[name]
     n, p = int(rng.choice([1, 2, 20, 45, 60])), int(rng.choice([1, 3]))
     allowed = [key for key in VALID if key in make().get_params(deep=False)]
+    if name == "RAFTRegressor":
+        allowed.remove("fine_tuning")  # by an instance of RAFT alone
     chosen = rng.choice(allowed, rng.integers(0, 4), replace=False).tolist()
     arguments = {key: Given(one_of(rng, VALID[key])) for key in chosen}
     arguments |= {"X": features(rng, n, p), "y": targets(rng, n)}

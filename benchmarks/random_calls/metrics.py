@@ -189,7 +189,11 @@ def scored(name: str, arguments: Arguments) -> Call:
 
 def of_model(rng: Rng, name: str) -> Call:
     """Return the call of a scorer with a fitted estimator."""
-    scorer, key, n = getattr(metrics, name), one_of(rng, MODELS), int(rng.integers(1, 9))
+    scorer, key, n = (
+        getattr(metrics, name),
+        one_of(rng, MODELS),
+        int(rng.integers(1, 9)),
+    )
     y = rng.exponential(size=n)
     arguments = {
         "estimator": Given(model(key), text=f"model({key!r})"),

@@ -214,7 +214,9 @@ def predict(rng: Rng) -> Call:
     if trust is not Trust.FINE:
         check = nothing
     arguments = {"X": Given(X, trust, suspects)}
-    return Call(f"fitted on {kinds}: {method}", getattr(estimator, method), arguments, check)
+    return Call(
+        f"fitted on {kinds}: {method}", getattr(estimator, method), arguments, check
+    )
 
 
 def draw(rng: Rng) -> Call:

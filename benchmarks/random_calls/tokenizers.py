@@ -26,7 +26,11 @@ def parameters(rng: Rng, kind: type[Tokenizer]) -> dict[str, Any]:
     pick = partial(one_of, rng)
     if kind is NormalizedTokenizer:
         rounding = pick(["endpoint", "floor"])
-        return {"base": pick([2, 3, 10]), "length": pick([1, 4, 9]), "rounding": rounding}
+        return {
+            "base": pick([2, 3, 10]),
+            "length": pick([1, 4, 9]),
+            "rounding": rounding,
+        }
     if kind is IEEETokenizer:
         names, most = ("base", "exponent_digits", "mantissa_digits"), ([2, 10], [1, 2])
         return dict(zip(names, map(pick, (*most, [1, 3, 6])), strict=True))
@@ -92,7 +96,9 @@ def encode(rng: Rng) -> Call:
     if chance < 0.2:
         given = Given(values.dressed(rng, y))
     elif chance < 0.4:
-        given = Given(torch.as_tensor(y, dtype=one_of(rng, [torch.float64, torch.half])))
+        given = Given(
+            torch.as_tensor(y, dtype=one_of(rng, [torch.float64, torch.half]))
+        )
     elif chance < 0.5:
         given = wrong(values.replaced(rng, y, np.nan), "number")
     elif chance < 0.55:
@@ -116,7 +122,9 @@ def check_nearest(made: Tokenizer, y: torch.Tensor, numbers: torch.Tensor) -> No
         return
     if getattr(made, "rounding", "endpoint") != "endpoint":
         return
-    if isinstance(made, IEEETokenizer):  # leading zeros are read, never written
+    if isinstance(
+        made, IEEETokenizer | P10Tokenizer
+    ):  # leading zeros are read, never written
         return
     every = made.decode(made.grid())
     y = y.reshape(-1, 1).clamp(every.min(), every.max())
@@ -145,7 +153,9 @@ def decode(rng: Rng) -> Call:
     def check(result: Any) -> None:
         assert result.dtype == torch.float64, f"dtype {result.dtype}"
         assert result.isfinite().all(), "not finite"
-        if not isinstance(made, IEEETokenizer):  # leading zeros are never written
+        if not isinstance(
+            made, IEEETokenizer | P10Tokenizer
+        ):  # leading zeros are never written
             same = made.decode(made.encode(result))
             assert torch.equal(same, result), "no round trip"
 

@@ -106,7 +106,7 @@ def weights(rng: Rng, n: int) -> Given:
         lambda: Given(np.ones(n)),
         lambda: Given(dressed(rng, plain)),
         lambda: Given(rng.integers(1, 5, n)),
-        lambda: Given(plain * one_of(rng, [1e308, 1e160, 1e-110, 1e-170, 1e-305]) / 2),
+        lambda: Given(plain / 2 * one_of(rng, [1e308, 1e160, 1e-110, 1e-170, 1e-305])),
         lambda: Given(np.append(plain[1:], 0.0) if n > 1 else plain),
         lambda: edge(np.full(n, 5e-324), *names),
         lambda: edge(np.ones(n, dtype=bool), *names),

@@ -28,7 +28,21 @@ class Given:
     value: Any
     trust: Trust = Trust.FINE
     names: tuple[str, ...] = ()
-    text: str = ""
+    text: str | Code = ""
+
+
+class Code:
+    """Code that is written when it is read: texts, and values between them."""
+
+    def __init__(self, *pieces: Any) -> None:
+        self.pieces = pieces
+
+    def __str__(self) -> str:
+        """Return the code."""
+        return "".join(
+            str(piece) if isinstance(piece, str | Code) else text_of(piece)
+            for piece in self.pieces
+        )
 
 
 def edge(value: Any, *names: str) -> Given:
@@ -51,8 +65,8 @@ class Call:
 
     Parameters
     ----------
-    text : str
-        The function as code.
+    text : str or Code
+        The function.
     function : callable
     arguments : mapping of str to Given
     check : callable
@@ -63,7 +77,7 @@ class Call:
         Whether training may end in an error that names no argument.
     """
 
-    text: str
+    text: str | Code
     function: Callable[..., Any]
     arguments: Mapping[str, Given] = field(default_factory=dict)
     check: Callable[[Any], None] = nothing
@@ -120,4 +134,6 @@ def text_of(value: Any) -> str:
 def one_of(rng: np.random.Generator, options: Any, p: Any = None) -> Any:
     """Return one of some options, of any type."""
     options = list(options)
+    if p is None:
+        return options[rng.integers(len(options))]
     return options[int(rng.choice(len(options), p=p))]

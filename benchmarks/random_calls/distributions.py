@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from random_calls import values
-from random_calls.call import Call, Given, Trust, edge, nothing, one_of, text_of, wrong
+from random_calls.call import Call, Code, Given, Trust, edge, nothing, one_of, wrong
 from random_calls.checks import (
     check_draws,
     check_error,
@@ -62,22 +62,22 @@ def masses(rng: Rng, n: int, k: int) -> np.ndarray:
     return pmf * one_of(rng, [1.0, 1.0, 1e307, 1e-300, 3.0])
 
 
-def distribution(rng: Rng) -> tuple[PredictiveDistribution, str]:
+def distribution(rng: Rng) -> tuple[PredictiveDistribution, Code]:
     """Return a distribution, and code that makes it."""
     if rng.random() < 0.2:
         name, n = one_of(rng, MODELS), one_of(rng, [1, 2, 5])
         X = rng.normal(size=(n, N_FEATURES))
-        text = f"model({name!r}).predict_distribution({text_of(X)})"
-        return model(name).predict_distribution(X), text
+        code = Code(f"model({name!r}).predict_distribution(", X, ")")
+        return model(name).predict_distribution(X), code
     given = arrays(rng)
     dist = PredictiveDistribution(**given)
-    words = ", ".join(f"{name}={text_of(value)}" for name, value in given.items())
-    text = f"PredictiveDistribution({words})"
+    words = (piece for name in given for piece in (f"{name}=", given[name], ", "))
+    code = Code("PredictiveDistribution(", *words, ")")
     if rng.random() < 0.05:
-        return dist[:0], f"{text}[:0]"
+        return dist[:0], Code(code, "[:0]")
     if rng.random() < 0.1:
-        return pickle.loads(pickle.dumps(dist)), text
-    return dist, text
+        return pickle.loads(pickle.dumps(dist)), code
+    return dist, code
 
 
 def near(rng: Rng, dist: PredictiveDistribution, shape: Any) -> np.ndarray:
@@ -91,16 +91,18 @@ def near(rng: Rng, dist: PredictiveDistribution, shape: Any) -> np.ndarray:
 
 # -- the methods -----------------------------------------------------------------
 
-Maker = Callable[[Rng, PredictiveDistribution, str, str], Call]
+Maker = Callable[[Rng, PredictiveDistribution, Code, str], Call]
 
 
-def plain(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def plain(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of a method without arguments."""
     check = check_masses if name == "pmf" else check_moment
-    return Call(f"{text}.{name}", getattr(dist, name), {}, partial(check, dist, name))
+    return Call(
+        Code(code, ".", name), getattr(dist, name), {}, partial(check, dist, name)
+    )
 
 
-def at_numbers(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def at_numbers(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of a method that takes numbers of the units of y."""
     y, shape = values.asked(rng, len(dist), partial(near, rng, dist))
     given, chance = Given(values.dressed(rng, y)), rng.random()
@@ -116,10 +118,10 @@ def at_numbers(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> 
     check = partial(check_probability, dist, name, shape)
     if given.trust is Trust.EDGE:
         check = check_not_nan
-    return Call(f"{text}.{name}", getattr(dist, name), {"y": given}, check)
+    return Call(Code(code, ".", name), getattr(dist, name), {"y": given}, check)
 
 
-def at_levels(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def at_levels(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of a method that takes levels."""
     q, shape = values.asked(rng, len(dist), partial(values.levels, rng))
     given, chance = Given(values.dressed(rng, q)), rng.random()
@@ -132,10 +134,10 @@ def at_levels(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> C
         given = wrong(values.levels(rng, (len(dist) + 2,)))
     elif chance < 0.4:
         given = values.no_share(rng, "level")
-    return Call(f"{text}.{name}", getattr(dist, name), {"q": given}, check)
+    return Call(Code(code, ".", name), getattr(dist, name), {"q": given}, check)
 
 
-def interval(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def interval(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of `interval`."""
     check: Callable[[Any], None] = partial(check_interval, dist)
     options = [
@@ -147,11 +149,11 @@ def interval(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Ca
         lambda: wrong(rng.uniform(0.01, 0.99, len(dist) + 2), "confidence"),
     ]
     given = one_of(rng, options)()
-    text = f"{text}.interval"
+    code = Code(code, ".interval")
     if given.trust is not Trust.FINE:
         check = nothing
     return Call(
-        text, lambda coverage: dist.interval(coverage), {"coverage": given}, check
+        code, lambda coverage: dist.interval(coverage), {"coverage": given}, check
     )
 
 
@@ -171,8 +173,8 @@ def truth(rng: Rng, dist: PredictiveDistribution) -> tuple[Given, np.ndarray]:
     return given, np.broadcast_to(y, (n,))
 
 
-def error(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
-    """Return the call of a method that takes the truth, and perhaps a number of draws."""
+def error(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
+    """Return the call of a method that takes the truth, perhaps a number of draws."""
     y, numbers = truth(rng, dist)
     given, check = {"y": y}, partial(check_error, dist, name, numbers)
     if name.endswith("at_k"):
@@ -186,10 +188,10 @@ def error(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
             lambda: wrong(rng.integers(1, 9, len(dist) + 2)),
         ]
         given["k"] = one_of(rng, options)()
-    return Call(f"{text}.{name}", getattr(dist, name), given, check)
+    return Call(Code(code, ".", name), getattr(dist, name), given, check)
 
 
-def sample(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def sample(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of `sample`."""
     n_samples, seed = int(rng.integers(1, 9)), int(rng.integers(2**32))
     given = {"n_samples": Given(n_samples), "random_state": Given(seed)}
@@ -199,10 +201,10 @@ def sample(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call
         bad = [-1, 2**32, "x", 1.5, np.random.default_rng(0), values.HUGE, [1.5]]
         given["random_state"] = wrong(one_of(rng, bad))
     check = partial(check_draws, dist, n_samples)
-    return Call(f"{text}.sample", dist.sample, given, check)
+    return Call(Code(code, ".sample"), dist.sample, given, check)
 
 
-def frame(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def frame(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return the call of `to_frame`."""
     k = int(rng.integers(0, 4))
     options = [
@@ -216,10 +218,10 @@ def frame(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
     def check(result: Any) -> None:
         assert result.shape == (len(dist), 3 + k), f"shape {result.shape}"
 
-    return Call(f"{text}.to_frame", dist.to_frame, given, check)
+    return Call(Code(code, ".to_frame"), dist.to_frame, given, check)
 
 
-def rows(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def rows(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return a selection of rows: a method of them answers as for all."""
     n = len(dist)
     index = one_of(
@@ -259,15 +261,15 @@ def rows(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
     if given.trust is Trust.EDGE:
         check = nothing
     return Call(
-        f"{text}.__getitem__", lambda index: dist[index], {"index": given}, check
+        Code(code, ".__getitem__"), lambda index: dist[index], {"index": given}, check
     )
 
 
-def copy(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
+def copy(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     """Return a copy by pickle, or by its own ways: the same bits."""
     ways: dict[str, Callable[[], Any]] = {
         "pickle": lambda: pickle.loads(pickle.dumps(dist)),
-        "iteration": lambda: list(dist)[0] if len(dist) == 1 else dist,
+        "iteration": lambda: next(iter(dist)) if len(dist) == 1 else dist,
     }
     if hasattr(dist, "to_dict"):
         ways["to_dict"] = lambda: type(dist).from_dict(dist.to_dict())
@@ -280,7 +282,7 @@ def copy(rng: Rng, dist: PredictiveDistribution, text: str, name: str) -> Call:
             same = np.array_equal(getattr(result, method)(), getattr(dist, method)())
             assert same, f"{method} differs"
 
-    return Call(f"{way} of {text}", ways[way], {}, check)
+    return Call(Code(f"{way} of ", code), ways[way], {}, check)
 
 
 def construction(rng: Rng) -> Call:

@@ -202,7 +202,7 @@ def draw_fit(rng: Rng) -> Call:
     elif chance < 0.8:
         arguments["learning_rate"] = Given(one_of(rng, [1e300, 1e30, 1e4, 5e-324]))
     check = partial(check_fitted, rng.random())
-    unstable = chance >= 0.7 or "temperature" in arguments
+    unstable = 0.7 <= chance < 0.8 or "temperature" in arguments
     return Call(
         f"fit of {name}",
         partial(fitted, make),

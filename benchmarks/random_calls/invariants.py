@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.exceptions import NotFittedError
 
@@ -26,11 +27,10 @@ LONGEST_MESSAGE = 400
 LONGEST_CALL = 60  # seconds
 # Warnings of one place.
 MOST_WARNINGS = 3
-# Starts of messages that scikit-learn's checks of estimators ask for word by word.
-OF_SKLEARN = (
-    "Complex data not supported",
-    "Expected 2D array",
-    "The feature names should match",
+# Messages about X that scikit-learn's checks of estimators ask for word by word.
+OF_SKLEARN = re.compile(
+    "Complex data not supported|Expected 2D array|The feature names should match|"
+    "Found array with .* required by "
 )
 
 
@@ -89,7 +89,7 @@ def complaint(error: BaseException, call: Call) -> str:
     message = str(error)
     if not call.suspects and not call.may_fail:
         return f"{line} (nothing was wrong)"
-    if message.startswith(OF_SKLEARN):
+    if OF_SKLEARN.match(message):
         return ""
     if "\n" in message.strip():
         return f"{line} (several lines)"
@@ -132,7 +132,7 @@ def noise(said: list[warnings.WarningMessage]) -> str:
 
 def world() -> dict[str, Any]:
     """Return what a call must leave as it is, by name."""
-    name, keys, *place = np.random.get_state()
+    name, keys, *place = np.random.get_state()  # noqa: NPY002
     return {
         "numpy's generator": (name, keys.tobytes(), *place),
         "torch's generator": torch.get_rng_state().numpy().tobytes(),
@@ -161,6 +161,10 @@ def fingerprint(value: Any) -> Any:
     if isinstance(value, PredictiveDistribution):
         arrays = (value.support, value.edges, value.pmf(), value.clipped)
         return fingerprint(arrays)
+    if isinstance(value, pd.DataFrame):  # its pickle holds how it is stored
+        columns = [value.iloc[:, j] for j in range(value.shape[1])]
+        values = [(str(column.dtype), column.tolist()) for column in columns]
+        return [repr((list(value.columns), list(value.index), values))]
     if isinstance(value, np.ndarray | int | float | str | bytes | type(None)):
         return repr(value)
     if type(value).__module__.startswith(("pandas", "polars", "pyarrow")):

@@ -10,13 +10,13 @@ from random_calls import commands, distributions, fits, metrics, tables, tokeniz
 from random_calls.call import Call, one_of
 
 KINDS: dict[str, tuple[float, Callable[[np.random.Generator], Call]]] = {
-    "fit": (0.05, fits.draw_fit),
-    "predict": (0.09, fits.draw_predict),
-    "distribution": (0.36, distributions.draw),
-    "metric": (0.23, metrics.draw),
-    "table": (0.08, tables.draw),
+    "fit": (0.035, fits.draw_fit),
+    "predict": (0.075, fits.draw_predict),
+    "distribution": (0.42, distributions.draw),
+    "metric": (0.225, metrics.draw),
+    "table": (0.06, tables.draw),
     "tokenizer": (0.18, tokenizers.draw),
-    "command": (0.01, commands.draw),
+    "command": (0.005, commands.draw),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from random_calls import values
-from random_calls.call import Call, Given, Trust, edge, one_of, wrong
+from random_calls.call import Call, Given, edge, one_of, wrong
 from random_calls.distributions import distribution, near
 from random_calls.models import MODELS, N_FEATURES, model
 from sklearn_genre import PredictiveDistribution, metrics
@@ -136,8 +136,8 @@ def check_levels(n: int, result: Any) -> None:
 
 def of_distribution(rng: Rng, name: str) -> Call:
     """Return the call of a score of distributions, or of draws or intervals."""
-    dist, text = distribution(rng)
-    y, given = near(rng, dist, (len(dist),)), Given(dist, text=text)
+    dist, code = distribution(rng)
+    y, given = near(rng, dist, (len(dist),)), Given(dist, text=code)
     options: Arguments = {}
     if name in SQUARES:
         given = draws_of(rng, y) if rng.random() < 0.5 else given

@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from random_calls.call import Call, Given, Trust, edge, nothing, one_of, wrong
+from random_calls.call import Call, Given, Trust, edge, nothing, one_of
 from random_calls.checks import check_numbers
 from random_calls.fits import check_distribution
 from random_calls.models import digits, points

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from random_calls import values
-from random_calls.call import Call, Given, edge, one_of, text_of, wrong
+from random_calls.call import Call, Code, Given, edge, one_of, wrong
 from sklearn_genre.tokenizers import (
     DecimalTokenizer,
     IEEETokenizer,
@@ -39,14 +39,14 @@ def parameters(rng: Rng, kind: type[Tokenizer]) -> dict[str, Any]:
     return {"format": pick(["d.d", "+d.dd", "ddd", "d%", "+dddd.ddd"])}
 
 
-def tokenizer(rng: Rng) -> tuple[Tokenizer, str]:
+def tokenizer(rng: Rng) -> tuple[Tokenizer, Code]:
     """Return a fitted tokenizer, and code that makes it."""
     kind = one_of(
         rng, [NormalizedTokenizer, IEEETokenizer, P10Tokenizer, DecimalTokenizer]
     )
     given = kind(**parameters(rng, kind))
     y = targets(rng)
-    return given.fit(y), f"{text_of(given)}.fit({text_of(y)})"
+    return given.fit(y), Code(given, ".fit(", y, ")")
 
 
 def targets(rng: Rng) -> np.ndarray:
@@ -83,8 +83,8 @@ def fit(rng: Rng) -> Call:
 
 
 def encode(rng: Rng) -> Call:
-    """Return the call of `encode`: tokens that may stand there, of the nearest number."""
-    made, text = tokenizer(rng)
+    """Return the call of `encode`: allowed tokens, of the nearest number."""
+    made, code = tokenizer(rng)
     shape = one_of(rng, [(), (0,), (5,), (2, 3), (1, 1, 2)])
     span = made.high_ - made.low_ or 1.0
     y = np.where(
@@ -113,7 +113,7 @@ def encode(rng: Rng) -> Call:
         assert torch.equal(same, numbers), "decode(encode(x)) is not x for a number x"
         check_nearest(made, torch.tensor(np.array(given.value, float)), numbers)
 
-    return Call(f"{text}.encode", made.encode, {"values": given}, check)
+    return Call(Code(code, ".encode"), made.encode, {"values": given}, check)
 
 
 def check_nearest(made: Tokenizer, y: torch.Tensor, numbers: torch.Tensor) -> None:
@@ -137,7 +137,7 @@ def check_nearest(made: Tokenizer, y: torch.Tensor, numbers: torch.Tensor) -> No
 
 def decode(rng: Rng) -> Call:
     """Return the call of `decode`."""
-    made, text = tokenizer(rng)
+    made, code = tokenizer(rng)
     tokens = made.encode(made.low_ + (made.high_ - made.low_) * rng.random((2, 3)))
     if rng.random() < 0.4:
         allowed = [row.nonzero()[:, 0].tolist() for row in made.allowed_tokens]
@@ -159,12 +159,12 @@ def decode(rng: Rng) -> Call:
             same = made.decode(made.encode(result))
             assert torch.equal(same, result), "no round trip"
 
-    return Call(f"{text}.decode", made.decode, {"tokens": given}, check)
+    return Call(Code(code, ".decode"), made.decode, {"tokens": given}, check)
 
 
 def nearest(rng: Rng) -> Call:
     """Return the call of `nearest_tokens`."""
-    made, text = tokenizer(rng)
+    made, code = tokenizer(rng)
     y = made.low_ + (made.high_ - made.low_) * rng.uniform(-0.2, 1.2, 4)
     tokens = made.encode(y[::-1].copy())
     arguments = {"tokens": Given(tokens), "values": Given(y)}
@@ -178,12 +178,12 @@ def nearest(rng: Rng) -> Call:
         assert result.shape == tokens.shape, f"shape {tuple(result.shape)}"
         assert made.decode(result).isfinite().all(), "not finite"
 
-    return Call(f"{text}.nearest_tokens", made.nearest_tokens, arguments, check)
+    return Call(Code(code, ".nearest_tokens"), made.nearest_tokens, arguments, check)
 
 
 def listed(rng: Rng) -> Call:
     """Return the call of `grid`: each string once, sorted."""
-    made, text = tokenizer(rng)
+    made, code = tokenizer(rng)
     size = int(rng.choice([10, 1000]))
     given = edge(size) if made.n_strings > size else Given(size)
 
@@ -192,7 +192,7 @@ def listed(rng: Rng) -> Call:
         assert made.decode(result).isfinite().all(), "not finite"
         assert len(torch.unique(result, dim=0)) == len(result), "a string twice"
 
-    return Call(f"{text}.grid", made.grid, {"max_size": given}, check)
+    return Call(Code(code, ".grid"), made.grid, {"max_size": given}, check)
 
 
 WAYS = {fit: 0.25, encode: 0.35, decode: 0.25, nearest: 0.1, listed: 0.05}

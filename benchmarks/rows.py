@@ -76,16 +76,23 @@ class Results:
             start = time.perf_counter()
             measured = measure()
             seconds = time.perf_counter() - start
-            row = {**piece, **measured, "seconds": seconds, **self.about}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, allow_nan=False) + "\n")
-        self.rows.append(row)
+            row = self.add({**piece, **measured, "seconds": seconds})
+        else:
+            self.rows.append(row)
         shown = {
             name: value
             for name, value in row.items()
             if name not in self.about and not isinstance(value, list)
         }
         print(*(f"{name}={_text(value)}" for name, value in shown.items()), flush=True)
+
+    def add(self, measured: Row) -> Row:
+        """Append a row, with the versions and the commit, and return it."""
+        row = {**measured, **self.about}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+        self.rows.append(row)
+        return row
 
 
 def read(path: Path) -> list[Row]:

@@ -45,6 +45,7 @@ TOYS = {
     f"--features svd tokens {ONE} --out {{out}}",
     "papers/original1.py": f"--methods raft --starts random --rows 60 {ONE} "
     "--out {out}",
+    "stress.py": "--calls 20 --seed 3 --out {out}",
     "talent/run.py": "--data {data} --sets tiny --methods dummy xgboost --seeds 1 "
     "--out {out}",
     "talent/report.py": "{rows} --out {out}",

@@ -59,10 +59,17 @@ def expected_failed_checks(estimator: BaseEstimator) -> dict[str, str]:
     return {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
 
 
+STRICT = (
+    {"xfail_strict": True}
+    if "xfail_strict" in inspect.signature(parametrize_with_checks).parameters
+    else {}  # scikit-learn 1.7
+)
+
+
 @parametrize_with_checks(
     [small(estimator, 40, **OPTIONS.get(estimator, {})) for estimator in ESTIMATORS],
     expected_failed_checks=expected_failed_checks,
-    xfail_strict=True,
+    **STRICT,
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

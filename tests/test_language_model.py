@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from digit_distributions import all_strings, assert_near, log_probs_of
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -27,6 +28,7 @@ from sklearn_genre.training._collapse import has_collapsed
 
 pytest.importorskip("transformers")
 from small_language_models import save_model
+from transformers import AutoTokenizer
 
 PROMPT = "{}| "
 
@@ -208,6 +210,18 @@ def test_predictions_depend_on_neither_neighbours_nor_order(folder, numbers):
     np.testing.assert_allclose(alone, model.predict(X)[:5], atol=1e-5)
     draws = model.predict_from_samples(X, 4, random_state=0)
     np.testing.assert_allclose(model.predict_from_samples(X[:3], 4), draws[:3])
+
+
+def test_a_tokenizer_that_pads_and_cuts_changes_nothing(folder, tmp_path):
+    model = fit(folder)
+    other = save_model(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.padding_side, tokenizer.model_max_length = "left", 3
+    tokenizer.backend_tokenizer.enable_padding(direction="left", length=64)
+    tokenizer.backend_tokenizer.enable_truncation(3)
+    tokenizer.save_pretrained(other)
+    X, _ = texts_and_scores(10, seed=1)
+    assert_array_equal(fit(other).predict(X), model.predict(X))
 
 
 def test_gradients_of_accumulated_batches_are_those_of_one(folder):

@@ -323,3 +323,15 @@ def test_a_draw_of_the_lowest_level_has_mass():
 
     dist = PredictiveDistribution([0.0, 1.0], [[0, 1]])
     assert_allclose(dist.sample(random_state=Lowest()), 0.5)
+
+
+@pytest.mark.parametrize("k", [10**9, 10**16, 10**17, 2**62 - 2])
+def test_medians_of_very_many_draws_are_alike(k):
+    """One more draw changes nothing, whichever way the masses are rounded."""
+    rng = np.random.default_rng(0)
+    for n, m in rng.integers(2, 9, (40, 2)):
+        mass = np.r_[rng.dirichlet(np.ones(n)), 0, rng.dirichlet(np.ones(m))]
+        dist = PredictiveDistribution([0.0] * n + [0.2] + [1.0] * m, [mass])
+        expected = dist.median_at_k(0.2, k + 1)
+        assert_allclose(dist.median_at_k(0.2, k), expected, rtol=10 / k**0.5 + 1e-6)
+        assert_allclose(expected, (0.2**2 + 0.8**2) / 2, rtol=1e-3)

@@ -332,9 +332,10 @@ def test_other_temperatures_are_refused(temperature):
 @each_estimator
 def test_without_validation_it_says_what_to_do(name):
     model = clone(MODELS[name]).set_params(temperature="validation")
-    with pytest.raises(ValueError, match=r"early_stopping='auto'.*30 .*X_val"):
-        model.fit(X[:30], Y[:30])
-    assert not hasattr(model, "temperature_")
-    with pytest.raises(ValueError, match="early_stopping=False"):
+    with pytest.raises(ValueError, match=r"early_stopping=False.*120 .*X_val"):
         model.set_params(early_stopping=False).fit(X, Y)
+    assert not hasattr(model, "temperature_")
+    model.set_params(early_stopping="auto")
+    with pytest.warns(UserWarning, match=r"early_stopping='auto'.*30 .*X_val"):
+        assert model.fit(X[:30], Y[:30]).temperature_ == 1
     assert model.set_params(early_stopping=True).fit(X[:30], Y[:30]).temperature_ > 0

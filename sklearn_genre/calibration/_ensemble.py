@@ -47,9 +47,7 @@ def fit_ensemble_weights(
     return float(weights @ whole @ weights) / here if here > 0 else 1.0
 
 
-def of_all_folds(
-    products: NDArray[np.float64], n_folds: int
-) -> NDArray[np.float64]:
+def of_all_folds(products: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
     r"""Return the products of errors that the means over members of all folds have.
 
     A sample is out of fold for few members, its prediction comes from the members of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +26,7 @@ def fit_temperature(
     inputs: Inputs,
     y: NDArray[np.float64],
     weight: NDArray[np.float64],
+    deadline: float = math.inf,
 ) -> float:
     """Return the temperature of the lowest CRPS; the encoder runs only once.
 
@@ -34,6 +37,8 @@ def fit_temperature(
     inputs : Inputs
     y, weight : float64 array of shape (n_samples,)
         Targets in their units.
+    deadline : float, default=inf
+        By ``time.perf_counter``.
     """
     groups = [
         (group, list(predictor.outputs(inputs[group])))
@@ -53,10 +58,12 @@ def fit_temperature(
         ]
         return float(np.average(np.concatenate(scores), weights=weight))
 
-    return best_temperature(crps)
+    return best_temperature(crps, deadline)
 
 
-def best_temperature(score: Callable[[float], float]) -> float:
+def best_temperature(
+    score: Callable[[float], float], deadline: float = math.inf
+) -> float:
     """Return the temperature of the lowest score among those tried, 1 if in doubt.
 
     A coarse grid from 1/8 to 8 that holds 1, then a bounded search around its best.
@@ -65,6 +72,8 @@ def best_temperature(score: Callable[[float], float]) -> float:
     ----------
     score : callable
         Maps a temperature to a number; lower is better.
+    deadline : float, default=inf
+        By ``time.perf_counter``: from then on no more are tried, after the first.
 
     Returns
     -------
@@ -83,6 +92,8 @@ def best_temperature(score: Callable[[float], float]) -> float:
     def tried(exponent: float) -> float:
         temperature = float(2.0**exponent)
         if temperature not in scores:
+            if scores and time.perf_counter() >= deadline:
+                return math.inf
             scores[temperature] = score(temperature)
         return scores[temperature]
 

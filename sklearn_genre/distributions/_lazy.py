@@ -12,6 +12,7 @@ from sklearn_genre.distributions._piecewise import PiecewiseUniform, slices
 from sklearn_genre.distributions._search import Index
 
 Read = Callable[[Index], PiecewiseUniform]
+Map = Callable[[PiecewiseUniform], PiecewiseUniform]
 
 # Rows of which the first look at a source tells how many numbers a row holds.
 FIRST = 64
@@ -109,6 +110,13 @@ def lazy_source(read: Read, n_rows: int) -> Source:
     if not lazy.is_small():
         return lazy
     return concatenated([first, LazyPiecewise(read, index[FIRST:], head).all()])
+
+
+def mapped(source: Source, function: Map) -> Source:
+    """Return a source whose distributions went through a function, block by block."""
+    if isinstance(source, PiecewiseUniform):
+        return function(source)
+    return lazy_source(lambda index: function(source.take(index).all()), len(source))
 
 
 def checked_read(read: Read, index: Index) -> PiecewiseUniform:

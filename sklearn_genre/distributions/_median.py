@@ -10,14 +10,16 @@ from scipy.special import betainc, ndtr, xlog1py, xlogy
 
 from sklearn_genre.distributions._around import Around, around
 from sklearn_genre.distributions._bins import Array
-from sklearn_genre.distributions._middle import gap_of_the_middle, half_step
+from sklearn_genre.distributions._middle import (
+    MAX_BETA,
+    gap_of_the_middle,
+    half_step,
+)
 from sklearn_genre.distributions._squares import (
     root_of_squares,
     square_of_the_middle,
 )
 
-# A beta distribution with larger parameters is normal to 1e-8.
-MAX_BETA = 1e8
 # Pieces narrower than this many deviations of the level of the median are integrated
 # as cubics; both ways are right to 1e-10 there.
 NARROW = 0.005

@@ -77,7 +77,8 @@ class PiecewiseUniform:
     def mean(self) -> Array:
         """Return the mean, shape (n,)."""
         centre, deviation = self._centred()
-        return centre + (self.pmf * deviation).sum(axis=1)
+        mean = centre + (self.pmf * deviation).sum(axis=1)
+        return np.clip(mean, self.values[..., 0], self.values[..., -1])
 
     def std(self) -> Array:
         """Return the standard deviation, shape (n,)."""

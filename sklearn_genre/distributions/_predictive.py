@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn_genre._checks import check_integer
 from sklearn_genre.distributions._arguments import central_levels, levels, queries
 from sklearn_genre.distributions._bins import Array
+from sklearn_genre.distributions._clipping import limits, moved_inside
+from sklearn_genre.distributions._lazy import mapped
 from sklearn_genre.distributions._piecewise import PiecewiseUniform
 from sklearn_genre.distributions._scored import ScoredDistributions
 from sklearn_genre.distributions._tables import frame_of, html_of
@@ -264,6 +267,48 @@ class PredictiveDistribution(ScoredDistributions):
         tiny = np.finfo(np.float64).tiny  # keeps the level 0 out
         uniform = generator.uniform(tiny, 1.0, (len(self), n_samples))
         return self._map(PiecewiseUniform.ppf, uniform)
+
+    # -- other distributions -------------------------------------------------
+
+    def clip(
+        self, low: float | None = None, high: float | None = None
+    ) -> PredictiveDistribution:
+        """Return the distribution with its numbers clipped to a range.
+
+        Numbers and edges beyond an end are moved to it and keep their mass, so that
+        every quantile, draw and mean lies inside: for counts and prices, which cannot
+        be negative. The density has no jump to represent the mass at an end, which
+        is spread over a few float64 spacings inside.
+
+        Parameters
+        ----------
+        low, high : float or None, default=None
+            Ends of the range; None for no end.
+
+        Returns
+        -------
+        dist : PredictiveDistribution
+
+        Raises
+        ------
+        TypeError
+            If an end is no number.
+        ValueError
+            If an end is not finite, or `low` is not below `high`.
+
+        Examples
+        --------
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> dist = PredictiveDistribution([0.0, 1.0, 2.0], [[1, 2, 1]])
+        >>> dist.ppf(0.1), dist.clip(low=0).ppf(0.1).round(9)
+        (array([-0.1]), array([0.]))
+        >>> dist.clip(0, 1).support
+        array([0., 1., 1.])
+        """
+        start, stop = limits(low, high)
+        return self._of(
+            mapped(self._source, partial(moved_inside, low=start, high=stop))
+        )
 
     # -- tables -------------------------------------------------------------
 

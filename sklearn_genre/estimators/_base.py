@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+import warnings
 from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -41,6 +44,8 @@ from sklearn_genre.training import (
 MIN_SAMPLES_TO_SPLIT = 40
 # Ensemble members that leave out the same fold, with cv="auto".
 MEMBERS_OF_A_FOLD = 2
+# Share of a time limit for the stages, where a temperature is searched after them.
+TRAINING_SHARE = 0.8
 
 
 class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
@@ -135,6 +140,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             If a loss is not finite later on, or the user interrupts: the best state
             so far is kept.
         """
+        begun = time.perf_counter()
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
         if X_val is None and sample_weight_val is not None:
@@ -142,7 +148,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         is_warm = self.warm_start and hasattr(self, "_network")
         draft = self._draft(is_warm)
         data = checked_data(draft, X, y, sample_weight, reset=not is_warm)
-        validation = None
+        validation: Data | Folds | None = None
         if X_val is not None:
             validation = checked_data(
                 draft, X_val, y_val, sample_weight_val, reset=False
@@ -167,12 +173,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
-            folds = None
             if validation is None and self._sets_aside(len(data)):
-                folds = draft._new_folds(data, random)
-                if folds is None:
+                validation = draft._new_folds(data, random)
+                if validation is None:
                     data, validation = split(data, self.validation_fraction, random)
-            draft._train(stages, data, validation, folds, monitored=self)
+            draft._train(stages, data, validation, monitored=self, begun=begun)
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
@@ -262,33 +267,35 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         self,
         stages: list[Stage],
         data: Data,
-        validation: Data | None,
-        folds: Folds | None,
+        validation: Data | Folds | None,
+        *,
         monitored: Any,
+        begun: float,
     ) -> None:
         """Run the stages, then calibrate what the weights must be known for."""
         temperature = getattr(self, "temperature", 1.0)
-        if temperature == "validation" and validation is None and folds is None:
-            raise ValueError(
-                "temperature='validation' needs a validation set, and early_stopping="
-                f"{self.early_stopping!r} sets none of {len(data)} samples aside. Set "
-                "early_stopping=True, or give fit X_val and y_val."
-            )
+        if temperature == "validation" and validation is None:
+            temperature = self._temperature_without(len(data))
         if hasattr(self, "temperature"):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
-        held_out = None if validation is None else self._encoded(validation)
-        if folds is not None:
-            network = self._network
-            training = replace(training, folds=folds, n_members=network.n_members)
+        held_out = None
+        if isinstance(validation, Folds):
+            training = training.with_folds(validation, self._network.n_members)
             held_out = training.out_of_fold()
-            predictor = replace(predictor, network=OutOfFold(network, folds.n_folds))
+            network = OutOfFold(self._network, validation.n_folds)
+            predictor = replace(predictor, network=network)
+        elif validation is not None:
+            held_out = self._encoded(validation)
         scores = (
             NoValidation(predictor, training, self.diagnostics)
             if held_out is None
             else Validation(predictor, held_out, self.diagnostics)
         )
         settings = self._settings(training)
+        limit = math.inf if self.max_fit_seconds is None else self.max_fit_seconds
+        share = TRAINING_SHARE if temperature == "validation" else 1.0
+        settings = settings._replace(deadline=begun + share * limit)
         monitor = Monitor(
             monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
         )
@@ -310,10 +317,26 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 calibrate(predictor, held_out)
             if held_out is not None and temperature == "validation":
                 temperature = fit_temperature(
-                    predictor, held_out.inputs, held_out.y, held_out.sample_weight
+                    predictor,
+                    held_out.inputs,
+                    held_out.y,
+                    held_out.sample_weight,
+                    begun + limit,
                 )
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
+
+    def _temperature_without(self, n_samples: int) -> float:
+        """Return 1 where a small table has no validation set; else that is an error."""
+        message = (
+            "temperature='validation' needs a validation set, and early_stopping="
+            f"{self.early_stopping!r} sets none of {n_samples} samples aside"
+        )
+        advice = "Set early_stopping=True, or give fit X_val and y_val."
+        if self.early_stopping != "auto":
+            raise ValueError(f"{message}. {advice}")
+        warnings.warn(f"{message}: temperature_ is 1. {advice}", stacklevel=5)
+        return 1.0
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""

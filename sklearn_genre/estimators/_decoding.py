@@ -148,6 +148,7 @@ class DecodingRegressor(DigitRegressor):
         cv: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
+        max_fit_seconds: float | None = None,
         scoring: str = "crps",
         temperature: Any = 1.0,
         warm_start: bool = False,
@@ -176,6 +177,7 @@ class DecodingRegressor(DigitRegressor):
         self.cv = cv
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.temperature = temperature
         self.warm_start = warm_start

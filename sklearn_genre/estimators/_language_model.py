@@ -128,6 +128,7 @@ class LanguageModelRegressor(DigitRegressor):
     <validation_fraction>
     n_iter_no_change : int or None, default=3
         Patience in epochs; None never stops early.
+    <max_fit_seconds>
     <scoring>
     <temperature>
     checkpoint : str, path or None, default=None
@@ -214,6 +215,7 @@ class LanguageModelRegressor(DigitRegressor):
         early_stopping: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 3,
+        max_fit_seconds: float | None = None,
         scoring: str = "rmse",
         temperature: Any = 1.0,
         checkpoint: Any = None,
@@ -249,6 +251,7 @@ class LanguageModelRegressor(DigitRegressor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.temperature = temperature
         self.checkpoint = checkpoint
@@ -334,11 +337,7 @@ class LanguageModelRegressor(DigitRegressor):
         return check_stages(stages, self.tokenizer_)
 
     def _train(
-        self,
-        stages: list[Stage],
-        data: Data,
-        validation: Data | None,
-        monitored: Any,
+        self, stages: list[Stage], data: Data, validation: Any, **options: Any
     ) -> None:
         """Run the stages, on validation samples of like lengths together."""
         network: Any = self._network
@@ -349,7 +348,7 @@ class LanguageModelRegressor(DigitRegressor):
         if validation is not None:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
-        super()._train(stages, data, validation, monitored)
+        super()._train(stages, data, validation, **options)
 
     def _encode(self, X: NDArray[np.object_]) -> Any:
         """Return prompts as the network reads them, with states that are in files."""

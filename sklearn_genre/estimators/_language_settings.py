@@ -58,6 +58,7 @@ CONSTRAINTS: Constraints = {
             "early_stopping",
             "validation_fraction",
             "n_iter_no_change",
+            "max_fit_seconds",
             "scoring",
             "warm_start",
             "device",

@@ -55,8 +55,14 @@ SHARED: Constraints = {
     "weight_decay": [Number(Real, 0, None, closed="left")],
     "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
-    "cv": [StrOptions({"auto"}), integer(2), HasMethods(["split", "get_n_splits"]), None],
+    "cv": [
+        StrOptions({"auto"}),
+        integer(2),
+        HasMethods(["split", "get_n_splits"]),
+        None,
+    ],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
+    "max_fit_seconds": [Number(Real, 0, None, closed="neither"), None],
     "n_iter_no_change": [integer(1), None],
     "scoring": [StrOptions(set(SCORING))],
     "warm_start": ["boolean"],
@@ -146,6 +152,10 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20
     Patience in epochs; None never stops early.""",
+    "max_fit_seconds": """max_fit_seconds : float or None, default=None
+    Time that ``fit`` may take, by the clock on the wall. Stages share what is left of
+    it by their epochs; each ends with its best state, after one step at least. None is
+    no limit. A fit that ends by the clock need not be the same on another run.""",
     "scoring": """scoring : {"rmse", "crps", "expected_error"}, default="crps"
     Validation score that selects the state of each stage: the error of the prediction,
     the error of the whole distribution, or the expected squared error of a sampled
@@ -154,6 +164,7 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Divides the logits of the trained network in predictions: above 1 distributions get
     wider, below 1 narrower. ``"validation"`` searches 1/8 to 8 for the lowest CRPS on
     the validation set: take it if intervals matter after a stage that narrowed them.
+    Below 40 samples under ``early_stopping="auto"`` it is 1, with a warning.
     Training and `history_` are at 1.""",
     "warm_start": """warm_start : bool, default=False
     Whether ``fit`` continues from the weights of the last fit, on its scales.""",
@@ -204,6 +215,7 @@ TEXTS["training"] = "\n".join(
         "cv",
         "validation_fraction",
         "n_iter_no_change",
+        "max_fit_seconds",
     )
 )
 TEXTS["data"] = "\n".join(

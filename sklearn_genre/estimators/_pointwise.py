@@ -163,6 +163,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         cv: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
+        max_fit_seconds: float | None = None,
         scoring: str = "crps",
         warm_start: bool = False,
         device: str = "auto",
@@ -185,6 +186,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.cv = cv
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.warm_start = warm_start
         self.device = device

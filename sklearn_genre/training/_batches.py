@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,10 @@ class Encoded:
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.y)
+
+    def with_folds(self, folds: Folds, n_members: int) -> Encoded:
+        """Return the samples as training reads them where members leave some out."""
+        return replace(self, folds=folds, n_members=n_members)
 
     def out_of_fold(self) -> Encoded:
         """Return the samples as those see them who have left them out."""

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from typing import Any
 
-from sklearn.callback import CallbackSupportMixin
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+    from sklearn_genre.training._tasks import CallbackSupportMixin
 
 __all__ = ["CallbackSupportMixin", "Monitor", "ProgressBar"]
 
@@ -129,9 +132,11 @@ class Monitor:
         self.context.call_on_fit_task_begin(estimator=self.estimator)
         try:
             yield
+            self._end(self.context)
         finally:
             self.bar.teardown(self.estimator, self.context)
-        self._end(self.context)
+            if hasattr(self.context, "teardown"):  # else scikit-learn does so
+                self.context.teardown(self.estimator)
 
     @contextmanager
     def stage(self, name: str, max_epochs: int) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -17,7 +18,7 @@ from sklearn_genre.networks import Network
 from sklearn_genre.training._averaging import Average, trained_state, working_copy
 from sklearn_genre.training._batches import Batches, Encoded, resolve_batch_size
 from sklearn_genre.training._collapse import Collapse, has_collapsed
-from sklearn_genre.training._selection import Row
+from sklearn_genre.training._selection import Row, StopEpoch
 from sklearn_genre.training._stage import Settings, Stage
 
 # Steps of linear warm-up, at most; share of the learning rate that is left at the end
@@ -45,6 +46,8 @@ class Engine(NeuralNet):
         Steps of the stages before.
     on_epoch : callable
         Takes a row of the history.
+    deadline : float, default=inf
+        By ``time.perf_counter``: then the epoch ends early, after one step at least.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Engine(NeuralNet):
         *,
         first_step: int,
         on_epoch: Callable[[Row], None],
+        deadline: float = math.inf,
     ) -> None:
         super().__init__(
             working_copy(network) if settings.ema_decay else network,
@@ -76,6 +80,8 @@ class Engine(NeuralNet):
         self.data = data
         self.first_step = first_step
         self.on_epoch = on_epoch
+        self.deadline = deadline
+        self.seconds_to_score = 0.0
         self.average: Average | None = None
         if settings.ema_decay:
             self.average = Average(network, self.module, settings.ema_decay)
@@ -98,7 +104,10 @@ class Engine(NeuralNet):
 
     def run(self) -> None:
         """Train for the epochs that are left."""
-        self.fit_loop(self.data, epochs=self.max_epochs - self.n_epochs)
+        try:
+            self.fit_loop(self.data, epochs=self.max_epochs - self.n_epochs)
+        except StopEpoch:
+            self.on_epoch_end(self)
 
     def saved(self) -> dict[str, Any]:
         """Return what the next epoch depends on, but for the selection."""
@@ -131,6 +140,9 @@ class Engine(NeuralNet):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Prepare once without gradient, then update ``n_updates`` times."""
+        if self.n_read and self.n_steps:
+            if time.perf_counter() + self.seconds_to_score >= self.deadline:
+                raise StopEpoch
         inputs, targets = batch
         objective, n_members = self.stage.objective, self.module_.n_members
         self.n_read += 1
@@ -189,15 +201,18 @@ class Engine(NeuralNet):
         self.module_.train(self.stage.objective.uses_dropout)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Report the mean training loss of the epoch."""
+        """Report the mean training loss of the epoch, as far as it went."""
         if self.average is not None:
             self.average.copy_buffers()
         batches = self.history[-1]["batches"]
-        sizes = [row["train_batch_size"] for row in batches]
-        losses = sum(row["train_loss"] * n for row, n in zip(batches, sizes, strict=True))
+        ended = [row for row in batches if "train_loss" in row]
+        losses = sum(row["train_loss"] * row["train_batch_size"] for row in ended)
+        n_samples = sum(row["train_batch_size"] for row in ended)
         batches.clear()  # skorch would keep a dict for each batch of the stage
         self.n_epochs += 1
-        self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / sum(sizes)})
+        begun = time.perf_counter()
+        self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / n_samples})
+        self.seconds_to_score = time.perf_counter() - begun
 
 
 def is_own(network: Network, objective: Objective) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from typing import Any
 
@@ -67,6 +68,11 @@ def run_stages(
     for number, stage in enumerate(stages):
         if saved and number < saved["stage"]:
             continue
+        now = time.perf_counter()
+        if number and stage.keep_start and now >= settings.deadline:
+            break
+        n_epochs = sum(each.max_epochs for each in stages[number:])
+        share = stage.max_epochs / n_epochs  # of the time that is left
         selection = Selection(
             network,
             stage,
@@ -74,6 +80,7 @@ def run_stages(
             scoring=stage.objective.scoring or settings.scoring,
             patience=settings.patience,
             monitor=monitor.epoch,
+            deadline=now + (settings.deadline - now) * share,
         )
         network.begin_stage(stage.name)
 
@@ -160,7 +167,13 @@ def train(
         stage = stage._replace(learning_rate=rate, max_epochs=saved["max_epochs"])
     while True:
         fit = SOLVERS[stage.solver](
-            network, stage, data, settings, first_step=first_step, on_epoch=on_epoch
+            network,
+            stage,
+            data,
+            settings,
+            first_step=first_step,
+            on_epoch=on_epoch,
+            deadline=selection.deadline,
         )
         go_on = True
         try:

@@ -36,6 +36,8 @@ class ReadoutFit:
     first_step : int
     on_epoch : callable
         Takes a row of the history.
+    deadline : float, default=inf
+        Not looked at: a stage may end after each penalty, as `on_epoch` decides.
     """
 
     n_steps = 0  # of the schedule of the blocks
@@ -49,6 +51,7 @@ class ReadoutFit:
         *,
         first_step: int,
         on_epoch: Callable[[Row], None],
+        deadline: float = math.inf,
     ) -> None:
         self.network = network
         self.objective = stage.objective

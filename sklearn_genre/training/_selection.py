@@ -38,6 +38,10 @@ class StopStage(Exception):
     """Ends a stage early; not an error."""
 
 
+class StopEpoch(Exception):
+    """Ends an epoch early, which is scored as far as it went; not an error."""
+
+
 class Selection:
     """The history of a stage and the best state of its network.
 
@@ -55,6 +59,8 @@ class Selection:
         Epochs without a better score after which the stage stops.
     monitor : callable
         Called with each row of the history; returns True to stop the stage.
+    deadline : float, default=inf
+        Of the stage, by ``time.perf_counter``.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Selection:
         scoring: str,
         patience: int | None,
         monitor: Callable[[Row], bool],
+        deadline: float = math.inf,
     ) -> None:
         self.network = network
         self.stage = stage
@@ -73,6 +80,7 @@ class Selection:
         self.scoring = scoring
         self.patience = patience
         self.monitor = monitor
+        self.deadline = deadline
         self.rows: list[Row] = []
         self.best_row: Row = {}
         self.best_score = math.inf
@@ -86,6 +94,7 @@ class Selection:
 
     def record(self, row: Row) -> None:
         """Score the network, add a row, keep the state if it is the best."""
+        begun = time.perf_counter()
         scores = self.scores()
         now = time.perf_counter()
         row = {"stage": self.stage.name, **row, **scores, "seconds": now - self.clock}
@@ -101,6 +110,8 @@ class Selection:
             self._keep()
         waited = row["epoch"] - self.best_row["epoch"]
         if row["epoch"] and self.monitor(row):
+            raise StopStage
+        if row["epoch"] and 2 * now - begun >= self.deadline:  # no time for a score
             raise StopStage
         if self.patience is not None and waited >= self.patience:
             raise StopStage

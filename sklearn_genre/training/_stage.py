@@ -1,5 +1,6 @@
 """A stage of training, and the settings that all stages share."""
 
+import math
 from typing import Any, NamedTuple
 
 from sklearn_genre._objective import Objective
@@ -27,3 +28,4 @@ class Settings(NamedTuple):
     accumulate: int = 1  # batches of each step
     watches_collapse: bool = False  # whether one digit for all samples ends a stage
     checkpoint: Any = None  # a Checkpoint
+    deadline: float = math.inf  # by time.perf_counter; training ends then

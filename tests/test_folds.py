@@ -126,7 +126,7 @@ def test_each_sample_has_one_fold_and_groups_stay_together(cv, groups):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cv": 3}, "3 folds, which must divide the 4 members"),
+        ({"cv": 3}, "multiple of the 3 folds"),
         ({"cv": ShuffleSplit(4, random_state=0)}, "must test each sample once"),
         ({"cv": 2, "encoder": "mlp"}, "needs an ensemble"),
         ({"cv": 2, "decoder": "mlp"}, "needs an ensemble"),

@@ -32,7 +32,7 @@ class Speeds(NamedTuple):
 # The ensemble members in turn. Fast scales find the few informative columns among many;
 # slow and late ones do not silence a column that is needed later. Which is better
 # depends on the dataset, so the ensemble has all, and its weights decide.
-# Fast and slow ones take turns, so that of two that leave out the same fold one is fast.
+# Of two that leave out the same fold, one is fast and one is slow.
 SPEEDS = (
     Speeds(columns=30, inputs=2, wait=0),
     Speeds(columns=30, inputs=2, wait=1000),
@@ -43,6 +43,8 @@ SPEEDS = (
     Speeds(columns=120, inputs=2, wait=0),
     Speeds(columns=0, inputs=6, wait=0),
 )
+# Members, unless a user says otherwise, and those that leave out the same fold.
+N_MEMBERS, OF_A_FOLD = 8, 2
 # Where mish has become the identity.
 LARGE = 20.0
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
@@ -98,11 +100,17 @@ class _Linear(nn.Module):
 
 
 class _Periods(nn.Module):
-    """Cosines of each column with learned frequencies, reduced to a few numbers."""
+    """Cosines of each column with learned frequencies, reduced to a few numbers.
 
-    def __init__(self, n_columns: int) -> None:
+    There is one set of them for all members, or one for those of each fold.
+    """
+
+    def __init__(self, n_columns: int, n_members: int, n_folds: int) -> None:
         super().__init__()
+        self.n_each = n_members // n_folds if n_folds > 1 else 0
         shape = (n_columns, N_PERIODS)
+        if n_folds > 1:
+            shape = (n_folds, 1, *shape)
         self.unit = UNIT * SLOW
         self.frequency = nn.Parameter(
             torch.randn(shape, **BORN) * FREQUENCY / self.unit
@@ -113,14 +121,20 @@ class _Periods(nn.Module):
         bound = 1 / math.sqrt(N_PERIODS)
         weight = (2 * torch.rand(*shape, N_FEATURES, **BORN) - 1) * bound
         self.weight = nn.Parameter(weight / self.unit)
-        self.bias = nn.Parameter(torch.zeros(n_columns, N_FEATURES, **BORN))
+        self.bias = nn.Parameter(torch.zeros(*shape[:-1], N_FEATURES, **BORN))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
-        frequency = 2 * math.pi * self.unit * self.frequency
-        cosines = (x[..., None] * frequency + self.unit * self.phase).cos()
-        reduced = torch.einsum("...cp,cpf->...cf", cosines, self.unit * self.weight)
-        return (reduced + self.unit * self.bias).flatten(-2)
+        tensors = self.frequency, self.phase, self.weight, self.bias
+        if self.n_each and x.ndim == 3:  # each member has samples of its own
+            tensors = tuple(each.repeat_interleave(self.n_each, 0) for each in tensors)
+        frequency, phase, weight, bias = (self.unit * each for each in tensors)
+        cosines = (x[..., None] * (2 * math.pi * frequency) + phase).cos()
+        reduced = torch.einsum("...cp,...cpf->...cf", cosines, weight)
+        features = (reduced + bias).flatten(-2)
+        if self.n_each and x.ndim == 2:
+            features = features.repeat_interleave(self.n_each, 0)
+        return features
 
 
 class TabularEncoder(nn.Module):
@@ -150,13 +164,17 @@ class TabularEncoder(nn.Module):
         encoded. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(96, 96, 96)
         Units of each layer of a member.
-    n_members : int, default=8
+    n_members : int or None, default=None
         Members of the ensemble. With ``decoder="anchored"`` each is trained on its own
         loss and the prediction is their weighted mixture; other decoders read the
-        contexts of all members side by side. More are better and slower.
+        contexts of all members side by side. More are better and slower. None means
+        8, or 2 for each fold.
     dropout : float, default=0
         Dropout after each activation. Raise it for small and noisy tables; it costs
         most where there is little noise.
+    n_folds : int, default=1
+        Beyond 1, the members are divided into so many groups, neighbours together, that
+        share nothing, so that each may leave out a fold. Estimators give it.
 
     Raises
     ------
@@ -189,16 +207,24 @@ class TabularEncoder(nn.Module):
         columns: ColumnSpec,
         *,
         hidden_layer_sizes: Sequence[int] = (96, 96, 96),
-        n_members: int = 8,
+        n_members: int | None = None,
         dropout: float = 0.0,
+        n_folds: int = 1,
     ) -> None:
         super().__init__()
         check_layers(hidden_layer_sizes, dropout)
-        if n_members < 1:
-            raise ValueError(f"n_members must be at least 1, got {n_members!r}.")
+        if n_members is None:
+            n_members = N_MEMBERS if n_folds == 1 else OF_A_FOLD * n_folds
+        if n_members < 1 or n_members % n_folds:
+            raise ValueError(
+                f"n_members must be positive and a multiple of the {n_folds} folds, "
+                f"got {n_members!r}."
+            )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric
-        self.periods = _Periods(self.n_numeric) if self.n_numeric else None
+        self.periods = (
+            _Periods(self.n_numeric, n_members, n_folds) if self.n_numeric else None
+        )
         n_features = self.inputs.width
         n_inputs = n_features + N_FEATURES * self.n_numeric
         self.n_members = n_members
@@ -229,7 +255,10 @@ class TabularEncoder(nn.Module):
         )
         scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
-            X = torch.cat([X, self.periods(X[..., : self.n_numeric])], -1)
+            features = self.periods(X[..., : self.n_numeric])
+            if features.ndim > X.ndim:
+                X = X.expand(self.n_members, *X.shape)
+            X = torch.cat([X, features], -1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
         scale = scale * (1 + self.input_speed * self.input_scale)

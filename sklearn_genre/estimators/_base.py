@@ -7,6 +7,7 @@ import time
 import warnings
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,8 +18,9 @@ from sklearn.utils import check_random_state
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature
+from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
-from sklearn_genre.estimators._parameters import SHARED, Constraints
+from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint
 from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
@@ -42,8 +44,8 @@ from sklearn_genre.training import (
 
 # Fewest training samples of which early_stopping="auto" holds some out.
 MIN_SAMPLES_TO_SPLIT = 40
-# Ensemble members that leave out the same fold, with cv="auto".
-MEMBERS_OF_A_FOLD = 2
+# Folds of cv="auto".
+N_FOLDS = 8
 # Share of a time limit for the stages, where a temperature is searched after them.
 TRAINING_SHARE = 0.8
 
@@ -84,6 +86,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     history_: list[Row]
     n_iter_: int
     _n_steps: int
+    _folds: Folds | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -241,10 +244,17 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         return bool(self.early_stopping) and n_samples > 1
 
     def _new_folds(self, data: Data, random: np.random.RandomState) -> Folds | None:
-        """Return which samples each member leaves out; None: one validation set."""
-        network = self._network
-        cv = getattr(self, "cv", None)
-        if cv is None or (cv == "auto" and not network.takes_folds):
+        """Return which samples each member leaves out; None: one validation set.
+
+        The network is made anew, for members that share nothing between folds.
+        """
+        cv, network = getattr(self, "cv", None), self._network
+        if hasattr(self, "_folds"):  # a warm start
+            return None if self._folds is None else self._folds.of(len(data), random)
+        self._folds = None
+        if cv == "auto" and network.takes_folds:
+            cv = N_FOLDS if isinstance(self.encoder, str) else network.n_members // 2
+        if cv is None or cv == "auto" or cv == 1:
             return None
         if not network.takes_folds:
             raise ValueError(
@@ -252,16 +262,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 "own loss, as encoder='tabular' with decoder='anchored' is. Use those, "
                 "or cv=None for one validation set."
             )
-        if cv == "auto":
-            cv = max(network.n_members // MEMBERS_OF_A_FOLD, 2)
-        folds = folds_of(cv, data.X, data.y, None, random)
-        if network.n_members % folds.n_folds:
-            raise ValueError(
-                f"cv={self.cv!r} makes {folds.n_folds} folds, which must divide the "
-                f"{network.n_members} members of the ensemble: give "
-                f"encoder=partial(TabularEncoder, n_members={2 * folds.n_folds})."
-            )
-        return folds
+        self._folds = folds_of(cv, data.X, data.y, None, random)
+        encoder = factory(self.encoder, ENCODERS)
+        self._architecture["encoder"] = partial(encoder, n_folds=self._folds.n_folds)
+        self._network = self._build_network(next(network.parameters()).device)
+        return self._folds
 
     def _train(
         self,
@@ -371,6 +376,7 @@ def is_learned(name: str) -> bool:
 LEARNED = (
     "_architecture",
     "_digest",
+    "_folds",
     "_is_categorical",
     "_n_steps",
     "_network",

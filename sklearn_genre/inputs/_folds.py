@@ -34,6 +34,13 @@ class Folds:
     fold: NDArray[np.int64]
     n_folds: int
 
+    def of(self, n_samples: int, random: np.random.RandomState) -> Folds:
+        """Return these folds, or as many of other samples."""
+        if n_samples == len(self.fold):
+            return self
+        fold = random.permutation(n_samples) % self.n_folds
+        return Folds(fold.astype(np.int64), self.n_folds)
+
     def kept(self) -> list[NDArray[np.intp]]:
         """Return the samples outside of each fold."""
         return [np.flatnonzero(self.fold != fold) for fold in range(self.n_folds)]

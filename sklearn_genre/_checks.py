@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
 
 
 def check_integer(
@@ -87,6 +88,25 @@ def check_real(
     if not (above and number <= high and math.isfinite(number)):
         raise ValueError(f"{name} == {_shown(value)}, must be {bounds}.")
     return number
+
+
+def check_generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator that a `random_state` stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer that numpy takes for a seed, no generator and not None.
+    """
+    if isinstance(random_state, Integral):
+        random_state = check_integer(int(random_state), "random_state", 0, 2**32 - 1)
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            "random_state must be an integer, a numpy RandomState or None; got "
+            f"{_shown(random_state, repr)}."
+        ) from None
 
 
 def as_float(value: Any) -> float:

@@ -44,9 +44,9 @@ def _draw_intervals(ax: Any, y: np.ndarray, dist: PredictiveDistribution) -> Non
 
 def _draw_densities(ax: Any, rows: Table, dist: PredictiveDistribution) -> None:
     """Draw the density of every row and a dashed line at its true value."""
-    ends = dist.ppf([0.001, 0.999])  # (n, 2)
+    ends = dist.ppf([[0.001, 0.999]])  # (n, 2)
     grid = np.linspace(ends.min(), ends.max(), 500)
-    density = dist.pdf(np.tile(grid, (len(rows.y), 1)))  # (n, 500)
+    density = dist.pdf(grid[None])  # (n, 500)
     for i, row in enumerate(rows.rows):
         ax.plot(grid, density[i], color=f"C{i}", linewidth=1, label=f"row {row}")
         ax.axvline(rows.y[i], color=f"C{i}", linewidth=1, linestyle="--")

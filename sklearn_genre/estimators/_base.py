@@ -20,6 +20,7 @@ from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint
+from sklearn_genre.estimators._warnings import warn_of_other_units, warn_of_unseen
 from sklearn_genre.inputs import Data, FeatureEncoder, split
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
@@ -72,6 +73,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     _structural: ClassVar[tuple[str, ...]] = (
         "encoder",
         "target_transform",
+        "target_range",
         "categorical_features",
         "normal_scores",
         "dtype",
@@ -160,12 +162,17 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         ):
             if is_warm:
                 draft._network = working_copy(self._network)
+                draft.target_scaler_.check_inside(data.y, "y")
                 draft._check_warm_start(data)
             else:
                 draft._learn_scales(data)
             stages = draft._stages()
             if not is_warm:
                 draft._start_network(stages, data, device)
+            if validation is not None:
+                draft.target_scaler_.check_inside(validation.y, "y_val")
+            if validation is not None and not is_warm:
+                draft._look_at_validation(data, validation)
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
@@ -204,7 +211,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     def _learn_scales(self, data: Data) -> None:
         """Learn how features and targets are scaled, and what the head needs."""
         self._learn_features(data)
-        self.target_scaler_ = TargetScaler(self.target_transform)
+        limits = getattr(self, "target_range", None)
+        self.target_scaler_ = TargetScaler(self.target_transform, limits)
         self.target_scaler_.fit(data.y, data.weight)
         self._learn_head(data, self.target_scaler_.transform(data.y))
 
@@ -214,6 +222,17 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self._is_categorical, normal_scores=self.normal_scores
         )
         self.feature_encoder_.fit(data.X, data.weight)
+
+    def _look_at_validation(self, data: Data, validation: Data) -> None:
+        """Warn of a validation set that looks nothing like the training samples."""
+        encoder = self.feature_encoder_
+        if not isinstance(encoder, FeatureEncoder):
+            return
+        X, X_val = encoder.numbers(data.X), encoder.numbers(validation.X)
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        warn_of_other_units(X, X_val, names[~self._is_categorical])
+        if self._is_categorical.any():
+            warn_of_unseen(encoder, validation.X)
 
     def _start_network(
         self, stages: list[Stage], data: Data, device: torch.device

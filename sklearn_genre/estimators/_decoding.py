@@ -135,6 +135,7 @@ class DecodingRegressor(DigitRegressor):
         fine_tuning: Any = "crps",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         pretraining_epochs: int = 100,
@@ -163,6 +164,7 @@ class DecodingRegressor(DigitRegressor):
         self.pretraining = pretraining
         self.fine_tuning = fine_tuning
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.pretraining_epochs = pretraining_epochs

@@ -49,6 +49,7 @@ SHARED: Constraints = {
         StrOptions({"standard", "quantile"}),
         HasMethods(["fit", "transform", "inverse_transform"]),
     ],
+    "target_range": ["array-like", None],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "normal_scores": ["boolean"],
     "batch_size": [StrOptions({"auto"}), integer(1)],
@@ -116,6 +117,10 @@ target_transform : {"standard", "quantile"} or transformer, default="standard"
     normal distribution, for heavy tails. Any monotone transformer with
     ``inverse_transform`` will do. Losses are on the transformed scale; predictions and
     distributions are mapped back to the units of the target.""",
+    "target_range": """target_range : tuple of two or None, default=None
+    The smallest and the largest target there can be, None for no limit: ``(0, None)``
+    for counts and prices. Numbers and bins of every prediction are clipped to it and
+    keep their mass. Targets outside are refused by ``fit``.""",
     "categorical_features": """\
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes the
@@ -208,7 +213,12 @@ TEXTS["training"] = "\n".join(
 )
 TEXTS["data"] = "\n".join(
     TEXTS[name]
-    for name in ("target_transform", "categorical_features", "normal_scores")
+    for name in (
+        "target_transform",
+        "target_range",
+        "categorical_features",
+        "normal_scores",
+    )
 )
 TEXTS["running"] = "\n".join(
     TEXTS[name]

@@ -152,6 +152,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         head: Any = "linear",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         max_epochs: int = 100,
@@ -174,6 +175,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.encoder = encoder
         self.head = head
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.max_epochs = max_epochs

@@ -122,6 +122,7 @@ class RAFTRegressor(DigitRegressor):
         fine_tuning: Any = "raft",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         pretraining_epochs: int = 100,
@@ -149,6 +150,7 @@ class RAFTRegressor(DigitRegressor):
         self.decoder = decoder
         self.fine_tuning = fine_tuning
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.pretraining_epochs = pretraining_epochs

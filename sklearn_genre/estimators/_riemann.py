@@ -127,6 +127,7 @@ class RiemannRegressor(BaseDistributionRegressor):
         encoder: Any = "tabular",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         max_epochs: int = 100,
@@ -152,6 +153,7 @@ class RiemannRegressor(BaseDistributionRegressor):
         self.loss = loss
         self.encoder = encoder
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.max_epochs = max_epochs

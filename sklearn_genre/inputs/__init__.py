@@ -7,6 +7,13 @@ from sklearn_genre.inputs._columns import (
     Inputs,
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
+from sklearn_genre.inputs._frames import (
+    by_column,
+    check_no_dates,
+    is_table,
+    plain,
+    plain_numbers,
+)
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.inputs._prompts import Memory, Prompts
 
@@ -20,7 +27,12 @@ __all__ = [
     "Memory",
     "PromptEncoder",
     "Prompts",
+    "by_column",
     "categorical_columns",
+    "check_no_dates",
     "fields_of",
+    "is_table",
+    "plain",
+    "plain_numbers",
     "split",
 ]

@@ -16,6 +16,7 @@ from sklearn_genre.distributions import (
     PredictiveDistribution,
     bin_edges,
     mapped_bins,
+    moved_inside,
     piecewise,
 )
 from sklearn_genre.inputs import Inputs
@@ -91,12 +92,14 @@ class Predictor:
     ) -> Array:
         """Return expected numbers in the units of y; what is missing counts as low."""
         (lowest,) = self.scaler.inverse_transform(np.array([low]))
-        return np.concatenate(
+        expected = np.concatenate(
             [
                 expected_number(probs(dist)[:n].cpu().numpy(), numbers, lowest)
                 for dist, n in self.outputs(inputs)
             ]
         )
+        limits = self.scaler.limits_
+        return expected if limits is None else np.clip(expected, *limits)
 
     @torch.inference_mode()
     def greedy(self, inputs: Inputs) -> Array:
@@ -135,7 +138,9 @@ class Predictor:
             support.probs.numpy()[:, ::step],
             to_y(edges)[..., ::step],
         )
-        return piecewise(values, probs, edges, support.clipped.numpy())
+        pieces = piecewise(values, probs, edges, support.clipped.numpy())
+        limits = self.scaler.limits_
+        return pieces if limits is None else moved_inside(pieces, *limits)
 
 
 def joined_support(

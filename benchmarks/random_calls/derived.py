@@ -10,7 +10,7 @@ import numpy as np
 
 from random_calls import values
 from random_calls.call import Call, Code, Given, Trust, edge, nothing, one_of, wrong
-from random_calls.checks import check_inside, columns_of, rounding
+from random_calls.checks import check_inside, columns_of, rounding, size_of
 from random_calls.predictive import arrays, near
 from sklearn_genre import PredictiveDistribution
 
@@ -131,7 +131,8 @@ def mixture(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Ca
     elif chance < 0.2:
         arguments["weights"] = wrong(one_of(rng, [[0, 0], [1, -1], [1], [1, np.inf]]))
     y = near(rng, dist, (1, 5))
-    step = 16 * np.spacing(np.maximum(np.abs(y), np.abs(dist.bounds).max(initial=1e-9)))
+    # ties are spread over some spacings for each bin
+    step = 32 * dist.edges.shape[-1] * np.spacing(max(size_of(dist), np.abs(y).max()))
 
     def check(result: Any) -> None:
         assert len(result) == len(dist), f"{len(result)} rows"

@@ -58,6 +58,12 @@ def check_moment(dist: PredictiveDistribution, name: str, result: Any) -> None:
         assert (result >= 0).all(), "negative"
 
 
+def check_equal(dist: PredictiveDistribution, result: Any, mean: Any) -> None:
+    """Expect what is the mean, computed otherwise."""
+    slack = 1e-9 * size_of(dist) + 1e-320
+    assert (np.abs(result - mean) <= slack).all(), "another mean"
+
+
 def check_masses(dist: PredictiveDistribution, name: str, result: Any) -> None:
     """Expect rows of masses that sum to one."""
     assert (result >= 0).all(), "negative"

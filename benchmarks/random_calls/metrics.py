@@ -11,8 +11,8 @@ import numpy as np
 
 from random_calls import values
 from random_calls.call import Call, Given, edge, one_of, wrong
-from random_calls.distributions import distribution, near
 from random_calls.models import MODELS, N_FEATURES, model
+from random_calls.predictive import distribution, near
 from sklearn_genre import PredictiveDistribution, metrics
 
 Rng = np.random.Generator

@@ -28,11 +28,12 @@ from sklearn_genre.outputs import (
 )
 from sklearn_genre.targets import TargetScaler
 
-# Samples that pass through the network together while predicting. The shape is always
-# the same, so that a prediction does not depend on its neighbours.
-BLOCK_SIZE = 64
+# Samples that pass through the network together while predicting, on a CPU and on other
+# devices. The shape is always the same, so that a prediction does not depend on its
+# neighbours.
+BLOCK_SIZE, DEVICE_BLOCK_SIZE = 32, 64
 # Samples whose distributions exist at once while predicting.
-N_AT_ONCE = 16 * BLOCK_SIZE
+N_AT_ONCE = 1024
 # Levels at which token sequences of a sample are decoded together.
 N_TOGETHER = 256
 
@@ -59,7 +60,8 @@ class Predictor:
 
     def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
         """Yield the outputs of blocks of samples, and how many of each are real."""
-        for block, n_real in inputs.blocks(BLOCK_SIZE):
+        size = BLOCK_SIZE if inputs.device.type == "cpu" else DEVICE_BLOCK_SIZE
+        for block, n_real in inputs.blocks(size):
             yield self.network(block).at_temperature(self.temperature), n_real
 
     @torch.inference_mode()

@@ -368,6 +368,18 @@ def test_the_callback_is_silent_where_there_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("as_callback", [True, False])
+def test_a_long_fit_tells_its_epochs_where_there_is_no_terminal(
+    monkeypatch, capsys, as_callback
+):
+    monkeypatch.setattr(_callbacks, "PATIENCE", -1.0)
+    model = fit_with(ProgressBar()) if as_callback else small(verbose=1).fit(X, Y)
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == model.n_iter_
+    assert "\r" not in err
+    assert all("validation RMSE" in line for line in err.splitlines())
+
+
 @pytest.mark.parametrize(("done", "n_hashes"), [(0, 0), (1, 5), (3, 15), (4, 20)])
 def test_the_bar_is_as_long_as_what_is_done(done, n_hashes):
     line = progress_line("fit", 4, {"epoch": done, "validation_rmse": 0.123456}, 79)

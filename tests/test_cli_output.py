@@ -160,6 +160,23 @@ def test_full_disk_at_the_end(old, monkeypatch, capsys):
     assert contents(old) == before
 
 
+def test_what_was_trained_is_saved_elsewhere(old, tmp_path, monkeypatch, capsys):
+    before = contents(old)
+    fill, spare = _output.fill_folder, tmp_path / "spare"
+
+    def full(folder, names, write):
+        if folder == old:
+            raise InputError("cannot write: No space left on device")
+        fill(folder, names, write)
+
+    monkeypatch.setattr(_output, "fill_folder", full)
+    monkeypatch.setattr(_output, "mkdtemp", lambda prefix: str(spare))
+    assert main(["--output", str(old), *FAST]) == 2
+    assert f"the files are in '{spare}'"[-60:] in capsys.readouterr().err
+    assert {path.name for path in spare.iterdir()} == {*FILES}
+    assert contents(old) == before
+
+
 def send(number):
     """Return a function that sends this process a signal."""
     return lambda *_: os.kill(os.getpid(), number)

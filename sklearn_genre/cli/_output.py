@@ -1,12 +1,15 @@
 """The files of a run: report, predictions, columns, model and picture."""
 
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import joblib
 
 from sklearn_genre.cli._comparison import COVERAGE
 from sklearn_genre.cli._console import note
+from sklearn_genre.cli._error import InputError, shown_path
 from sklearn_genre.cli._folder import fill_folder
 from sklearn_genre.cli._importance import importance_of_columns
 from sklearn_genre.cli._picture import INSTALL, draw_distributions
@@ -21,7 +24,10 @@ FILES = (
 
 
 def write_output(folder: Path, run: Run) -> None:
-    """Write all files of a run; they appear together or not at all."""
+    """Write all files of a run; they appear together or not at all.
+
+    Where the folder has become unusable, a temporary one saves what was trained.
+    """
     figure: Any = draw_distributions(run.test, run.dist)
     if figure is None:
         note(f"No pictures: {INSTALL}")
@@ -39,4 +45,13 @@ def write_output(folder: Path, run: Run) -> None:
         if figure is not None:
             figure.savefig(new / "distribution.png", dpi=150)
 
-    fill_folder(folder, FILES, write)
+    try:
+        fill_folder(folder, FILES, write)
+    except InputError as error:
+        spare = Path(mkdtemp(prefix="sklearn_genre-"))
+        try:
+            fill_folder(spare, FILES, write)
+        except BaseException:
+            rmtree(spare, ignore_errors=True)
+            raise error from None
+        raise InputError(f"{error}; the files are in {shown_path(spare)}") from error

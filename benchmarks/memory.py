@@ -73,7 +73,9 @@ def measure_predict(
     before = peak()
     prediction = model.predict(X, output_type=output_type)
     if output_type == "distribution":
-        prediction = np.column_stack([prediction.mean(), prediction.ppf([0.05, 0.95])])
+        prediction = np.column_stack(
+            [prediction.mean(), prediction.ppf([[0.05, 0.95]])]
+        )
     added = peak() - before
     output = prediction.nbytes / MEGABYTE
     return {

@@ -78,7 +78,7 @@ def measure_predict(path: str, rows: int, columns: int, seed: int) -> Row:
     def read(X: Any) -> int:
         """Return the bytes of what was read."""
         dist = model.predict_distribution(X)
-        return dist.mean().nbytes + dist.ppf(LEVELS).nbytes
+        return dist.mean().nbytes + dist.ppf([LEVELS]).nbytes
 
     read(X[:WARM_UP])
     before = peak()

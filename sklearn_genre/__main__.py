@@ -2,7 +2,10 @@
 
 import sys
 
-from sklearn_genre.cli import main
-
 if __name__ == "__main__":
+    try:
+        from sklearn_genre.cli import main
+    except KeyboardInterrupt:  # the imports take some seconds
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     sys.exit(main())

@@ -1,12 +1,16 @@
 """Checks of single numbers: each returns a Python number, or says what is wrong."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+# Lines of a message of another package that are passed on, and how much of each.
+MAX_LINES, MAX_LINE = 20, 300
 
 
 def check_integer(
@@ -43,7 +47,7 @@ def check_integer(
         limits.append("an integer of 64 bits")
     elif (low is None or low <= number) and (high is None or number <= high):
         return number
-    raise ValueError(f"{name} == {_shown(number)}, must be {' and '.join(limits)}.")
+    raise ValueError(f"{name} == {shown(number)}, must be {' and '.join(limits)}.")
 
 
 def check_real(
@@ -85,8 +89,27 @@ def check_real(
     number = as_float(value)
     above = low < number if exclusive else low <= number
     if not (above and number <= high and math.isfinite(number)):
-        raise ValueError(f"{name} == {_shown(value)}, must be {bounds}.")
+        raise ValueError(f"{name} == {shown(value)}, must be {bounds}.")
     return number
+
+
+def check_generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator that a `random_state` stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer that numpy takes for a seed, no generator and not None.
+    """
+    if isinstance(random_state, Integral):
+        random_state = check_integer(int(random_state), "random_state", 0, 2**32 - 1)
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            "random_state must be an integer, a numpy RandomState or None; got "
+            f"{shown(random_state, repr)}."
+        ) from None
 
 
 def as_float(value: Any) -> float:
@@ -111,11 +134,11 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise too_large(name) from None
 
 
-def too_large(name: str) -> ValueError:
+def too_large(name: str, place: str = "") -> ValueError:
     """Return the error for integers that no float is near to."""
     return ValueError(
-        f"{name} holds an integer that is beyond the range of float64. Divide it by a "
-        "constant, or leave it out."
+        f"{name} holds an integer that is beyond the range of float64{place}. Divide "
+        "it by a constant, or leave it out."
     )
 
 
@@ -124,14 +147,56 @@ def _wrong_type(value: Any, name: str, kind: str, bounds: str) -> str:
     must = f", must be {bounds}" if bounds else ""
     return (
         f"{name} must be an instance of {kind}, not {type(value).__name__}: got "
-        f"{_shown(value, repr)}{must}."
+        f"{shown(value, repr)}{must}."
     )
 
 
-def _shown(value: Any, write: Callable[[Any], str] = str) -> str:
-    """Return the text of a value, cut where it is long, on one line."""
+def shown(value: Any, write: Callable[[Any], str] = str) -> str:
+    """Return the text of a value on one line, cut where long, escaped where odd."""
+    value = str(value) if isinstance(value, str) else value  # no np.str_('a')
     try:
         text = " ".join(write(value).split())
     except ValueError:  # Python writes no integers of more than 4,300 digits
         return "a number of thousands of digits"
+    text = printable(text)
     return text if len(text) <= 60 else f"{text[:30]}... ({len(text)} characters)"
+
+
+def some_of(values: Sequence[Any]) -> str:
+    """Return a list of values as text, cut where it is long.
+
+    Examples
+    --------
+    >>> from sklearn_genre._checks import some_of
+    >>> some_of(["a", "b"]), some_of(range(9))
+    ("['a', 'b']", '[0, 1, 2, 3, 4, ...] (9 in all)')
+    """
+    texts = ", ".join(shown(value, repr) for value in values[:5])
+    return (
+        f"[{texts}]" if len(values) <= 5 else f"[{texts}, ...] ({len(values)} in all)"
+    )
+
+
+def printable(text: str) -> str:
+    r"""Return a text with control characters escaped, but for line ends.
+
+    Examples
+    --------
+    >>> from sklearn_genre._checks import printable
+    >>> print(printable("a" + chr(27) + "[2J"))
+    a\x1b[2J
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def tidy(text: str) -> str:
+    """Return a message whose lines are short and have no control characters."""
+    lines = printable(text).split("\n")
+    if len(lines) > MAX_LINES:
+        lines = [*lines[:MAX_LINES], "..."]
+    return "\n".join(
+        line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..." for line in lines
+    )

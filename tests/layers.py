@@ -16,7 +16,7 @@ LAYERS = (
     {"calibration"},
     {"training"},
     {"estimators"},
-    {"metrics"},
+    {"export", "metrics"},
     {"inspection"},
     {""},
     {"cli"},

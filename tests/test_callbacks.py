@@ -1,5 +1,6 @@
 """Scikit-learn's callbacks, and the progress bar of a terminal."""
 
+import importlib.util
 import io
 import multiprocessing
 import pickle
@@ -10,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.callback import ProgressBar as ScikitLearnProgressBar
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,9 +20,11 @@ from sklearn_genre import DecodingRegressor, ProgressBar
 from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder
 from sklearn_genre.policy_gradients import ReMax
-from sklearn_genre.training import _callbacks
+from sklearn_genre.training import _callbacks, _tasks
 from sklearn_genre.training._callbacks import progress_line
 
+HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
+since_1_9 = pytest.mark.skipif(not HAS_CALLBACKS, reason="new in scikit-learn 1.9")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 2))
 Y = X[:, 0] + 0.1 * RNG.normal(size=60)
@@ -169,17 +172,92 @@ def test_callbacks_inside_a_pipeline():
 
 def test_progress_bar_of_scikit_learn(capsys):
     pytest.importorskip("rich")
-    model = fit_with(ScikitLearnProgressBar())
+    callback = pytest.importorskip("sklearn.callback")
+    model = fit_with(callback.ProgressBar())
     assert np.isfinite(model.predict(X)).all()
     assert "DecodingRegressor" in capsys.readouterr().out
 
 
 def test_progress_bar_of_scikit_learn_around_a_pipeline(capsys):
     pytest.importorskip("rich")
+    callback = pytest.importorskip("sklearn.callback")
     pipeline = make_pipeline(StandardScaler(), small())
-    pipeline.set_callbacks(ScikitLearnProgressBar())
+    pipeline.set_callbacks(callback.ProgressBar())
     assert np.isfinite(pipeline.fit(X, Y).predict(X)).all()
     assert "DecodingRegressor" in capsys.readouterr().out
+
+
+# Before scikit-learn 1.9 -------------------------------------------------------
+
+
+class Alone(_tasks.CallbackSupportMixin):
+    """Callbacks of the package itself, in place of scikit-learn's."""
+
+
+def walk(support, callback):
+    """Return what a callback notes of one stage of two epochs, and each answer."""
+
+    class Model(support, BaseEstimator):
+        pass
+
+    model = Model().set_callbacks(callback)
+    answers = []
+    fit = model._init_callback_context(max_subtasks=1)
+    fit.call_on_fit_task_begin(estimator=model)
+    stage = fit.subcontext("stage", max_subtasks=2)
+    stage.call_on_fit_task_begin(estimator=model)
+    for number in range(2):
+        task = stage.subcontext("epoch")
+        task.call_on_fit_task_begin(estimator=model, metadata={"epoch": number})
+        answers.append(
+            task.call_on_fit_task_end(
+                estimator=model,
+                metadata={"epoch": number},
+                reconstruction_attributes=lambda: {"n_iter_": 3},
+            )
+        )
+    answers += [task.call_on_fit_task_end(estimator=model) for task in (stage, fit)]
+    return answers
+
+
+class Noting(Recorder):
+    """Notes the estimator so far, without a prediction."""
+
+    def on_fit_task_end(self, estimator, context, *, metadata, fitted_estimator):
+        self.ended.append((path(context), context.max_subtasks, metadata))
+        self.predictions.append(getattr(fitted_estimator, "n_iter_", None))
+        return path(context) in self.stop_at
+
+
+@since_1_9
+def test_the_fallback_tells_what_scikit_learn_does():
+    stop_at = [(FIT, ("stage", 0), ("epoch", 1))]
+    notes = []
+    for support in (_tasks.CallbackSupportMixin, _callbacks.CallbackSupportMixin):
+        callback = Noting(stop_at)
+        answers = walk(support, callback)
+        notes.append((answers, {**vars(callback)}))
+    assert notes[0] == notes[1]
+    assert notes[0][0] == [False, True, False, False]
+
+
+def test_the_fallback_refuses_what_is_no_callback():
+    for wrong in (Recorder, object(), None):
+        with pytest.raises(TypeError, match="callbacks must be instances"):
+            Alone().set_callbacks(wrong)
+    assert Alone().set_callbacks(Recorder()).set_callbacks().__dict__ == {}
+
+
+def test_the_fallback_tears_all_callbacks_down():
+    class Broken(Recorder):
+        def teardown(self, estimator, context):
+            raise RuntimeError("broken teardown")
+
+    last, model = Recorder(), Alone()
+    context = model.set_callbacks(Broken(), last)._init_callback_context()
+    with pytest.raises(RuntimeError, match="broken teardown"):
+        context.teardown(model)
+    assert last.calls == ["setup", "teardown"]
 
 
 # The bar, of verbose and as a callback ----------------------------------------
@@ -229,6 +307,7 @@ def test_the_callback_draws_the_lines_of_verbose(monkeypatch):
     assert drawn[0] == drawn[1] != ""
 
 
+@since_1_9
 def test_the_callback_names_every_fit_of_a_search(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     pipeline = make_pipeline(StandardScaler(), small())
@@ -262,7 +341,7 @@ def test_nothing_is_drawn_from_a_worker_process(monkeypatch, as_callback):
     assert sys.stderr.getvalue() == ""
 
 
-@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("outside", [pytest.param(True, marks=since_1_9), False])
 def test_verbose_adds_nothing_to_the_callback(monkeypatch, outside):
     drawn = []
     for verbose in (0, 1):
@@ -287,6 +366,18 @@ def test_a_line_fits_the_terminal(monkeypatch, columns, length):
 def test_the_callback_is_silent_where_there_is_no_terminal(capsys):
     fit_with(ProgressBar())
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("as_callback", [True, False])
+def test_a_long_fit_tells_its_epochs_where_there_is_no_terminal(
+    monkeypatch, capsys, as_callback
+):
+    monkeypatch.setattr(_callbacks, "PATIENCE", -1.0)
+    model = fit_with(ProgressBar()) if as_callback else small(verbose=1).fit(X, Y)
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == model.n_iter_
+    assert "\r" not in err
+    assert all("validation RMSE" in line for line in err.splitlines())
 
 
 @pytest.mark.parametrize(("done", "n_hashes"), [(0, 0), (1, 5), (3, 15), (4, 20)])

@@ -61,7 +61,7 @@ def test_predictions_are_those_of_the_distribution(name):
             assert_allclose(prediction, getattr(dist, output)(), rtol=1e-12)
     levels = [0.7, 0.2]  # in the order asked
     quantiles = model.predict_quantiles(X, levels)
-    assert_allclose(quantiles, dist.ppf(levels), rtol=1e-12)
+    assert_allclose(quantiles, dist.ppf([levels]), rtol=1e-12)
     assert_allclose(model.predict_interval(X, 0.8), dist.interval(0.8), rtol=1e-12)
     assert_array_equal(
         model.predict(X, output_type="quantiles", quantiles=levels), quantiles
@@ -188,7 +188,7 @@ def test_predictions_do_not_depend_on_the_batch(name):
 
     def answers(rows):
         dist = model.predict_distribution(rows)
-        quantiles = dist.ppf([0.01, 0.3, 0.99])
+        quantiles = dist.ppf([[0.01, 0.3, 0.99]])
         points = [dist.mean(), dist.mode(), model.predict(rows, output_type="greedy")]
         return np.column_stack([*points, quantiles])
 

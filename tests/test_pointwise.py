@@ -77,7 +77,7 @@ def test_the_distribution_is_normal():
     dist = PredictiveDistribution(support.values.numpy(), support.probs.numpy())
     normal = stats.norm(2, 3)
     levels = np.linspace(0.001, 0.999, 101)
-    assert_allclose(dist.ppf(levels)[0], normal.ppf(levels), atol=0.03)
+    assert_allclose(dist.ppf([levels])[0], normal.ppf(levels), atol=0.03)
     assert_allclose(dist.cdf([normal.ppf(levels)])[0], levels, atol=1e-3)
     assert_allclose(dist.std(), 3, rtol=1e-3)
     assert_allclose(dist.mode(), 2, rtol=1e-12)
@@ -117,7 +117,7 @@ def test_outputs_agree_with_the_distribution(encoder):
         expected = getattr(dist, output)()
         assert_array_equal(model.predict(X, output_type=output), expected)
     levels = np.linspace(0.01, 0.99, 25)
-    assert_array_equal(model.predict_quantiles(X, levels), dist.ppf(levels))
+    assert_array_equal(model.predict_quantiles(X, levels), dist.ppf([levels]))
     alone = np.concatenate([model.predict(X[i : i + 1]) for i in range(5)])
     assert_array_equal(model.predict(X)[:5], alone)
     copy = pickle.loads(pickle.dumps(model))
@@ -155,7 +155,7 @@ def test_odd_targets(model, target):
         assert np.abs(prediction).max() <= np.abs(y).max() + 100 * spread
     assert np.isfinite(dist.crps(y)).all()
     assert np.isfinite(dist.logpdf(dist.median())).all()
-    assert (np.diff(dist.ppf([0.05, 0.5, 0.95]), axis=1) >= 0).all()
+    assert (np.diff(dist.ppf([[0.05, 0.5, 0.95]]), axis=1) >= 0).all()
 
 
 def test_a_constant_is_predicted_nearly():

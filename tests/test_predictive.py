@@ -131,7 +131,7 @@ def test_every_method_is_that_of_the_samples():
         (dist.wasserstein1(y), error),
         (dist.crps(y), error[:, ::2] - pairs),
         (dist.cdf(y), (draws <= y[:, None]).astype(float)),
-        (np.full(len(inside), 0.3), inside.sample(n, 0) <= inside.ppf([0.3])),
+        (np.full(len(inside), 0.3), inside.sample(n, 0) <= inside.ppf([[0.3]])),
     ]
     for k in (1, 2, 3, 8, 9, 64):
         errors = draws[:, : n // k * k].reshape(len(dist), -1, k) - y[:, None, None]
@@ -212,8 +212,8 @@ def test_a_number_at_an_edge_is_a_point_mass(edge, wide):
     assert_allclose(dist.sample(100, random_state=0), number, rtol=1e-9)
     assert_allclose(dist.std(), 0, atol=1e-6 * (1 + width))
     for y in (edges[0], 1 + wide / 2, edges[1]):
-        for method in PER_ROW.values():
-            assert np.isfinite(method(dist, np.array([y]))).all()
+        for name in set(PER_ROW) - {"logcdf", "logsf"}:
+            assert np.isfinite(PER_ROW[name](dist, np.array([y]))).all()
         assert_allclose(dist.wasserstein1(y), abs(y - number), atol=1e-8 * (1 + width))
         assert_allclose(dist.crps(y), abs(y - number), atol=1e-8 * (1 + width))
 
@@ -263,10 +263,10 @@ def test_more_draws_have_a_nearer_best():
 @settings(max_examples=60, deadline=None)
 @given(distributions(), LEVELS)
 def test_ppf_inverts_cdf_and_increases(dist, levels):
-    quantiles = dist.ppf(levels)
+    quantiles = dist.ppf([levels])
     assert_allclose(dist.cdf(quantiles), [levels], rtol=0, atol=1e-9)
     assert (np.diff(quantiles[0][np.argsort(levels)]) > 0).all()
-    assert_array_equal(dist.ppf(levels[::-1]), quantiles[:, ::-1])
+    assert_array_equal(dist.ppf([levels[::-1]]), quantiles[:, ::-1])
 
 
 @settings(max_examples=60, deadline=None)
@@ -286,7 +286,7 @@ def test_scale_moves_through(dist, shift, factor):
 
 def test_quantiles_never_cross_in_the_narrowest_bins():
     dist = PredictiveDistribution([-1.0, 1 / 3, 1 / 3, 1 / 3], np.ones((1, 4)))
-    quantiles = dist.ppf(np.linspace(0.001, 0.999, 9999))
+    quantiles = dist.ppf(np.linspace(0.001, 0.999, 9999)[None])
     assert (np.diff(quantiles) >= 0).all()
     assert quantiles.max() <= dist.edges[-1]
 

@@ -50,12 +50,13 @@ def test_bad_construction(arguments, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda d: d.ppf(0.0), "got 0.0"),
-        (lambda d: d.ppf([0.5, 1.0]), "got 1.0"),
+        (lambda d: d.ppf(-1e-9), "got -1e-09"),
+        (lambda d: d.isf([0.5, 1.5]), "got 1.5"),
+        (lambda d: d.ppf([0.1, 0.5, 0.9]), r"\(1, k\), k for all.*write \[\[...\]\]"),
+        (lambda d: d[0].quantile([0.1, 0.9]), r"write \[\[...\]\]"),
         (lambda d: d.ppf(np.nan), "got nan"),
         (lambda d: d.ppf(np.full((3, 2), 0.5)), r"shape \(3, 2\)"),
-        (lambda d: d.interval(1.0), "coverage == 1.0"),
-        (lambda d: d.interval(0), "coverage == 0"),
+        (lambda d: d.interval(90), "confidence must lie between 0 and 1; got 90.0"),
         (lambda d: d.interval(np.nan), "got nan"),
         (lambda d: d.cdf([0.0, np.nan]), "y contains NaN"),
         (lambda d: d.cdf([0.0, 0.0, 0.0]), r"got shape \(3,\)"),
@@ -75,7 +76,23 @@ def test_bad_construction(arguments, message):
         (lambda d: d.wasserstein1([np.nan, 0.0]), "y contains NaN"),
         (lambda d: d.interval([0.5, 1.5]), "got 1.5"),
         (lambda d: d.interval([0.5, 0.6, 0.7]), r"got shape \(3,\)"),
+        (lambda d: d.interval(coverage=-0.5), "got -0.5"),
         (lambda d: d.sample(0), "n_samples == 0"),
+        (lambda d: d.sample(2, -1), "random_state == -1"),
+        (lambda d: d.sample(2, 10**400), "random_state == "),
+        (lambda d: d.moment(0), "order == 0"),
+        (lambda d: d.expect(lambda y: y[:2]), r"shape \(2,\) for"),
+        (lambda d: d.sf(10**400), "y holds an integer that is beyond"),
+        (lambda d: d.to_frame(index=[1]), "2 labels, one for each row; got 1"),
+        (lambda d: d.to_frame([10**400]), "quantiles holds an integer"),
+        (lambda d: d.concatenate([]), "concatenate needs at least one"),
+        (lambda d: d.mixture([]), "mixture needs at least one"),
+        (lambda d: d.mixture([d, d[:1]]), r"as many rows each; got \[1, 2\]"),
+        (lambda d: d.mixture([d, d], [1, 2, 3]), r"got shape \(3,\)"),
+        (lambda d: d.mixture([d, d], [1, -1]), "weights must be finite"),
+        (lambda d: d.mixture([d, d], [0, 0]), "weights must be finite"),
+        (lambda d: d.from_dict({"values": NUMBERS}), r"got \['values'\]"),
+        (lambda d: d.from_dict({**d.to_dict(), "mass": 1}), "'mass'"),
         (lambda d: d.to_frame([0.5, 2.0]), "got 2.0"),
         (lambda d: d.to_frame([[0.5], [0.6]]), r"got shape \(2, 1\)"),
     ],
@@ -87,8 +104,12 @@ def test_bad_arguments(call, message):
 
 def test_bad_types():
     dist = PredictiveDistribution(NUMBERS, ONES)
-    with pytest.raises(TypeError, match="must be an instance of"):
-        dist.interval("wide")
+    with pytest.raises(TypeError, match="order must be an instance of int"):
+        dist.moment(1.5)
+    with pytest.raises(TypeError, match=r"takes a list of Predictive.*; got ndarray"):
+        dist.concatenate([dist, np.zeros(2)])
+    with pytest.raises(TypeError, match=r"takes a list of Predictive.*; got float"):
+        dist.mixture([0.5])
     for k, got in [(1.5, "1.5"), ([1.5, 2.0], "float64"), (True, "True"), ("2", "'2'")]:
         with pytest.raises(TypeError, match=f"k must be an integer.*got {got}"):
             dist.best_at_k(0.0, k)

@@ -61,25 +61,37 @@ def test_an_integer_gives_one_row():
     assert dist[[]].interval().shape == (0, 2)
 
 
-@pytest.mark.parametrize("method", ["cdf", "pdf", "logpdf"])
-def test_shapes_of_y(method):
-    evaluate = getattr(random_distribution(n_rows=3), method)
-    y = np.array([[0.0, 0.5], [0.1, 0.6], [0.2, 0.7]])
+MATCHED = [
+    *("cdf", "sf", "logcdf", "logsf", "pdf", "logpdf"),
+    *("ppf", "isf", "quantile", "interval"),
+]
+
+
+@pytest.mark.parametrize("method", MATCHED)
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_arguments_are_matched_by_one_rule(method, n_rows):
+    evaluate = getattr(random_distribution(n_rows=3)[:n_rows], method)
+    y = np.array([[0.0, 0.5], [0.1, 0.6], [0.2, 0.7]])[:n_rows]
     assert_array_equal(evaluate(y)[:, 1], evaluate(y[:, 1]))
-    assert_array_equal(evaluate(0.3), evaluate([0.3] * 3))
+    assert_array_equal(evaluate(y[0, 1]), evaluate([y[0, 1]] * n_rows))
+    assert_array_equal(evaluate(y[:1]), evaluate(np.tile(y[:1], (n_rows, 1))))
+    ends = (2,) if method == "interval" else ()
+    assert evaluate(0.3).shape == (n_rows, *ends)
+    assert evaluate(np.full((1, 5), 0.3)).shape == (n_rows, 5, *ends)
+    assert evaluate(np.zeros((1, 0))).shape == (n_rows, 0, *ends)
+    with pytest.raises(ValueError, match=r"one for each row.*for all rows write"):
+        evaluate([0.3] * 5)
+    with pytest.raises(ValueError, match="one for each row"):
+        evaluate(np.full((4, 1), 0.3))
 
 
-def test_shapes_of_q():
-    dist = random_distribution(n_rows=3)
-    assert_array_equal(dist.ppf(0.2), dist.ppf([0.7, 0.2])[:, 1])
-    levels = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
-    assert_array_equal(dist.ppf(levels)[1], dist[1].ppf([0.3, 0.4])[0])
-
-
-def test_coverage_for_each_row():
+def test_an_interval_of_each_row_and_of_no_name_but_one():
     dist = random_distribution(n_rows=3)
     expected = [dist[i].interval(c)[0] for i, c in enumerate([0.5, 0.8, 0.9])]
     assert_array_equal(dist.interval([0.5, 0.8, 0.9]), expected)
+    assert_array_equal(dist.interval(coverage=0.7), dist.interval(confidence=0.7))
+    assert_array_equal(dist.interval(1), dist.bounds)
+    assert_array_equal(dist.interval(0), np.tile(dist.ppf([[0.5]]), 2))
 
 
 def test_infinite_y_is_beyond_all_bins():
@@ -235,8 +247,9 @@ def test_frame():
     frame = dist.to_frame(quantiles=[0.975, 0.07])
     assert list(frame.columns) == ["mean", "std", "median", "97.5%", "7%"]
     assert_array_equal(frame["std"], dist.std())
-    assert_array_equal(frame[["97.5%", "7%"]], dist.ppf([0.975, 0.07]))
+    assert_array_equal(frame[["97.5%", "7%"]], dist.ppf([[0.975, 0.07]]))
     assert dist.to_frame(quantiles=[]).shape == (3, 3)
+    assert list(dist.to_frame(index=["a", "b", "c"]).index) == ["a", "b", "c"]
     assert dist[[]].to_frame().shape == (0, 5)
 
 

@@ -303,7 +303,7 @@ def test_outputs_agree_with_the_distribution(name):
         expected = getattr(dist, output)()
         assert_array_equal(model.predict(X, output_type=output), expected)
     quantiles = model.predict_quantiles(X, levels)
-    assert_array_equal(quantiles, dist.ppf(levels))
+    assert_array_equal(quantiles, dist.ppf([levels]))
     assert (np.diff(quantiles, axis=1) >= 0).all()
     assert model.sample_y(X, 3).shape == (len(X), 3)
     assert_allclose(dist.cdf(quantiles), np.tile(levels, (len(X), 1)), atol=1e-9)

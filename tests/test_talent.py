@@ -177,7 +177,7 @@ def test_quantiles_keep_their_levels():
     levels = (np.arange(100) + 0.5) / 100
     dist = predictions.from_quantiles(levels[None, ::-1])  # of the uniform distribution
     asked = np.array([0.05, 0.5, 0.95])
-    np.testing.assert_allclose(dist.ppf(asked)[0], asked, atol=1e-9)
+    np.testing.assert_allclose(dist.ppf([asked])[0], asked, atol=1e-9)
     row = scores.scores(
         predictions.Prediction(dist.mean(), dist, has_density=False), np.ones(1), 1.0
     )

@@ -7,6 +7,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn_genre.cli import main
 
 Rng = np.random.Generator
 LONGEST_LINE = 500
+PREDICTS = find_spec("sklearn_genre.cli._predict") is not None
 SMALL = ["--epochs", "1", "--length", "4", "--fine-tuning", "none"]
 BAD_OPTIONS = [
     ["--epochs", "0"],
@@ -40,6 +42,18 @@ BAD_OPTIONS = [
     ["--output", "table.csv/folder"],
     ["--output", "n" * 300],
     ["--output", "a\0b"],
+]
+READING = [
+    ["--delimiter", ";"],
+    ["--delimiter", "ab"],
+    ["--encoding", "latin-1"],
+    ["--encoding", "nonsense"],
+    ["--decimal", ","],
+    ["--decimal", "x"],
+    ["--missing", "-"],
+    ["--missing", ""],
+    ["--drop", "x"],
+    ["--drop", "nonsense"],
 ]
 BAD_FILES = ["missing.csv", ".", "n" * 300, "a\0b", "", "\x1b[2J.csv", "table.csv/x"]
 
@@ -129,7 +143,7 @@ def run(arguments: list[str], content: bytes) -> tuple[int, str, str, str]:
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = exit_code(arguments)
-            problem = problem_of(code, Path(folder))
+                problem = problem_of(code, Path(folder))
         finally:
             os.chdir(before)
     return code, out.getvalue(), err.getvalue(), problem
@@ -150,10 +164,13 @@ def problem_of(code: int, folder: Path) -> str:
         return f"an error left {names}"
     if set(names) - {"table.csv", "results"}:
         return f"left {names}"
-    if (folder / "results").exists():
-        model = joblib.load(folder / "results" / "model.joblib")
-        if not hasattr(model, "predict"):
-            return "the saved model does not predict"
+    if not (folder / "results").exists():
+        return ""
+    model = folder / "results" / "model.joblib"
+    if not hasattr(joblib.load(model), "predict"):
+        return "the saved model does not predict"
+    if PREDICTS and exit_code(["predict", str(model), "table.csv"]):
+        return "predict fails on the file of the fit"
     return ""
 
 
@@ -182,7 +199,9 @@ def draw(rng: Rng) -> Call:
         arguments[0] = one_of(rng, BAD_FILES)
     elif chance < 0.45:
         arguments[2] = one_of(rng, ["", "z", "Y", "colour", "n" * 10_000, "\x1b[2J"])
-    elif chance < 0.6:
+    elif chance < 0.55:
+        arguments += one_of(rng, READING)
+    elif chance < 0.63:
         arguments += ["--output", one_of(rng, ["results", "./results/", "results/."])]
     given = {"arguments": Given(arguments), "content": Given(table(rng))}
     check: Callable[[Any], None] = check_run

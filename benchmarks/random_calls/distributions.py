@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,81 +11,26 @@ import numpy as np
 from random_calls import values
 from random_calls.call import Call, Code, Given, Trust, edge, nothing, one_of, wrong
 from random_calls.checks import (
+    LARGE,
     check_draws,
+    check_equal,
     check_error,
     check_interval,
     check_masses,
     check_moment,
     check_not_nan,
+    check_numbers,
     check_probability,
     check_quantiles,
+    size_of,
 )
-from random_calls.models import MODELS, N_FEATURES, model
+from random_calls.derived import clip, construction, copy, mixture, rows
+from random_calls.predictive import distribution, near
 from sklearn_genre import PredictiveDistribution
 
 Rng = np.random.Generator
 # Numbers of this size may be refused as a truth.
 LARGEST_TRUTH = np.finfo(float).max / 8
-
-
-# -- distributions ---------------------------------------------------------------
-
-
-def arrays(rng: Rng) -> dict[str, Any]:
-    """Return the arguments of a valid distribution."""
-    n, k = one_of(rng, [1, 1, 2, 3, 6]), one_of(rng, [1, 2, 3, 9, 33])
-    shape = one_of(rng, [(k,), (n, k)])
-    numbers = np.sort(values.numbers(rng, shape), axis=-1)
-    given: dict[str, Any] = {"values": numbers, "pmf": masses(rng, n, k)}
-    if rng.random() < 0.4:
-        edges = np.sort(values.numbers(rng, (*shape[:-1], k + 1)), axis=-1)
-        share = rng.uniform(-0.2, 1.2, shape).clip(0, 1)
-        given["edges"] = edges
-        given["values"] = (1 - share) * edges[..., :-1] + share * edges[..., 1:]
-        given["values"] = given["values"].clip(edges[..., :-1], edges[..., 1:])
-    if rng.random() < 0.2:
-        given["clipped"] = rng.uniform(size=n)
-    return given
-
-
-def masses(rng: Rng, n: int, k: int) -> np.ndarray:
-    """Return masses, some zero, of any size."""
-    pmf = rng.dirichlet(np.full(k, one_of(rng, [0.05, 1.0, 50.0])), size=n)
-    if rng.random() < 0.3:
-        pmf[rng.random((n, k)) < 0.5] = 0
-    if rng.random() < 0.2:
-        pmf = np.eye(k)[rng.integers(k, size=n)]
-    empty = pmf.max(axis=1) <= 0
-    pmf[empty, 0] = 1
-    pmf /= pmf.max(axis=1, keepdims=True)
-    return pmf * one_of(rng, [1.0, 1.0, 1e307, 1e-300, 3.0])
-
-
-def distribution(rng: Rng) -> tuple[PredictiveDistribution, Code]:
-    """Return a distribution, and code that makes it."""
-    if rng.random() < 0.2:
-        name, n = one_of(rng, MODELS), one_of(rng, [1, 2, 5])
-        X = rng.normal(size=(n, N_FEATURES))
-        code = Code(f"model({name!r}).predict_distribution(", X, ")")
-        return model(name).predict_distribution(X), code
-    given = arrays(rng)
-    dist = PredictiveDistribution(**given)
-    words = (piece for name in given for piece in (f"{name}=", given[name], ", "))
-    code = Code("PredictiveDistribution(", *words, ")")
-    if rng.random() < 0.05:
-        return dist[:0], Code(code, "[:0]")
-    if rng.random() < 0.1:
-        return pickle.loads(pickle.dumps(dist)), code
-    return dist, code
-
-
-def near(rng: Rng, dist: PredictiveDistribution, shape: Any) -> np.ndarray:
-    """Return numbers inside and around the bins; at edges and numbers, some."""
-    low, high = dist.bounds.min(initial=0.0), dist.bounds.max(initial=0.0)
-    y = rng.uniform(-0.2, 1.2, shape)
-    y = (1 - y) * low + y * high
-    points = np.concatenate([dist.support.ravel(), dist.edges.ravel(), [0.0]])
-    return np.where(rng.random(shape) < 0.3, rng.choice(points, shape), y)
 
 
 # -- the methods -----------------------------------------------------------------
@@ -198,7 +142,7 @@ def sample(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Cal
     if rng.random() < 0.2:
         given["n_samples"] = values.no_integer(rng)
     elif rng.random() < 0.2:
-        bad = [-1, 2**32, "x", 1.5, np.random.default_rng(0), values.HUGE, [1.5]]
+        bad = [-1, 2**32, "x", 1.5, values.HUGE, [1.5]]
         given["random_state"] = wrong(one_of(rng, bad))
     check = partial(check_draws, dist, n_samples)
     return Call(Code(code, ".sample"), dist.sample, given, check)
@@ -221,84 +165,34 @@ def frame(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call
     return Call(Code(code, ".to_frame"), dist.to_frame, given, check)
 
 
-def rows(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
-    """Return a selection of rows: a method of them answers as for all."""
-    n = len(dist)
-    index = one_of(
-        rng,
-        [
-            slice(None, None, -1),
-            slice(int(rng.integers(0, n + 1)), None),
-            rng.integers(0, n, 4) if n else [],
-            rng.random(n) < 0.5,
-            int(rng.integers(-n, n)) if n else slice(0),
-            list(range(n)),
-        ],
-    )
-    given = Given(index)
-    if isinstance(index, slice) and index.start == n:
-        given = edge(index, "slice")
-    elif rng.random() < 0.2:
-        bad = [
-            n,
-            -n - 1,
-            [0, n],
-            None,
-            0.5,
-            "a",
-            np.ones(n + 1, bool),
-            (0, 1),
-            values.HUGE,
-        ]
-        given = edge(one_of(rng, bad), "index", "indices", "row", "shape", "Rows")
+def moment(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
+    """Return the call of `moment`: the first is the mean."""
+    order = int(rng.integers(1, 6))
+    given = values.no_integer(rng) if rng.random() < 0.3 else Given(order)
 
     def check(result: Any) -> None:
-        chosen = np.atleast_1d(np.arange(n)[index])
-        for method in ("mean", "std", "median"):
-            whole = getattr(dist, method)()[chosen]
-            assert np.array_equal(getattr(result, method)(), whole), f"{method} differs"
+        large = order * np.log10(size_of(dist) + 1) > np.log10(LARGE)
+        check_numbers(result, (len(dist),), infinite=large)
+        if order % 2 == 0:
+            assert (result >= 0).all(), "negative"
+        if order == 1:
+            check_equal(dist, result, dist.mean())
 
-    if given.trust is Trust.EDGE:
-        check = nothing
-    return Call(
-        Code(code, ".__getitem__"), lambda index: dist[index], {"index": given}, check
-    )
+    return Call(Code(code, ".moment"), dist.moment, {"order": given}, check)
 
 
-def copy(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
-    """Return a copy by pickle, or by its own ways: the same bits."""
-    ways: dict[str, Callable[[], Any]] = {
-        "pickle": lambda: pickle.loads(pickle.dumps(dist)),
-        "iteration": lambda: next(iter(dist)) if len(dist) == 1 else dist,
-    }
-    if hasattr(dist, "to_dict"):
-        ways["to_dict"] = lambda: type(dist).from_dict(dist.to_dict())
-    if hasattr(dist, "concatenate") and len(dist) > 1:
-        ways["concatenate"] = lambda: type(dist).concatenate([dist[:1], dist[1:]])
-    way = one_of(rng, ways)
+def expect(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
+    """Return the call of `expect`: of the number itself it is the mean."""
+    given = Given(np.positive)
+    if rng.random() < 0.3:
+        bad = [None, "x", 1.0, lambda y: y[:-1], lambda y: "x"]
+        given = wrong(one_of(rng, bad))
 
     def check(result: Any) -> None:
-        for method in ("mean", "std", "median"):
-            same = np.array_equal(getattr(result, method)(), getattr(dist, method)())
-            assert same, f"{method} differs"
+        check_numbers(result, (len(dist),), infinite=False)
+        check_equal(dist, result, dist.mean())
 
-    return Call(Code(f"{way} of ", code), ways[way], {}, check)
-
-
-def construction(rng: Rng) -> Call:
-    """Return the construction of a distribution with one argument that is wrong."""
-    given = {name: Given(value) for name, value in arrays(rng).items()}
-    name = one_of(rng, given)
-    value = given[name].value
-    if rng.random() < 0.5:
-        given[name] = values.spoiled(rng, value, "row")
-    elif name == "pmf":
-        given[name] = wrong(value * -1.0)
-    elif rng.random() < 0.5:
-        given[name] = wrong(np.append(value.ravel(), value.ravel()[:3]))
-    else:
-        given[name] = edge(value[..., ::-1], "values", "edges")
-    return Call("PredictiveDistribution", PredictiveDistribution, given)
+    return Call(Code(code, ".expect"), dist.expect, {"func": given}, check)
 
 
 METHODS: dict[str, Maker] = {
@@ -312,6 +206,10 @@ METHODS: dict[str, Maker] = {
     "to_frame": frame,
     "__getitem__": rows,
     "__reduce__": copy,
+    "moment": moment,
+    "expect": expect,
+    "clip": clip,
+    "mixture": mixture,
 }
 
 

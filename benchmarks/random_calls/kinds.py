@@ -13,10 +13,10 @@ KINDS: dict[str, tuple[float, Callable[[np.random.Generator], Call]]] = {
     "fit": (0.035, fits.draw_fit),
     "predict": (0.075, fits.draw_predict),
     "distribution": (0.42, distributions.draw),
-    "metric": (0.225, metrics.draw),
+    "metric": (0.227, metrics.draw),
     "table": (0.06, tables.draw),
     "tokenizer": (0.18, tokenizers.draw),
-    "command": (0.005, commands.draw),
+    "command": (0.003, commands.draw),
 }
 
 

@@ -59,7 +59,9 @@ class Quantile(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         """Return the quantile of each row."""
-        return self.model.predict_quantiles(X, [self.level])[:, 0]
+        return self.model.predict(X, output_type="quantiles", quantiles=[self.level])[
+            :, 0
+        ]
 
 
 split = SplitConformalRegressor(model, confidence_level=0.9, prefit=True)

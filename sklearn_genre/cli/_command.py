@@ -12,15 +12,38 @@ from sklearn_genre.cli._comparison import (
     score_distribution,
     score_points,
 )
-from sklearn_genre.cli._data import load_table, split
-from sklearn_genre.cli._error import InputError
-from sklearn_genre.cli._output import check_output, write_output
-from sklearn_genre.cli._table import Table
+from sklearn_genre.cli._console import (
+    escaped_output,
+    note,
+    say,
+    short_warnings,
+    silence,
+)
+from sklearn_genre.cli._error import (
+    InputError,
+    Interrupted,
+    Terminated,
+    reason,
+    shown_path,
+)
+from sklearn_genre.cli._folder import check_folder
+from sklearn_genre.cli._model import encode, format_columns, pipeline, read_columns
+from sklearn_genre.cli._output import FILES, write_output
+from sklearn_genre.cli._predict import run_predict
+from sklearn_genre.cli._run import Run
+from sklearn_genre.cli._signals import signals_raised
+from sklearn_genre.cli._source import read_source
+from sklearn_genre.cli._table import Table, diabetes, split, with_target
+from sklearn_genre.preprocessing._columns import Decimal
+from sklearn_genre.preprocessing._number_words import needs_mark
+from sklearn_genre.preprocessing._table_reader import common_mark
 from sklearn_genre.tokenizers import NormalizedTokenizer
+
+FAULTS = (ValueError, OSError, ArithmeticError, MemoryError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo.
+    """Run the command line.
 
     Parameters
     ----------
@@ -30,46 +53,99 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2 for input that the user can put right, 130 when
-        interrupted.
+        The exit code: 0, 2 for what the user can put right, 130 when interrupted, 143
+        when terminated.
     """
+    arguments = [*(sys.argv[1:] if argv is None else argv)]
     try:
-        _run(build_parser().parse_args(argv))
-    except InputError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        with signals_raised(), short_warnings():
+            escaped_output()
+            if arguments[:1] == ["predict"]:
+                run_predict(arguments[1:])
+            else:
+                _run(build_parser().parse_args(arguments))
+    except BrokenPipeError:
+        silence()
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except InputError as error:
+        note(f"error: {error}")
+        return 2
+    except FAULTS as error:
+        note(f"error: {reason(error)}")
+        return 2
+    except (KeyboardInterrupt, Interrupted):
+        note("interrupted")
         return 130
+    except Terminated:
+        return 143
     return 0
 
 
 def _run(options: argparse.Namespace) -> None:
     """Check everything, then fit, score, print and write."""
     if options.output is not None:
-        check_output(options.output)
-    table = load_table(options.data, options.target)
+        check_folder(options.output, FILES)
+    table, decimal = _load(options)
+    columns = read_columns(
+        table, drop=options.drop, decimal=decimal, missing=options.missing
+    )
     train, test = split(table, options.test_size, options.seed)
     model = _build_model(options, train)
-    for note in table.notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(
-        f"{options.data or 'diabetes data'}: {len(train.y)} rows to train on, "
-        f"{len(test.y)} held out, {table.X.shape[1]} features\n"
+    name = "diabetes data" if options.data is None else shown_path(options.data)[1:-1]
+    go_on = options.output is not None
+    notes = [*table.notes, *columns.notes]
+    for text in notes:
+        note(f"note: {text}")
+    say(format_columns(columns.reader.table_) + "\n", go_on=go_on)
+    raw = test
+    steps, train, test = encode(columns, train, test)
+    summary = (
+        f"{name}: {len(train)} rows to train on, {len(test)} held out, "
+        f"{train.X.shape[1]} features"
     )
+    say(summary + "\n", go_on=go_on)
     scores = {
         name: score_points(method, train, test)
-        for name, method in comparison_methods(table, options.seed).items()
+        for name, method in comparison_methods(train, options.seed).items()
     }
     scores["DecodingRegressor"], dist = score_distribution(model, train, test)
-    print(format_table(scores))
-    print(
-        "\nThe first two predict a point: its CRPS is the mean absolute error, "
-        "and it has no interval (-)."
+    said = (
+        f"{format_table(scores)}\n\nThe first three predict a point: its CRPS is the "
+        "mean absolute error, and it has no interval (-)."
     )
-    if options.output is not None:
-        write_output(options.output, model, test, dist)
-        print(f"\nPredictions and model are in {options.output}")
+    if options.output is None:
+        return say(said)
+    say(said, go_on=True)
+    fitted = pipeline(steps, model)
+    run = Run(summary, notes, columns.reader.table_, scores, fitted, raw, test, dist)
+    write_output(options.output, run)
+    say(f"\nReport, predictions and model are in {options.output}", go_on=True)
+
+
+def _load(options: argparse.Namespace) -> tuple[Table, str]:
+    """Return the user's table, or the bundled one, and its decimal mark."""
+    decimal = options.decimal or "auto"
+    if options.data is None:
+        if options.target is not None:
+            raise InputError(f"--target {options.target} needs a file to find it in")
+        return diabetes(), decimal
+    if options.target is None:
+        raise InputError(
+            f"--target is needed: which column of {shown_path(options.data)} to predict"
+        )
+    source = read_source(
+        options.data, delimiter=options.delimiter, encoding=options.encoding
+    )
+    mark = common_mark(source.frame)
+    if decimal == "auto" and source.delimiter == ";" and mark is None:
+        cells = source.frame.to_numpy().ravel()
+        if any(isinstance(cell, str) and needs_mark(cell) for cell in cells):
+            decimal = ","
+    fixed = Decimal(
+        (mark or ".") if decimal == "auto" else decimal, is_fixed=decimal != "auto"
+    )
+    table = with_target(source, options.data, options.target, fixed, options.missing)
+    return table, decimal
 
 
 def _build_model(options: argparse.Namespace, train: Table) -> DecodingRegressor:
@@ -83,7 +159,6 @@ def _build_model(options: argparse.Namespace, train: Table) -> DecodingRegressor
     return DecodingRegressor(
         tokenizer=tokenizer,
         fine_tuning=None if options.fine_tuning == "none" else options.fine_tuning,
-        categorical_features=train.categorical,
         random_state=options.seed,
         verbose=1,
         **epochs,

@@ -1,15 +1,17 @@
-"""The scores of the estimator beside those of two well-known regressors."""
+"""The scores of the estimator beside those of well-known regressors."""
 
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sklearn.compose import make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from sklearn_genre import DecodingRegressor, PredictiveDistribution
 from sklearn_genre.cli._table import Table
@@ -23,26 +25,39 @@ from sklearn_genre.metrics import (
 # Nominal coverage of the intervals that are scored, written and drawn.
 COVERAGE = 0.9
 SCORES = ("RMSE", "R2", "Spearman", "CRPS", "90% coverage", "90% width", "seconds")
+# Levels of a category that the linear method tells apart.
+MAX_LEVELS = 100
+
+CATEGORIES = make_column_selector(dtype_include="category")
+NUMBERS = make_column_selector(dtype_exclude="category")
 
 
 def comparison_methods(table: Table, seed: int) -> dict[str, Any]:
     """Return the regressors to stand beside, by the name of their row."""
+    n_categories = len(CATEGORIES(table.X))
     boosting = HistGradientBoostingRegressor(
-        random_state=seed, categorical_features=list(range(len(table.categorical)))
+        random_state=seed, categorical_features=list(range(n_categories))
     )
-    if table.categorical:
-        encoder = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=254
-        )
-        boosting = make_pipeline(
-            make_column_transformer(
-                (encoder, table.categorical), remainder="passthrough"
-            ),
-            boosting,
-        )
+    codes = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=254
+    )
+    indicators = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS
+    )
+    scaled = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+    )
     return {
         "mean predictor": DummyRegressor(),
-        "HistGradientBoostingRegressor": boosting,
+        "Ridge (linear)": make_pipeline(
+            make_column_transformer((scaled, NUMBERS), (indicators, CATEGORIES)),
+            Ridge(),
+        ),
+        "HistGradientBoostingRegressor": make_pipeline(
+            make_column_transformer((codes, CATEGORIES), remainder="passthrough"),
+            boosting,
+        ),
     }
 
 
@@ -85,9 +100,14 @@ def format_table(scores: dict[str, list[float | None]]) -> str:
     """Align the scores of all methods, one line each, under their names."""
     lines: list[tuple[str, ...]] = [("", *SCORES)]
     for name, values in scores.items():
-        lines.append((name, *("-" if v is None else f"{v:.4g}" for v in values)))
+        lines.append((name, *map(format_score, values)))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
         for line in lines
     )
+
+
+def format_score(value: float | None) -> str:
+    """Return a score as it is printed; a method without one has a dash."""
+    return "-" if value is None else f"{value:.4g}"

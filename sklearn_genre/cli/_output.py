@@ -1,58 +1,57 @@
-"""The files of a run: predictions, model and picture."""
+"""The files of a run: report, predictions, columns, model and picture."""
 
-import csv
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
 
 import joblib
-import numpy as np
 
-from sklearn_genre import DecodingRegressor, PredictiveDistribution
 from sklearn_genre.cli._comparison import COVERAGE
-from sklearn_genre.cli._error import InputError
-from sklearn_genre.cli._picture import draw
-from sklearn_genre.cli._table import Table
+from sklearn_genre.cli._console import note
+from sklearn_genre.cli._error import InputError, shown_path
+from sklearn_genre.cli._folder import fill_folder
+from sklearn_genre.cli._importance import importance_of_columns
+from sklearn_genre.cli._picture import INSTALL, draw_distributions
+from sklearn_genre.cli._predictions import write_predictions
+from sklearn_genre.cli._report import report_page
+from sklearn_genre.cli._run import Run
+
+FILES = (
+    *("columns.csv", "distribution.png", "model.joblib", "predictions.csv"),
+    "report.html",
+)
 
 
-def check_output(directory: Path) -> None:
-    """Refuse, before any training, a folder that could not be made."""
-    directory = directory.resolve()
-    if directory.exists() and not directory.is_dir():
-        raise InputError(f"--output {directory} is a file, not a folder")
-    above = next(parent for parent in directory.parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise InputError(f"--output {directory}: no folder can be made in {above}")
+def write_output(folder: Path, run: Run) -> None:
+    """Write all files of a run; they appear together or not at all.
 
-
-def write_output(
-    directory: Path, model: DecodingRegressor, test: Table, dist: PredictiveDistribution
-) -> None:
-    """Write predictions, model and picture; every file appears complete or not.
-
-    The folder is made if needed; files of the same names are replaced, others kept.
+    Where the folder has become unusable, a temporary one saves what was trained.
     """
-    directory = directory.resolve()
+    figure: Any = draw_distributions(run.test, run.dist)
+    if figure is None:
+        note(f"No pictures: {INSTALL}")
+    importance = importance_of_columns(run.model, run.raw)
+    page = report_page(run, importance, pictured=figure is not None)
+
+    def write(new: Path) -> None:
+        run.columns.to_csv(new / "columns.csv", index=False)
+        with (new / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+            write_predictions(
+                file, run.test.rows, run.dist, coverage=COVERAGE, y=run.test.y
+            )
+        joblib.dump(run.model, new / "model.joblib")
+        (new / "report.html").write_text(page, encoding="utf-8")
+        if figure is not None:
+            figure.savefig(new / "distribution.png", dpi=150)
+
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=directory.parent, prefix=".sklearn_genre-") as name:
-            scratch = Path(name)
-            _write_predictions(scratch / "predictions.csv", test, dist)
-            joblib.dump(model, scratch / "model.joblib")
-            draw(scratch / "distribution.png", test, dist)
-            directory.mkdir(exist_ok=True)
-            for file in sorted(scratch.iterdir()):
-                file.replace(directory / file.name)
-    except OSError as error:
-        raise InputError(f"cannot write to {directory}: {error.strerror}") from error
-
-
-def _write_predictions(path: Path, test: Table, dist: PredictiveDistribution) -> None:
-    """Write one line per held-out row, in the order of the input."""
-    interval = dist.interval(COVERAGE)  # (n, 2)
-    values = np.column_stack([test.y, dist.mean(), dist.median(), interval])  # (n, 5)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["row", "y_true", "mean", "median", "lower", "upper"])
-        for i in np.argsort(test.rows):
-            writer.writerow([int(test.rows[i]), *values[i].tolist()])
+        fill_folder(folder, FILES, write)
+    except InputError as error:
+        spare = Path(mkdtemp(prefix="sklearn_genre-"))
+        try:
+            fill_folder(spare, FILES, write)
+        except BaseException:
+            rmtree(spare, ignore_errors=True)
+            raise error from None
+        raise InputError(f"{error}; the files are in {shown_path(spare)}") from error

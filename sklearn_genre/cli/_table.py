@@ -1,188 +1,160 @@
-"""A CSV file as features and a target, with errors that name the line."""
+"""A file as features and a target, with errors that name the line."""
 
-import csv
 import difflib
 import math
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import train_test_split
 
-from sklearn_genre.cli._error import InputError
+from sklearn_genre.cli._error import InputError, shown, shown_path
+from sklearn_genre.cli._source import Source
+from sklearn_genre.preprocessing._cells import numbers_in, values_of
+from sklearn_genre.preprocessing._columns import Decimal, decide
+from sklearn_genre.preprocessing._table_reader import listed, place_in
 
 # Fewest rows with a target that are split, trained on and scored.
 MIN_ROWS = 20
-MISSING = {"", "na", "nan", "null", "none", "?"}
-INFINITE = {"inf", "infinity"}
+LARGEST_TARGET = 1e300
+# Share of the values of a target that may be no numbers.
+MOST_WRONG = 0.1
+HOLDS = {
+    "number": "too many words",
+    "boolean": "booleans",
+    "category": "words",
+    "text": "texts",
+    "date": "dates",
+}
 
 
 @dataclass(frozen=True)
 class Table:
     """Features, target, and the place of every row below the file's header."""
 
-    X: np.ndarray  # (n, n_features), float64, or object where a column is text
-    y: np.ndarray  # (n,)
-    rows: np.ndarray  # (n,), counted from 1
-    categorical: list[int]
+    X: pd.DataFrame  # (n, n_features)
+    y: NDArray[np.float64]  # (n,)
+    rows: NDArray[np.intp]  # (n,), counted from 1
     notes: tuple[str, ...] = ()  # what was left out while reading
 
-    def __getitem__(self, index: np.ndarray) -> "Table":
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.y)
+
+    def __getitem__(self, index: NDArray[np.intp]) -> "Table":
         """Return the rows of an index array."""
-        return Table(self.X[index], self.y[index], self.rows[index], self.categorical)
+        return Table(self.X.iloc[index], self.y[index], self.rows[index])
 
 
-def read_table(path: Path, target: str) -> Table:
-    """Read a CSV file; a column that is not all numbers is a category.
+def diabetes() -> Table:
+    """Return scikit-learn's bundled diabetes data."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    return Table(X, y.to_numpy(dtype=float), np.arange(1, len(y) + 1))
 
-    Parameters
-    ----------
-    path : Path
-        A comma-separated UTF-8 file with a header line.
-    target : str
-        The name of the column to predict; rows without it are left out.
 
-    Returns
-    -------
-    Table
+def with_target(
+    source: Source, path: Path, target: str, decimal: Decimal, missing: Sequence[str]
+) -> Table:
+    """Split a frame into features and target; rows without a target are left out.
 
     Raises
     ------
     InputError
-        If the file cannot be read as a table or its target is not numeric.
+        If the target is not there, or is no number.
     """
-    header, fields, lines = _read_fields(path)
-    place = _find_column(path, header, target)
-    y = _read_target([row[place] for row in fields], lines, target)
+    name = find_column(path, source.frame, target)
+    if f"{name}.1" in source.frame and f"a second column {shown(name)}" in " ".join(
+        source.notes
+    ):
+        raise InputError(
+            f"{shown_path(path)} has more than one column named {shown(name)}"
+        )
+    y, notes = _read_target(source.frame[name], decimal, missing)
     kept = np.flatnonzero(~np.isnan(y))
     if len(kept) < MIN_ROWS:
         raise InputError(
-            f"{path} has {len(kept)} rows with a target; at least {MIN_ROWS} are needed"
+            f"{shown_path(path)} has {len(kept)} rows with a target; at least "
+            f"{MIN_ROWS} are needed"
         )
-    columns = {
-        name: _read_column([(fields[i][j], lines[i]) for i in kept], name)
-        for j, name in enumerate(header)
-        if j != place
-    }
-    filled = {name: column for name, column in columns.items() if _has_value(column)}
-    if not filled:
+    X = source.frame.drop(columns=name).iloc[kept]
+    if not X.shape[1]:
         raise InputError(
-            f"{path} has no values beside the target: cells are separated by commas"
+            f"{shown_path(path)} has no values beside the target; --delimiter says "
+            "where cells end"
         )
-    notes = []
-    if len(kept) < len(y):
-        gone = len(y) - len(kept)
-        notes.append(f"{gone} of {len(y)} rows left out: no value in {target!r}")
-    if len(filled) < len(columns):
-        empty = ", ".join(repr(name) for name in columns if name not in filled)
-        notes.append(f"columns left out: no value in {empty}")
-    X, categorical = _stack(list(filled.values()))
-    return Table(X, y[kept], kept + 1, categorical, tuple(notes))
+    return Table(X, y[kept], kept + 1, (*source.notes, *notes))
 
 
-def _read_fields(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Read the header, the rows of stripped fields and the line of every row."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            for row in reader:
-                row = [field.strip() for field in row]
-                if row not in ([], [""]):
-                    rows.append(row)
-                    lines.append(reader.line_num)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: save it as a CSV file") from error
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
-    if not rows:
-        raise InputError(f"{path} is empty: a header line and rows are needed")
-    _check_shape(path, rows, lines)
-    return rows[0], rows[1:], lines[1:]
-
-
-def _check_shape(path: Path, rows: list[list[str]], lines: list[int]) -> None:
-    """Refuse rows longer or shorter than the header, and two columns of one name."""
-    header = rows[0]
-    twice = [repr(name) for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise InputError(f"{path} has more than one column named {', '.join(twice)}")
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}, line {line}: {len(row)} cells where the header has "
-                f"{len(header)}"
-            )
-
-
-def _find_column(path: Path, header: list[str], name: str) -> int:
-    """Return the place of a column, or say which names come close."""
-    if name in header:
-        return header.index(name)
-    lower = {known.lower(): known for known in header}
-    close = [repr(lower[key]) for key in difflib.get_close_matches(name.lower(), lower)]
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
+def find_column(path: Path, frame: pd.DataFrame, name: str) -> str:
+    """Return the name of a column, or say which names come close."""
+    if name in frame.columns:
+        return name
+    if name.strip() in frame.columns:
+        return name.strip()
+    lower = {known.lower(): known for known in frame.columns}
+    close = difflib.get_close_matches(name.lower(), lower)
+    hint = f"did you mean {' or '.join(shown(lower[key]) for key in close)}? "
+    hint = hint if close else ""
     raise InputError(
-        f"{path} has no column {name!r}: {hint}its columns are {', '.join(header)}"
+        f"{shown_path(path)} has no column {shown(name)}: {hint}its columns "
+        f"are {listed(frame.columns)}"
     )
 
 
-def _read_target(fields: list[str], lines: list[int], name: str) -> np.ndarray:
-    """Read the target as numbers, nan where it is missing."""
-    y = np.empty(len(fields))  # (n,)
-    for i, (field, line) in enumerate(zip(fields, lines, strict=True)):
-        number = read_number(field)
-        if number is None:
-            raise InputError(
-                f"the target {name!r} must be finite numbers: line {line} has {field!r}"
-            )
-        y[i] = number
-    return y
-
-
-def read_number(field: str) -> float | None:
-    """Read a field: nan where it is missing, None where it is no finite number."""
-    if field.lower() in MISSING:
-        return math.nan
+def _read_target(
+    column: pd.Series, decimal: Decimal, missing: Sequence[str]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the target as numbers, nan where it is missing, with notes."""
+    where = place_in(column.to_frame())
+    reading, _ = decide(column, decimal, missing, where)
+    if reading.kind == "empty":
+        return np.full(len(column), np.nan), []
+    target = f"the target {shown(column.name)}"
     try:
-        number = float(field)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in field else None
-
-
-def _read_column(fields: list[tuple[str, int]], name: str) -> list[Any]:
-    """Read fields and their lines as floats if all allow it, otherwise as strings."""
-    numbers = [read_number(field) for field, _ in fields]
-    if None not in numbers:
-        return numbers
-    words = [field for field, n in zip(fields, numbers, strict=True) if n is None]
-    if all(word.lower().lstrip("+-") in INFINITE for word, _ in words):
-        word, line = words[0]
+        values = values_of(column, missing)
+    except TypeError as error:
+        raise InputError(f"{target} must be numbers: {error}") from error
+    numbers = numbers_in(values.values, reading.decimal)
+    wrong = np.isnan(numbers)
+    wrong |= np.array([isinstance(v, bool) for v in values.values], dtype=bool)
+    n_wrong = values.counts[wrong].sum()
+    if reading.kind != "number" or n_wrong > MOST_WRONG * values.counts.sum():
+        word, row = values.first(wrong) if wrong.any() else values.first(~wrong)
         raise InputError(
-            f"column {name!r} must hold finite numbers: line {line} has {word!r}; "
-            "leave the cell empty if the value is missing"
+            f"{target} must be numbers: {where(row)} has {shown(word)}, and the column "
+            f"holds {HOLDS[reading.kind]}"
         )
-    return [math.nan if field.lower() in MISSING else field for field, _ in fields]
+    large = np.abs(numbers) > LARGEST_TARGET
+    if large.any():
+        word, row = values.first(large)
+        raise InputError(
+            f"{target} must be at most {LARGEST_TARGET:g} in size: {where(row)} has "
+            f"{shown(word)}; divide it by a constant"
+        )
+    y = values.spread(numbers, np.nan)
+    notes = []
+    if gone := int(np.isnan(y).sum()):
+        notes.append(f"{gone} of {len(y)} rows left out: no value in {target[4:]}")
+    if wrong.any():
+        word, row = values.first(wrong)
+        notes.append(f"{target}: {shown(word)} in {where(row)} is no number")
+    return y, notes
 
 
-def _has_value(column: list[Any]) -> bool:
-    """Return whether a column has a value at all."""
-    return any(field == field for field in column)  # nan is not itself
-
-
-def _stack(columns: list[list[Any]]) -> tuple[np.ndarray, list[int]]:
-    """Join columns to (n, n_features), and say which of them are categories."""
-    categorical = [
-        j
-        for j, column in enumerate(columns)
-        if any(isinstance(field, str) for field in column)
-    ]
-    X = np.empty((len(columns[0]), len(columns)), object if categorical else float)
-    for j, column in enumerate(columns):
-        X[:, j] = column
-    return X, categorical
+def split(table: Table, test_size: float, seed: int) -> tuple[Table, Table]:
+    """Hold out a random part of the rows, enough to train on and to score."""
+    n_test = math.ceil(test_size * len(table))
+    n_train = len(table) - n_test
+    if n_train < MIN_ROWS // 2 or n_test < 2:
+        raise InputError(
+            f"--test-size {test_size} leaves {n_train} rows to train on and holds out "
+            f"{n_test}: at least {MIN_ROWS // 2} and 2 are needed"
+        )
+    train, test = train_test_split(
+        np.arange(len(table)), test_size=n_test, random_state=seed
+    )
+    return table[train], table[test]

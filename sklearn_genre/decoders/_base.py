@@ -241,7 +241,7 @@ class DigitDecoder(nn.Module, ABC):
             In tree order: lexicographic in the token ids.
         """
         logits, cache = self.start(context)
-        log_probs = logits.new_zeros(len(logits), 1)
+        log_probs = logits.new_zeros(logits.shape[0], 1)
         for position, choices in enumerate(self.choices):
             if position:
                 last = torch.tensor(self.choices[position - 1], device=logits.device)

@@ -81,7 +81,7 @@ class MLPDecoder(DigitDecoder):
     def forward(self, context: Tensor, tokens: Tensor) -> Tensor:
         """Return the teacher-forced logits, (n, batch, length, vocab_size)."""
         if self.visits_most(len(tokens)):
-            rows = torch.arange(len(context), device=context.device)[:, None]
+            rows = torch.arange(context.shape[0], device=context.device)[:, None]
             logits = self._tree_logits(context)[rows, self.prefix_index(tokens)]
             return self.mask(logits)
         return super().forward(context, tokens)
@@ -108,7 +108,7 @@ class MLPDecoder(DigitDecoder):
     def leaf_log_probs(self, context: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the log-probability of every sequence, all prefixes in one product."""
         logits = self._tree_logits(context) / temperature
-        log_probs = logits.new_zeros(len(logits), 1)
+        log_probs = logits.new_zeros(logits.shape[0], 1)
         for choices in self.choices:
             level, logits = logits.tensor_split([log_probs.shape[1]], dim=1)
             if len(choices) < self.vocab_size:
@@ -144,9 +144,9 @@ class MLPDecoder(DigitDecoder):
             level = (level[:, None] + self.digits[position, choices]).flatten(0, 1)
         prefix = torch.cat(levels)  # (n_prefixes, 2 * hidden_size)
         projected = self.context(context)[:, None]  # (batch, 1, hidden_size)
+        if context.is_cuda or torch.compiler.is_compiling():  # or exported
+            return self._logits(projected, prefix)
         rows = max(1, N_CACHED // (self.n_prefixes * self.hidden_size))
-        if context.is_cuda:
-            rows = len(context)
         return torch.cat([self._logits(part, prefix) for part in projected.split(rows)])
 
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from sklearn_genre.distributions._bins import bin_edges, mapped_bins
+from sklearn_genre.distributions._clipping import moved_inside
 from sklearn_genre.distributions._draws import best_of_draws, median_of_draws
 from sklearn_genre.distributions._piecewise import PiecewiseUniform, piecewise
 from sklearn_genre.distributions._predictive import PredictiveDistribution
@@ -15,6 +16,7 @@ __all__ = [
     "bin_edges",
     "mapped_bins",
     "median_of_draws",
+    "moved_inside",
     "piecewise",
 ]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_scalar
 
 from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions._bins import LARGEST, Array
@@ -19,65 +17,58 @@ Shape = tuple[int, ...]
 MAX_DRAWS = 2**62
 
 
+def matched(numbers: Array, n_rows: int, name: str) -> tuple[Array, Shape]:
+    """Return an argument as (n, k) and the shape of the answer, by the one rule."""
+    if numbers.shape in {(), (n_rows,)}:
+        return np.broadcast_to(numbers, (n_rows,))[:, None], (n_rows,)
+    if numbers.ndim == 2 and numbers.shape[0] in {1, n_rows}:
+        shape = (n_rows, numbers.shape[1])
+        return np.broadcast_to(numbers, shape), shape
+    raise ValueError(
+        f"{name} must be a number or have shape ({n_rows},), one for each row, (1, k), "
+        f"k for all rows, or ({n_rows}, k); got shape {numbers.shape}"
+        + f"{', for all rows write [[...]].' if numbers.ndim == 1 else '.'}"
+    )
+
+
 def queries(y: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return y as (n, k) and the shape of the answer."""
     numbers = as_floats(y, "y")
     if np.isnan(numbers).any():
         raise ValueError("y contains NaN; drop or impute those rows first.")
-    if numbers.ndim == 0:
-        numbers = np.full(n_rows, numbers)
-    if numbers.ndim > 2 or numbers.shape[0] != n_rows:
-        raise ValueError(
-            f"y must be a number or have shape ({n_rows},) or ({n_rows}, k), "
-            f"one row for each prediction; got shape {numbers.shape}."
-        )
-    return numbers.reshape(n_rows, *(numbers.shape[1:] or (1,))), numbers.shape
+    return matched(numbers, n_rows, "y")
 
 
 def truth(y: ArrayLike, n_rows: int) -> Array:
     """Return finite y of shape (n,)."""
-    numbers, shape = queries(y, n_rows)
-    if len(shape) != 1:
-        raise ValueError(
-            f"y must be a number or have shape ({n_rows},); got shape {shape}."
-        )
+    numbers = as_floats(y, "y")
+    if np.isnan(numbers).any():
+        raise ValueError("y contains NaN; drop or impute those rows first.")
+    numbers = _for_each_row(numbers, n_rows, "y")
     valid = np.abs(numbers) <= LARGEST
     if not valid.all():
         raise ValueError(
             f"y must be finite and at most {LARGEST:.3g} in size; "
             f"got {numbers[~valid][0]}."
         )
-    return numbers[:, 0]
+    return numbers
 
 
 def levels(q: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
-    """Return quantile levels as (n, k) and the shape of the answer."""
+    """Return probabilities as (n, k) and the shape of the answer."""
     numbers = as_floats(q, "q")
-    _check_inside(numbers, "Quantile levels")
-    if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[0] != n_rows):
-        raise ValueError(
-            f"q must be a number or have shape (k,) or ({n_rows}, k); "
-            f"got shape {numbers.shape}."
-        )
-    shape = (n_rows, *numbers.shape[-1:])
-    return np.broadcast_to(numbers, (n_rows, *(shape[1:] or (1,)))), shape
+    _check_probabilities(numbers, "q")
+    return matched(numbers, n_rows, "q")
 
 
-def central_levels(coverage: Any, n_rows: int) -> Array:
-    """Return the levels of both ends of central intervals, shape (n, 2)."""
-    if np.ndim(coverage) == 0:
-        check_scalar(
-            coverage,
-            "coverage",
-            Real,
-            min_val=0,
-            max_val=1,
-            include_boundaries="neither",
-        )
-    inside = as_floats(coverage, "coverage")
-    _check_inside(inside, "coverage")
-    tail = (1 - _for_each_row(inside, n_rows, "coverage")) / 2
-    return np.column_stack([tail, 1 - tail])
+def central_levels(confidence: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
+    """Return the levels (n, 2k) of both ends of central intervals, and their shape."""
+    inside = as_floats(confidence, "confidence")
+    _check_probabilities(inside, "confidence")
+    asked, shape = matched(inside, n_rows, "confidence")
+    size = 2 * asked.shape[1]
+    tail = (1 - asked) / 2
+    return np.stack([tail, 1 - tail], axis=-1).reshape(n_rows, size), (*shape, 2)
 
 
 def counts(k: Any, n_rows: int) -> Counts:
@@ -98,13 +89,29 @@ def counts(k: Any, n_rows: int) -> Counts:
     return _for_each_row(numbers.astype(np.int64), n_rows, "k")
 
 
-def _check_inside(numbers: Array, name: str) -> None:
-    """Refuse numbers that are not inside (0, 1)."""
-    inside = (numbers > 0) & (numbers < 1)
-    if not inside.all():
+def shares(weights: ArrayLike | None, n_parts: int) -> Array:
+    """Return weights of parts that sum to one, equal ones by default."""
+    if weights is None:
+        return np.full(n_parts, 1 / n_parts)
+    numbers = as_floats(weights, "weights")
+    if numbers.shape != (n_parts,):
         raise ValueError(
-            f"{name} must lie strictly between 0 and 1; got {numbers[~inside][0]}."
+            f"weights must have shape ({n_parts},); got shape {numbers.shape}."
         )
+    if not ((numbers >= 0) & (numbers < np.inf)).all() or not numbers.any():
+        raise ValueError(
+            "weights must be finite and non-negative with a positive sum; got "
+            f"{numbers}."
+        )
+    numbers = numbers / numbers.max()
+    return numbers / numbers.sum()
+
+
+def _check_probabilities(numbers: Array, name: str) -> None:
+    """Refuse numbers that are not in [0, 1]."""
+    valid = (numbers >= 0) & (numbers <= 1)
+    if not valid.all():
+        raise ValueError(f"{name} must lie between 0 and 1; got {numbers[~valid][0]}.")
 
 
 def _for_each_row(numbers: NDArray[Any], n_rows: int, name: str) -> NDArray[Any]:

@@ -95,6 +95,23 @@ def strictly_increasing(edges: Array) -> Array:
     return np.where(strict, edges, (pushed_up(edges) + down) / 2)
 
 
+def spread_inside(
+    edges: Array, low: float | Array, high: float | Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the edges, those that are tied spread between low and high.
+
+    The edges are between both already. The second answer, of shape (..., 1), says where
+    there was room to do so.
+    """
+    strict = np.asarray((np.diff(edges, axis=-1) > 0).all(axis=-1, keepdims=True))
+    if strict.all():
+        return edges, strict
+    above = np.minimum(pushed_up(edges), high)
+    inside = np.where(strict, edges, -pushed_up(-above[..., ::-1])[..., ::-1])
+    rises = (np.diff(inside, axis=-1) > 0).all(axis=-1, keepdims=True)
+    return inside, np.asarray(rises & (inside[..., :1] >= low))
+
+
 def pushed_up(edges: Array) -> Array:
     """Return the edges, each at least the smallest width above the one before."""
     offset = np.cumsum(smallest_widths(edges), axis=-1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_genre._checks import check_real
-from sklearn_genre.distributions._bins import LARGEST, Array, mapped_bins, pushed_up
+from sklearn_genre.distributions._bins import LARGEST, mapped_bins, spread_inside
 from sklearn_genre.distributions._piecewise import PiecewiseUniform, piecewise
 
 
@@ -29,19 +29,10 @@ def moved_inside(block: PiecewiseUniform, low: float, high: float) -> PiecewiseU
     values, mass, edges = mapped_bins(
         np.clip(block.values, low, high), block.pmf, np.clip(block.edges, low, high)
     )
-    return piecewise(values, mass, _apart(edges, low, high), block.clipped)
-
-
-def _apart(edges: Array, low: float, high: float) -> Array:
-    """Return increasing edges, those tied at an end spread towards the inside."""
-    strict = (np.diff(edges, axis=-1) > 0).all(axis=-1, keepdims=True)
-    if strict.all():
-        return edges
-    above = np.minimum(pushed_up(edges), high)
-    inside = np.where(strict, edges, -pushed_up(-above[..., ::-1])[..., ::-1])
-    if (inside < low).any() or (np.diff(inside, axis=-1) <= 0).any():
+    edges, fits = spread_inside(edges, low, high)
+    if not fits.all():
         raise ValueError(
             f"low and high must be further apart than rounding errors; got low={low}, "
             f"high={high}."
         )
-    return inside
+    return piecewise(values, mass, edges, block.clipped)

@@ -57,8 +57,11 @@ def _normalised(pmf: ArrayLike) -> Array:
         raise ValueError(
             f"Each row of pmf needs some mass; row {largest.argmin()} is all zero."
         )
-    mass /= largest
-    mass /= mass.sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        sums = mass.sum(axis=1, keepdims=True)
+    is_one = np.abs(sums - 1) <= 1e-14 * np.sqrt(mass.shape[1])  # they stay as they are
+    mass /= np.where(is_one, 1.0, largest)
+    mass /= np.where(is_one, 1.0, mass.sum(axis=1, keepdims=True))
     return mass
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.special import entr
 
 from sklearn_genre.distributions._best import best_of_pieces
 from sklearn_genre.distributions._bins import (
+    SMALLEST,
     Array,
     are_middles,
     half_widths,
@@ -160,10 +161,35 @@ class PiecewiseUniform:
         if self.is_even:
             return start + (stop - start) * (offset / width)
         left, right = self._halves(place)
-        below = right / (left + right) * np.minimum(offset / left, 1.0)
-        above = left / (left + right) * np.minimum((width - offset) / right, 1.0)
+        lower, upper = right / (left + right), left / (left + right)
+        above = upper * np.minimum((width - offset) / right, 1.0)
+        below = np.where(
+            offset < left,
+            lower * np.minimum(offset / left, 1.0),
+            lower + upper * np.maximum((offset - left) / right, 0.0),
+        )
         mass = stop - start
-        return np.where(offset < left, start + mass * below, stop - mass * above)
+        return np.where(
+            (offset < left) | (below < 0.5),  # as small as it is, with all its digits
+            np.minimum(start + mass * below, stop),
+            stop - mass * above,
+        )
+
+    def sf(self, queries: Array) -> Array:
+        """Return the probability above queries (n, k), accurate where it is small."""
+        return self.mirrored().cdf(-queries)
+
+    def logcdf(self, queries: Array) -> Array:
+        """Return the logarithm of the cumulative probability at queries (n, k)."""
+        probability, rest = self.cdf(queries), self.sf(queries)
+        with np.errstate(divide="ignore"):
+            return np.where(
+                probability < 0.5, np.log(probability), np.log1p(-np.minimum(rest, 1))
+            )
+
+    def logsf(self, queries: Array) -> Array:
+        """Return the logarithm of the probability above queries (n, k)."""
+        return self.mirrored().logcdf(-queries)
 
     def logpdf(self, queries: Array) -> Array:
         """Return the log-density at queries (n, k)."""
@@ -182,21 +208,52 @@ class PiecewiseUniform:
     def ppf(self, levels: Array) -> Array:
         """Invert the cumulative probability at levels (n, k)."""
         cumulative, edges = cumulative_sums(self.pmf), self._for_each_row(self.edges)
+        levels = np.maximum(levels, SMALLEST)  # the level 0 begins where there is mass
         place = count(cumulative[:, 1:-1], levels, np.less)
         start, stop = take(cumulative, place), take(cumulative, place + 1)
         low, high = take(edges, place), take(edges, place + 1)
         share = (levels - start) / (stop - start)
         if self.is_even:
-            return np.minimum(low + (high - low) * share, high)
-        left, right = self._halves(place)
-        below, above = right / (left + right), left / (left + right)
-        rest = (stop - levels) / (stop - start)
-        inside = np.where(
-            share < below,
-            low + left * np.minimum(share / below, 1.0),
-            high - right * np.minimum(rest / above, 1.0),
+            inside = np.minimum(low + (high - low) * share, high)
+        else:
+            left, right = self._halves(place)
+            below, above = right / (left + right), left / (left + right)
+            rest = (stop - levels) / (stop - start)
+            inside = np.where(
+                share < below,
+                low + left * np.minimum(share / below, 1.0),
+                high - right * np.minimum(rest / above, 1.0),
+            )
+            inside = np.clip(inside, low, high)
+        if levels.max(initial=0.0) < 1:
+            return inside
+        n_empty = (self.pmf[:, ::-1] > 0).argmax(axis=1)  # bins above all mass
+        end = self._column(self.edges, edges.shape[1] - 1 - n_empty)
+        return np.where(levels < 1, inside, end[:, None])
+
+    def isf(self, levels: Array) -> Array:
+        """Return what is exceeded with probabilities (n, k)."""
+        return -self.mirrored().ppf(levels)
+
+    def mirrored(self) -> PiecewiseUniform:
+        """Return the distributions of the negative numbers."""
+        return PiecewiseUniform(
+            -self.values[..., ::-1],
+            self.pmf[:, ::-1],
+            -self.edges[..., ::-1],
+            self.clipped,
+            self.is_even,
         )
-        return np.clip(inside, low, high)
+
+    def pieces(self) -> tuple[Array, Array]:
+        """Return knots (M + 1,) or (n, M + 1), and the masses (n, M) between them."""
+        knots, _, mass = self._pieces()
+        return knots, mass
+
+    def halves(self) -> tuple[Array, Array]:
+        """Return knots and masses of both halves of each bin, even ones too."""
+        knots, _, mass = replace(self, is_even=False)._pieces()
+        return knots, mass
 
     # -- shared steps -------------------------------------------------------
 
@@ -259,9 +316,8 @@ def slices(n_rows: int, size: int) -> Iterator[slice]:
 
 def interleaved(first: Array, second: Array) -> Array:
     """Return two arrays (..., K) as one (..., 2K) that takes from each in turn."""
-    return np.stack(np.broadcast_arrays(first, second), axis=-1).reshape(
-        *np.broadcast_shapes(first.shape, second.shape)[:-1], -1
-    )
+    pairs = np.stack(np.broadcast_arrays(first, second), axis=-1)
+    return pairs.reshape(*pairs.shape[:-2], 2 * pairs.shape[-2])
 
 
 def cumulative_sums(mass: Array) -> Array:

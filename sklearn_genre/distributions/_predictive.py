@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
-from sklearn_genre._checks import check_integer
-from sklearn_genre.distributions._arguments import central_levels, levels, queries
+from sklearn_genre._checks import check_generator, check_integer
+from sklearn_genre.distributions._arguments import shares
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._clipping import limits, moved_inside
-from sklearn_genre.distributions._lazy import mapped
+from sklearn_genre.distributions._functions import DistributionFunctions
+from sklearn_genre.distributions._lazy import Source, mapped
+from sklearn_genre.distributions._mixing import joined, mixed
 from sklearn_genre.distributions._piecewise import PiecewiseUniform
-from sklearn_genre.distributions._scored import ScoredDistributions
 from sklearn_genre.distributions._tables import frame_of, html_of
 
 
-class PredictiveDistribution(ScoredDistributions):
+class PredictiveDistribution(DistributionFunctions):
     """Rows of predictions, each a distribution over numbers in the units of y.
 
     A row is a list of numbers with a mass each, and a bin around each number. It is
@@ -34,6 +35,12 @@ class PredictiveDistribution(ScoredDistributions):
     to rounding, which is coarse where a bin is but a few float64 spacings wide, as
     those of a point mass are: its quantiles are among the few floats inside. A number
     at an edge of its bin is read as a point mass, a few spacings inside.
+
+    What is asked of it is matched with the n rows by one rule, in `cdf`, `sf`, `pdf`,
+    their logarithms, `ppf`, `isf`, `quantile` and `interval` alike: a number is for all
+    rows, shape (n,) is one for each row, (n, k) is k for each row, and (1, k) is always
+    k for all rows. The answer has the shape (n,) or (n, k); `interval` adds an axis for
+    its two ends.
 
     Parameters
     ----------
@@ -70,173 +77,16 @@ class PredictiveDistribution(ScoredDistributions):
     >>> dist.interval(0.5)
     array([[0.5 , 1.5 ],
            [0.75, 1.25]])
+    >>> dist.ppf([0.5, 0.9])  # one for each row
+    array([1. , 1.4])
+    >>> dist.ppf([[0.1, 0.5, 0.9]])  # three for all rows
+    array([[-0.1,  1. ,  2.1],
+           [ 0.6,  1. ,  1.4]])
     >>> len(dist[:1])
     1
     """
 
-    # -- moments and the mode -----------------------------------------------
-
-    def mean(self) -> Array:
-        """Return the mean.
-
-        Returns
-        -------
-        mean : ndarray of shape (n,)
-        """
-        return self._map(PiecewiseUniform.mean)
-
-    def var(self) -> Array:
-        """Return the variance, that inside the bins included.
-
-        Returns
-        -------
-        var : ndarray of shape (n,)
-        """
-        return self.std() ** 2
-
-    def std(self) -> Array:
-        """Return the standard deviation.
-
-        Returns
-        -------
-        std : ndarray of shape (n,)
-        """
-        return self._map(PiecewiseUniform.std)
-
-    def mode(self) -> Array:
-        """Return the number of the bin with the largest mass.
-
-        Among equal masses it is the one in the narrowest bin, where the density is
-        highest; among equal bins, the smallest.
-
-        Returns
-        -------
-        mode : ndarray of shape (n,)
-        """
-        return self._map(PiecewiseUniform.mode)
-
-    def entropy(self) -> Array:
-        """Return the differential entropy.
-
-        Returns
-        -------
-        entropy : ndarray of shape (n,)
-            In nats: minus the expected `logpdf`.
-        """
-        return self._map(PiecewiseUniform.entropy)
-
-    # -- the density and its integral ---------------------------------------
-
-    def cdf(self, y: ArrayLike) -> Array:
-        """Return the probability of at most y.
-
-        Parameters
-        ----------
-        y : float or array-like of shape (n,) or (n, k)
-            One number for all rows, one for each row, or k for each row.
-
-        Returns
-        -------
-        probability : ndarray of shape (n,) or (n, k)
-
-        Raises
-        ------
-        ValueError
-            If `y` has NaN or another shape.
-        """
-        asked, shape = queries(y, len(self))
-        return self._map(PiecewiseUniform.cdf, asked).reshape(shape)
-
-    def pdf(self, y: ArrayLike) -> Array:
-        """Return the density at y.
-
-        Parameters
-        ----------
-        y : float or array-like of shape (n,) or (n, k)
-            One number for all rows, one for each row, or k for each row.
-
-        Returns
-        -------
-        density : ndarray of shape (n,) or (n, k)
-            Zero outside all bins.
-
-        Raises
-        ------
-        ValueError
-            If `y` has NaN or another shape.
-        """
-        return np.exp(self.logpdf(y))
-
-    def logpdf(self, y: ArrayLike) -> Array:
-        """Return the logarithm of the density at y.
-
-        Parameters
-        ----------
-        y : float or array-like of shape (n,) or (n, k)
-            One number for all rows, one for each row, or k for each row.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n,) or (n, k)
-            Minus infinity outside all bins and in bins without mass.
-
-        Raises
-        ------
-        ValueError
-            If `y` has NaN or another shape.
-        """
-        asked, shape = queries(y, len(self))
-        return self._map(PiecewiseUniform.logpdf, asked).reshape(shape)
-
-    def ppf(self, q: ArrayLike) -> Array:
-        """Return quantiles.
-
-        Parameters
-        ----------
-        q : float or array-like of shape (k,) or (n, k)
-            Levels inside (0, 1): one, k for all rows, or k for each row.
-
-        Returns
-        -------
-        quantiles : ndarray of shape (n,) or (n, k)
-            In the order asked; they never cross.
-
-        Raises
-        ------
-        ValueError
-            If a level is not inside (0, 1), or `q` has another shape.
-        """
-        asked, shape = levels(q, len(self))
-        return self._map(PiecewiseUniform.ppf, asked).reshape(shape)
-
-    def median(self) -> Array:
-        """Return the median.
-
-        Returns
-        -------
-        median : ndarray of shape (n,)
-        """
-        return self.ppf(0.5)
-
-    def interval(self, coverage: ArrayLike = 0.9) -> Array:
-        """Return the central interval.
-
-        Parameters
-        ----------
-        coverage : float or array-like of shape (n,), default=0.9
-            Probability of the interval, inside (0, 1); equal tails on both sides.
-
-        Returns
-        -------
-        interval : ndarray of shape (n, 2)
-            Lower and upper end.
-
-        Raises
-        ------
-        ValueError
-            If `coverage` is not inside (0, 1), or has another shape.
-        """
-        return self._map(PiecewiseUniform.ppf, central_levels(coverage, len(self)))
+    # -- draws and other distributions ----------------------------------------
 
     def sample(
         self,
@@ -263,16 +113,12 @@ class PredictiveDistribution(ScoredDistributions):
             If `n_samples` is below 1.
         """
         n_samples = check_integer(n_samples, "n_samples", 1)
-        generator = check_random_state(random_state)
+        generator = check_generator(random_state)
         tiny = np.finfo(np.float64).tiny  # keeps the level 0 out
         uniform = generator.uniform(tiny, 1.0, (len(self), n_samples))
         return self._map(PiecewiseUniform.ppf, uniform)
 
-    # -- other distributions -------------------------------------------------
-
-    def clip(
-        self, low: float | None = None, high: float | None = None
-    ) -> PredictiveDistribution:
+    def clip(self, low: float | None = None, high: float | None = None) -> Self:
         """Return the distribution with its numbers clipped to a range.
 
         Numbers and edges beyond an end are moved to it and keep their mass, so that
@@ -310,19 +156,102 @@ class PredictiveDistribution(ScoredDistributions):
             mapped(self._source, partial(moved_inside, low=start, high=stop))
         )
 
+    @classmethod
+    def concatenate(cls, dists: Iterable[Self]) -> Self:
+        """Return the rows of several distributions, one after the other.
+
+        Numbers and bins may differ, and how many there are: rows with fewer bins get
+        empty ones, a few float64 spacings wide, inside their widest bin.
+
+        Parameters
+        ----------
+        dists : iterable of PredictiveDistribution
+            At least one.
+
+        Returns
+        -------
+        dist : PredictiveDistribution
+            Read when needed if it is large, as of `lazy`.
+
+        Raises
+        ------
+        TypeError
+            If one is no PredictiveDistribution.
+        ValueError
+            If there is none.
+
+        Examples
+        --------
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> a = PredictiveDistribution([0.0, 1.0], [[1, 1]])
+        >>> b = PredictiveDistribution([5.0, 6.0, 7.0], [[1, 2, 1], [2, 1, 1]])
+        >>> PredictiveDistribution.concatenate([a, b]).mean()
+        array([0.5 , 6.  , 5.75])
+        """
+        return cls._of(joined(_sources(dists, "concatenate")))
+
+    @classmethod
+    def mixture(cls, dists: Iterable[Self], weights: ArrayLike | None = None) -> Self:
+        """Return the mixture of several distributions of each row.
+
+        A draw of it is a draw of one of them: its density and cumulative probability
+        are the weighted means of theirs, exactly, over the bins between all their
+        edges and numbers. Where all have the same bins, it has those.
+
+        Parameters
+        ----------
+        dists : iterable of PredictiveDistribution
+            At least one, of as many rows each: those of models with several seeds, of
+            several folds.
+
+        weights : array-like of shape (n_dists,), default=None
+            Non-negative; divided by their sum. None means equal weights.
+
+        Returns
+        -------
+        dist : PredictiveDistribution
+            Read when needed if it is large, as of `lazy`.
+
+        Raises
+        ------
+        TypeError
+            If one is no PredictiveDistribution.
+        ValueError
+            If there is none, they have different numbers of rows, or the weights are
+            invalid.
+
+        Examples
+        --------
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> a = PredictiveDistribution([0.5], [[1]], edges=[0.0, 1.0])
+        >>> b = PredictiveDistribution([1.0], [[1]], edges=[0.0, 2.0])
+        >>> PredictiveDistribution.mixture([a, b]).cdf(1.0)
+        array([0.75])
+        """
+        sources = _sources(dists, "mixture")
+        lengths = sorted({len(source) for source in sources})
+        if len(lengths) > 1:
+            raise ValueError(
+                f"mixture needs distributions of as many rows each; got {lengths}."
+            )
+        return cls._of(mixed(sources, shares(weights, len(sources))))
+
     # -- tables -------------------------------------------------------------
 
     def _repr_html_(self) -> str:
         """Return the first rows as a table for notebooks."""
         return html_of(self)
 
-    def to_frame(self, quantiles: ArrayLike = (0.05, 0.95)) -> Any:
+    def to_frame(self, quantiles: ArrayLike = (0.05, 0.95), index: Any = None) -> Any:
         """Return a pandas data frame: mean, std, median and quantiles of each row.
 
         Parameters
         ----------
         quantiles : array-like of shape (k,), default=(0.05, 0.95)
-            Levels inside (0, 1); empty for none.
+            Levels in [0, 1]; empty for none.
+
+        index : array-like of shape (n,), default=None
+            Labels of the rows, such as ``X.index``; None means 0, 1, 2 and so on.
 
         Returns
         -------
@@ -335,7 +264,7 @@ class PredictiveDistribution(ScoredDistributions):
         ImportError
             If pandas is not installed.
         ValueError
-            If a level is not inside (0, 1), or `quantiles` has another shape.
+            If a level is not in [0, 1], or `quantiles` or `index` has another shape.
 
         Examples
         --------
@@ -346,4 +275,67 @@ class PredictiveDistribution(ScoredDistributions):
         0   1.0  0.764     1.0  0.50  1.50
         1   1.0  0.289     1.0  0.75  1.25
         """
-        return frame_of(self, quantiles)
+        return frame_of(self, quantiles, index)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Return all arrays as lists, for JSON and the like.
+
+        Returns
+        -------
+        data : dict
+            The arguments of `PredictiveDistribution`: "values", "pmf", "edges" and
+            "clipped". `from_dict` makes the same distribution of it, bit for bit.
+        """
+        arrays = self._source.all()
+        names = ("values", "pmf", "edges", "clipped")
+        return {name: getattr(arrays, name).tolist() for name in names}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the distribution that `to_dict` was called on.
+
+        Parameters
+        ----------
+        data : mapping
+            "values" and "pmf", and "edges" and "clipped" if they are known: lists or
+            arrays.
+
+        Returns
+        -------
+        dist : PredictiveDistribution
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown, or the arrays are not valid.
+
+        Examples
+        --------
+        >>> import json
+        >>> from sklearn_genre import PredictiveDistribution
+        >>> dist = PredictiveDistribution([0.0, 1.0, 2.0], [[1, 2, 1]])
+        >>> text = json.dumps(dist.to_dict())
+        >>> PredictiveDistribution.from_dict(json.loads(text))
+        PredictiveDistribution(n_rows=1, n_values=3)
+        """
+        needed, known = {"values", "pmf"}, {"values", "pmf", "edges", "clipped"}
+        if not needed <= set(data) <= known:
+            raise ValueError(
+                "data must hold 'values' and 'pmf', and may hold 'edges' and "
+                f"'clipped'; got {sorted(map(str, data))}."
+            )
+        return cls(**data)
+
+
+def _sources(dists: Iterable[DistributionFunctions], name: str) -> list[Source]:
+    """Return what distributions are read from; refuse other things, and none."""
+    dists = list(dists)
+    for dist in dists:
+        if not isinstance(dist, PredictiveDistribution):
+            raise TypeError(
+                f"{name} takes a list of PredictiveDistribution; got "
+                f"{type(dist).__name__}."
+            )
+    if not dists:
+        raise ValueError(f"{name} needs at least one distribution; got none.")
+    return [dist._source for dist in dists]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_genre.distributions._arguments import counts, truth
@@ -152,4 +153,5 @@ class ScoredDistributions(DistributionSequence):
         self, function: Callable[..., Array], y: ArrayLike, k: ArrayLike
     ) -> Array:
         """Return an error of k draws of each row."""
-        return self._map(function, truth(y, len(self)), counts(k, len(self)))
+        with np.errstate(over="ignore"):  # squares beyond the range of float64
+            return self._map(function, truth(y, len(self)), counts(k, len(self)))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_genre._checks import as_floats
+
 if TYPE_CHECKING:
     from sklearn_genre.distributions._predictive import PredictiveDistribution
 
@@ -19,7 +21,7 @@ TABLE = (  # colours are those of the page, dark or light
 LINE = "border-bottom:1px solid currentColor"
 
 
-def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike) -> Any:
+def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike, index: Any) -> Any:
     """Return a pandas frame with one row for each prediction."""
     try:
         import pandas as pd
@@ -28,19 +30,24 @@ def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike) -> Any:
             "to_frame makes a pandas data frame and pandas is not installed; install "
             "pandas, or call mean(), std(), median() and ppf() for arrays."
         ) from error
-    levels = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
+    levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
     if levels.ndim != 1:
         raise ValueError(f"quantiles must have shape (k,); got shape {levels.shape}.")
+    if index is not None and len(index) != len(dist):
+        raise ValueError(
+            f"index must hold {len(dist)} labels, one for each row; got {len(index)}."
+        )
     return pd.DataFrame(
-        np.column_stack([dist.mean(), dist.std(), dist.ppf([0.5, *levels])]),
+        np.column_stack([dist.mean(), dist.std(), dist.ppf([[0.5, *levels]])]),
         columns=["mean", "std", "median", *map(percent, levels)],
+        index=index,
     )
 
 
 def html_of(dist: PredictiveDistribution) -> str:
     """Return the first rows as an HTML table in the colours of the page."""
     first = dist[:SHOWN]
-    table = np.column_stack([first.mean(), first.std(), first.ppf([0.05, 0.5, 0.95])])
+    table = np.column_stack([first.mean(), first.std(), first.ppf([[0.05, 0.5, 0.95]])])
     head = "".join(
         f'<th scope="col" style="{ENTRY};{LINE}">{name}</th>'
         for name in ["row", "mean", "std", "5%", "50%", "95%"]

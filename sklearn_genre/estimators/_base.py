@@ -22,7 +22,8 @@ from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
 from sklearn_genre.estimators._predicting import PredictingRegressor
-from sklearn_genre.estimators._state import fingerprint
+from sklearn_genre.estimators._state import fingerprint, is_learned
+from sklearn_genre.estimators._warnings import warn_of_other_units, warn_of_unseen
 from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
 from sklearn_genre.networks import OutOfFold
 from sklearn_genre.targets import TargetScaler
@@ -44,8 +45,6 @@ from sklearn_genre.training import (
 
 # Fewest training samples of which early_stopping="auto" holds some out.
 MIN_SAMPLES_TO_SPLIT = 40
-# Folds of cv="auto".
-N_FOLDS = 8
 # Share of a time limit for the stages, where a temperature is searched after them.
 TRAINING_SHARE = 0.8
 
@@ -78,6 +77,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     _structural: ClassVar[tuple[str, ...]] = (
         "encoder",
         "target_transform",
+        "target_range",
         "categorical_features",
         "normal_scores",
         "dtype",
@@ -151,7 +151,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         is_warm = self.warm_start and hasattr(self, "_network")
         draft = self._draft(is_warm)
         data = checked_data(draft, X, y, sample_weight, reset=not is_warm)
-        validation: Data | Folds | None = None
+        validation = None
         if X_val is not None:
             validation = checked_data(
                 draft, X_val, y_val, sample_weight_val, reset=False
@@ -167,20 +167,26 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         ):
             if is_warm:
                 draft._network = working_copy(self._network)
+                draft.target_scaler_.check_inside(data.y, "y")
                 draft._check_warm_start(data)
             else:
                 draft._learn_scales(data)
             stages = draft._stages()
             if not is_warm:
                 draft._start_network(stages, data, device)
+            if validation is not None:
+                draft.target_scaler_.check_inside(validation.y, "y_val")
+            if validation is not None and not is_warm:
+                draft._look_at_validation(data, validation)
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
+            held_out: Data | Folds | None = validation
             if validation is None and self._sets_aside(len(data)):
-                validation = draft._new_folds(data, random)
-                if validation is None:
-                    data, validation = split(data, self.validation_fraction, random)
-            draft._train(stages, data, validation, monitored=self, begun=begun)
+                held_out = draft._new_folds(data, random)
+                if held_out is None:
+                    data, held_out = split(data, self.validation_fraction, random)
+            draft._train(stages, data, held_out, monitored=self, begun=begun)
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
@@ -213,7 +219,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     def _learn_scales(self, data: Data) -> None:
         """Learn how features and targets are scaled, and what the head needs."""
         self._learn_features(data)
-        self.target_scaler_ = TargetScaler(self.target_transform)
+        limits = getattr(self, "target_range", None)
+        self.target_scaler_ = TargetScaler(self.target_transform, limits)
         self.target_scaler_.fit(data.y, data.weight)
         self._learn_head(data, self.target_scaler_.transform(data.y))
 
@@ -223,6 +230,17 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self._is_categorical, normal_scores=self.normal_scores
         )
         self.feature_encoder_.fit(data.X, data.weight)
+
+    def _look_at_validation(self, data: Data, validation: Data) -> None:
+        """Warn of a validation set that looks nothing like the training samples."""
+        encoder = self.feature_encoder_
+        if not isinstance(encoder, FeatureEncoder):
+            return
+        X, X_val = encoder.numbers(data.X), encoder.numbers(validation.X)
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        warn_of_other_units(X, X_val, names[~self._is_categorical])
+        if self._is_categorical.any():
+            warn_of_unseen(encoder, validation.X)
 
     def _start_network(
         self, stages: list[Stage], data: Data, device: torch.device
@@ -246,26 +264,23 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     def _new_folds(self, data: Data, random: np.random.RandomState) -> Folds | None:
         """Return which samples each member leaves out; None: one validation set.
 
-        The network is made anew, for members that share nothing between folds.
+        The network is made anew, of members that share nothing between folds.
         """
-        cv, network = getattr(self, "cv", None), self._network
         if hasattr(self, "_folds"):  # a warm start
             return None if self._folds is None else self._folds.of(len(data), random)
-        self._folds = None
-        if cv == "auto" and network.takes_folds:
-            cv = N_FOLDS if isinstance(self.encoder, str) else network.n_members // 2
-        if cv is None or cv == "auto" or cv == 1:
+        cv, self._folds = getattr(self, "cv", None), None
+        if cv is None:
             return None
-        if not network.takes_folds:
+        if not self._network.takes_folds:
             raise ValueError(
                 f"cv={cv!r} needs an ensemble whose members are trained each on its "
                 "own loss, as encoder='tabular' with decoder='anchored' is. Use those, "
                 "or cv=None for one validation set."
             )
-        self._folds = folds_of(cv, data.X, data.y, None, random)
+        self._folds = folds_of(cv, data.X, data.y, random)
         encoder = factory(self.encoder, ENCODERS)
         self._architecture["encoder"] = partial(encoder, n_folds=self._folds.n_folds)
-        self._network = self._build_network(next(network.parameters()).device)
+        self._network = self._build_network(next(self._network.parameters()).device)
         return self._folds
 
     def _train(
@@ -365,23 +380,3 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             name: value for name, value in vars(self).items() if is_learned(name)
         }
         return {**learned, "_network": working_copy(self._network).eval()}
-
-
-def is_learned(name: str) -> bool:
-    """Return whether an attribute is a result of ``fit``."""
-    return name in LEARNED or (name.endswith("_") and not name.startswith("_"))
-
-
-# Results of a fit that users need not know.
-LEARNED = (
-    "_architecture",
-    "_digest",
-    "_folds",
-    "_is_categorical",
-    "_n_steps",
-    "_network",
-    "_rule",
-    "_spelling",
-    "_splits",
-    "_structure",
-)

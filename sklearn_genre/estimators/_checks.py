@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from sklearn_genre._checks import too_large
+from sklearn_genre._checks import tidy, too_large
 from sklearn_genre._sklearn import _check_sample_weight
-from sklearn_genre.inputs import Data, categorical_columns
+from sklearn_genre.estimators._warnings import warn_of_unseen
+from sklearn_genre.inputs import (
+    Data,
+    by_column,
+    categorical_columns,
+    check_no_dates,
+    is_table,
+    plain,
+    plain_numbers,
+)
 
 # Largest size of a target: sums of many stay finite.
 LARGEST_TARGET = 1e300
@@ -47,40 +56,76 @@ def checked_data(
             f"{y[np.abs(y).argmax()]:g}. Divide it by a constant."
         )
     check_consistent_length(X, y)
-    try:
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-    except OverflowError:
-        raise too_large("sample_weight") from None
+    weight = checked_weight(sample_weight, X)
     data = Data(X, y, weight)
     return data if weight.all() else data.take(np.flatnonzero(weight))
 
 
+def checked_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Return weights of samples, the largest of which is 1."""
+    if sample_weight is not None:
+        sample_weight = plain_numbers(sample_weight, "sample_weight")
+    try:
+        weight: NDArray[np.float64] = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except OverflowError:
+        raise too_large("sample_weight") from None
+    largest = weight.max()
+    if not largest > 0:
+        raise ValueError("sample_weight must hold a positive number: all are zero.")
+    return weight / largest
+
+
 def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return a float64 array, or the input as it is if there are categories."""
+    is_plain = type(X) is np.ndarray and X.dtype.kind in "biuf"
+    if not is_plain:
+        X = plain(X)
     if reset:
         estimator._is_categorical = categorical_columns(
             X, estimator.categorical_features
         )
-    if estimator._is_categorical.any():
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-        if X.shape[0] == 0:
-            raise ValueError(
-                f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
-            )
-        return X
+    if not (is_plain or estimator._is_categorical.any()):
+        check_no_dates(X)
     try:
+        if estimator._is_categorical.any():
+            return _with_categories(estimator, X, reset=reset)
         return validate_data(
             estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-    except OverflowError:
-        raise too_large("X") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        return _explained(estimator, X, error, reset=reset)
+
+
+def _with_categories(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return samples with categories as they are, once their columns are known."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    if X.shape[0] == 0:
+        raise ValueError(
+            f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
+        )
+    check_no_dates(X, estimator._is_categorical)
+    encoder = getattr(estimator, "feature_encoder_", None)
+    if encoder is not None and not reset:
+        warn_of_unseen(encoder, X)
+    return X
+
+
+def _explained(estimator: Any, X: Any, error: Exception, *, reset: bool) -> Any:
+    """Return samples read column by column, or say in which column the error is."""
+    text = tidy(str(error))
+    if estimator._is_categorical.any() or not is_table(X):
+        raise (error if text == str(error) else type(error)(text)) from None
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return by_column(X)
 
 
 def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
     """Return a float64 array, checked by scikit-learn."""
+    if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
+        values = plain_numbers(values, name)
     try:
         return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:

@@ -135,6 +135,7 @@ class DecodingRegressor(DigitRegressor):
         fine_tuning: Any = "crps",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         pretraining_epochs: int = 100,
@@ -145,7 +146,7 @@ class DecodingRegressor(DigitRegressor):
         weight_decay: float = 0.01,
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
-        cv: Any = "auto",
+        cv: Any = None,
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
         max_fit_seconds: float | None = None,
@@ -164,6 +165,7 @@ class DecodingRegressor(DigitRegressor):
         self.pretraining = pretraining
         self.fine_tuning = fine_tuning
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.pretraining_epochs = pretraining_epochs

@@ -49,6 +49,7 @@ SHARED: Constraints = {
         StrOptions({"standard", "quantile"}),
         HasMethods(["fit", "transform", "inverse_transform"]),
     ],
+    "target_range": ["array-like", None],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "normal_scores": ["boolean"],
     "batch_size": [StrOptions({"auto"}), integer(1)],
@@ -56,7 +57,6 @@ SHARED: Constraints = {
     "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
     "cv": [
-        StrOptions({"auto"}),
         integer(2),
         HasMethods(["split", "get_n_splits"]),
         None,
@@ -122,6 +122,10 @@ target_transform : {"standard", "quantile"} or transformer, default="standard"
     normal distribution, for heavy tails. Any monotone transformer with
     ``inverse_transform`` will do. Losses are on the transformed scale; predictions and
     distributions are mapped back to the units of the target.""",
+    "target_range": """target_range : tuple of two or None, default=None
+    The smallest and the largest target there can be, None for no limit: ``(0, None)``
+    for counts and prices. Numbers and bins of every prediction are clipped to it and
+    keep their mass. Targets outside are refused by ``fit``.""",
     "categorical_features": """\
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Boolean mask, indices or names of the category columns. ``"from_dtype"`` takes the
@@ -143,11 +147,12 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
-    "cv": """cv : "auto", int, cross-validation splitter or None, default="auto"
+    "cv": """cv : int, cross-validation splitter or None, default=None
     Folds of the training samples, of which each ensemble member leaves one out: all
-    samples train, and all validate. ``"auto"`` makes half as many as there are members
-    if these are trained each on its own loss, as by default; else, as with None,
-    `validation_fraction` of the samples are held out. Not used if ``fit`` gets X_val.""",
+    samples train and all validate, in one fit of two members for each fold. It needs
+    members that are trained each on its own loss, as those of the tabular encoder are
+    with the anchored decoder. None holds out `validation_fraction` of the samples. Not
+    used if ``fit`` gets X_val, or `early_stopping` sets none aside.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20
@@ -220,7 +225,12 @@ TEXTS["training"] = "\n".join(
 )
 TEXTS["data"] = "\n".join(
     TEXTS[name]
-    for name in ("target_transform", "categorical_features", "normal_scores")
+    for name in (
+        "target_transform",
+        "target_range",
+        "categorical_features",
+        "normal_scores",
+    )
 )
 TEXTS["running"] = "\n".join(
     TEXTS[name]

@@ -152,6 +152,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         head: Any = "linear",
         *,
         target_transform: Any = "standard",
+        target_range: Any = None,
         categorical_features: Any = "from_dtype",
         normal_scores: bool = True,
         max_epochs: int = 100,
@@ -160,7 +161,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         weight_decay: float = 0.01,
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
-        cv: Any = "auto",
+        cv: Any = None,
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
         max_fit_seconds: float | None = None,
@@ -175,6 +176,7 @@ class PointwiseRegressor(BaseDistributionRegressor):
         self.encoder = encoder
         self.head = head
         self.target_transform = target_transform
+        self.target_range = target_range
         self.categorical_features = categorical_features
         self.normal_scores = normal_scores
         self.max_epochs = max_epochs

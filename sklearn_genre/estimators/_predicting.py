@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, check_generator
 from sklearn_genre._device import (
     drawing,
     own_defaults,
@@ -97,7 +97,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
             ``"quantiles"`` or ``"distribution"``; models that write digits also have
             ``"greedy"`` (the likeliest digit, one after the other).
         quantiles : array-like of shape (n_quantiles,), default=None
-            Levels in (0, 1) for ``output_type="quantiles"``; by default 0.05, 0.25,
+            Levels in [0, 1] for ``output_type="quantiles"``; by default 0.05, 0.25,
             0.5, 0.75, 0.95.
 
         Returns
@@ -110,7 +110,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If ``output_type`` is unknown or a level is outside (0, 1).
+            If ``output_type`` is unknown or a level is outside [0, 1].
 
         Notes
         -----
@@ -171,7 +171,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
         quantiles : array-like of shape (n_quantiles,)
-            Levels in (0, 1).
+            Levels in [0, 1], for all samples.
 
         Returns
         -------
@@ -181,7 +181,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
-        read = of_distribution(PredictiveDistribution.ppf, levels)
+        read = of_distribution(PredictiveDistribution.ppf, levels[None])
         return np.concatenate(self._map(X, read))
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
@@ -191,7 +191,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
         coverage : float, default=0.9
-            Probability inside, in (0, 1).
+            Probability inside, in [0, 1].
 
         Returns
         -------
@@ -216,7 +216,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         -------
         y_samples : array of shape (n_samples_X, n_samples)
         """
-        random = check_random_state(random_state)
+        random = check_generator(random_state)
         return np.concatenate(
             self._map(
                 X, of_distribution(PredictiveDistribution.sample, n_samples, random)

@@ -8,6 +8,13 @@ from sklearn_genre.inputs._columns import (
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
 from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
+from sklearn_genre.inputs._frames import (
+    by_column,
+    check_no_dates,
+    is_table,
+    plain,
+    plain_numbers,
+)
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.inputs._prompts import Memory, Prompts
 
@@ -23,8 +30,13 @@ __all__ = [
     "Memory",
     "PromptEncoder",
     "Prompts",
+    "by_column",
     "categorical_columns",
+    "check_no_dates",
     "fields_of",
     "folds_of",
+    "is_table",
+    "plain",
+    "plain_numbers",
     "split",
 ]

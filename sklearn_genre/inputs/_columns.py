@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
-from sklearn.utils import check_array
 from torch import Tensor
 
-from sklearn_genre._checks import too_large
+from sklearn_genre.inputs._frames import as_numbers, columns_of, is_missing
+from sklearn_genre.inputs._levels import Writings, all_unseen, matched, writings_of
 
 # Levels of a category beyond the most frequent ones share one code.
 MAX_CATEGORIES = 256
@@ -99,6 +98,11 @@ class Columns:
         """Return the number of samples, of each member if they have their own."""
         return self.numbers.shape[-2]
 
+    @property
+    def n_samples(self) -> int:
+        """The same, where its tracing by torch must not end in an int."""
+        return self.numbers.shape[-2]
+
     def __getitem__(self, index: Tensor | slice) -> Columns:
         """Return some of the samples."""
         return Columns(self.numbers[index], self.codes[index])
@@ -146,9 +150,10 @@ class FeatureEncoder(BaseEstimator):
     half the range, where that is zero), and squashed smoothly, all in float64. Normal
     scores, if wanted, join them: the quantile of the normal distribution at the share
     of training rows below. Missing values become zero, with an indicator column where
-    training had some. Categories become codes: a missing value is a level of its own
-    where training had some, levels beyond the 256 most frequent share one, unseen
-    levels are -1.
+    training had some. A column that was constant or empty in training is zero whatever
+    it holds. Categories become codes: a missing value is a level of its own where
+    training had some, levels beyond the 256 most frequent share one, unseen levels are
+    -1, unless they differ in their type alone.
 
     Parameters
     ----------
@@ -179,11 +184,11 @@ class FeatureEncoder(BaseEstimator):
         sample_weight : array of shape (n_samples,)
             Positive; a weight of two counts like two rows.
         """
-        numeric, categorical = self._split(X)
+        numeric = self.numbers(X)
         missing = np.isnan(numeric)
-        self.missing_ = missing.any(0)
+        self.missing_ = missing.any(0) & ~missing.all(0)
         self.centers_ = np.zeros(numeric.shape[1])
-        self.scales_ = np.ones(numeric.shape[1])
+        self.scales_ = np.full(numeric.shape[1], np.inf)
         for j, column in enumerate(numeric.T):
             seen = ~missing[:, j]
             if seen.any():
@@ -208,10 +213,12 @@ class FeatureEncoder(BaseEstimator):
             dtype=np.int64,
         ).set_output(transform="default")
         self.cardinalities_: list[int] = []
-        if categorical.shape[1]:
-            codes = self._fit_levels(categorical)
+        self.writings_: list[Writings] = []
+        if self.is_categorical.any():
+            codes = self._fit_levels(self._categories(X))
             missing_level = (codes == -2).any(0)
             self.cardinalities_ = (codes.max(0).clip(-1) + 1 + missing_level).tolist()
+            self.writings_ = [*map(writings_of, self.levels_.categories_)]
         return self
 
     def _fit_levels(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -234,7 +241,7 @@ class FeatureEncoder(BaseEstimator):
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return [normal scores | numeric | missing indicators | codes], float64."""
-        numeric, categorical = self._split(X)
+        numeric = self.numbers(X)
         scaled = self._scaled(numeric)
         numbers = np.empty((len(scaled), len(self.scores_) + scaled.shape[1]))
         numbers[:, len(self.scores_) :] = scaled
@@ -242,11 +249,36 @@ class FeatureEncoder(BaseEstimator):
             numbers[:, j] = np.interp(scaled[:, j], knots, scores)
         missing = np.isnan(numeric)[:, self.missing_]
         parts = [np.where(np.isnan(numbers), 0.0, numbers), missing]
-        if categorical.shape[1]:
-            codes = self.levels_.transform(categorical)
-            last = np.asarray(self.cardinalities_) - 1
-            parts.append(np.where(codes == -2, last, codes))
+        if self.is_categorical.any():
+            parts.append(self._codes(self._categories(X)))
         return np.concatenate(parts, axis=1, dtype=np.float64)
+
+    def _codes(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
+        """Return the codes of levels, -1 for one that is not like any of training."""
+        codes = self.levels_.transform(categories)
+        unknown = codes == -1
+        if unknown.any():
+            columns = zip(categories.T, unknown.T, self.writings_, strict=True)
+            categories = np.stack([matched(*column) for column in columns], axis=1)
+            codes = self.levels_.transform(categories)
+        last = np.asarray(self.cardinalities_) - 1
+        codes = np.where(codes == -2, last, codes)
+        return np.where(last == 0, 0, codes)  # a column of one level says nothing
+
+    def unseen(self, X: Any) -> dict[Any, tuple[list[Any], list[Any]]]:
+        """Return category columns without a level of training: theirs, and those."""
+        return {
+            name: (levels, [*known])
+            for (name, _), column, known, writings, size in zip(
+                columns_of(X, self.is_categorical),
+                self._categories(X).T,
+                self.levels_.categories_,
+                self.writings_,
+                self.cardinalities_,
+                strict=True,
+            )
+            if size > 1 and (levels := all_unseen(column, known, writings))
+        }
 
     @property
     def spec_(self) -> ColumnSpec:
@@ -267,54 +299,43 @@ class FeatureEncoder(BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"):
             return squash((numeric - self.centers_) / self.scales_)
 
-    def _split(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-        """Return the numeric columns in float64 and the categories as objects."""
+    def numbers(self, X: Any) -> NDArray[np.float64]:
+        """Return the columns of numbers in float64."""
         if not self.is_categorical.any():
-            return np.asarray(X, dtype=np.float64), np.empty((len(X), 0), dtype=object)
-        if nw.dependencies.is_into_dataframe(X):
-            frame = nw.from_native(X)
-            numeric = frame[
-                :, np.flatnonzero(~self.is_categorical).tolist()
-            ].to_native()
-            columns = [
-                frame[:, int(j)].to_numpy() for j in np.flatnonzero(self.is_categorical)
-            ]
-        else:
-            X = np.asarray(X, dtype=object)
-            numeric = X[:, ~self.is_categorical]
-            columns = list(X[:, self.is_categorical].T)
-        if self.is_categorical.all():
-            numbers = np.empty((len(X), 0))
-        else:
-            numbers = _as_numbers(numeric)
-        categories = np.empty((len(X), len(columns)), dtype=object)
-        for j, column in enumerate(columns):
-            column = column.astype(object)
-            categories[:, j] = np.where(_is_missing(column), np.nan, column)
-        return numbers, categories
+            return np.asarray(X, dtype=np.float64)
+        return as_numbers(X, self.is_categorical)
 
-
-def _as_numbers(numeric: Any) -> NDArray[np.float64]:
-    """Return columns of numbers in float64."""
-    try:
-        return check_array(numeric, dtype=np.float64, ensure_all_finite="allow-nan")
-    except OverflowError:
-        raise too_large("X") from None
+    def _categories(self, X: Any) -> NDArray[np.object_]:
+        """Return the category columns as objects, NaN where missing."""
+        categories = np.empty((len(X), int(self.is_categorical.sum())), dtype=object)
+        for j, (_, column) in enumerate(columns_of(X, self.is_categorical)):
+            missing = is_missing(values := column.astype(object))
+            if column.dtype.kind in "mM":  # of any unit
+                values = (
+                    column.astype(f"{column.dtype.kind}8[us]")
+                    .astype(str)
+                    .astype(object)
+                )
+            categories[:, j] = np.where(missing, np.nan, values)
+        return categories
 
 
 def center_and_scale(
     column: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return median and interquartile range, half the range where that is zero."""
+    """Return median and interquartile range, half the range where that is zero.
+
+    The scale of a constant is infinite, so that no value of its column counts.
+    """
     low, center, high = np.quantile(
         column, [0.25, 0.5, 0.75], weights=weight, method="inverted_cdf"
     )
     with np.errstate(over="ignore"):
         scale = high - low
         if scale == 0:
-            scale = (column.max() - column.min()) / 2
+            scale = (column.max() - column.min()) / 2 or column.max() - column.min()
     scale = min(float(scale), np.finfo(np.float64).max)
-    return float(center), scale if scale > 0 else 1.0
+    return float(center), scale if scale > 0 else np.inf
 
 
 def scores_by_rank(
@@ -345,16 +366,3 @@ def scores_by_rank(
         kept = np.linspace(0, len(values) - 1, MAX_KNOTS).round().astype(np.intp)
         values, scores = values[kept], scores[kept]
     return values, scores
-
-
-def _is_missing(column: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Return where a column of objects holds None, NaN or a missing-value marker."""
-    try:
-        return np.array(column == None) | (column != column).astype(bool)  # noqa: E711
-    except TypeError:  # a marker such as pandas.NA has no truth value
-        pass
-    return np.fromiter(
-        (v is None or type(v).__name__ == "NAType" or v != v for v in column),
-        dtype=bool,
-        count=len(column),
-    )

@@ -10,7 +10,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import some_of
 from sklearn_genre._sklearn import _safe_indexing
+from sklearn_genre.inputs._frames import frame_of
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,7 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
         If indices, names or the length of a mask do not fit ``X``.
     """
     names = None
-    if nw.dependencies.is_into_dataframe(X):
-        try:
-            frame = nw.from_native(X)
-        except nw.exceptions.DuplicateError as error:
-            raise ValueError(f"Columns must have distinct names: {error}") from error
+    if (frame := frame_of(X)) is not None:
         names = list(frame.columns)
         if isinstance(categorical_features, str):
             kinds = (nw.String, nw.Categorical, nw.Enum)
@@ -103,8 +101,8 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
     unknown = [name for name in columns.tolist() if name not in names]
     if unknown:
         raise ValueError(
-            f"categorical_features has names that are not columns of X: {unknown}. "
-            f"The columns are {names}."
+            "categorical_features has names that are not columns of X: "
+            f"{some_of(unknown)}. The columns are {some_of(names)}."
         )
     mask[[names.index(name) for name in columns.tolist()]] = True
     return mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Folds:
 
 
 def folds_of(
-    cv: Any, X: Any, y: NDArray[np.float64], groups: Any, random: np.random.RandomState
+    cv: Any, X: Any, y: NDArray[np.float64], random: np.random.RandomState
 ) -> Folds:
     """Return the folds that a number or a splitter of scikit-learn makes.
 
@@ -91,11 +92,13 @@ def folds_of(
         sample once.
     """
     n_samples = len(y)
-    if isinstance(cv, int):
-        fold = random.permutation(n_samples) % cv
-        return Folds(fold.astype(np.int64), min(cv, n_samples))
+    if isinstance(cv, Integral):
+        if cv > n_samples:
+            raise ValueError(f"cv={cv} makes more folds than the {n_samples} samples.")
+        fold = random.permutation(n_samples) % int(cv)
+        return Folds(fold.astype(np.int64), int(cv))
     fold = np.full(n_samples, -1, dtype=np.int64)
-    splits = list(check_cv(cv).split(X, y, groups))
+    splits = list(check_cv(cv).split(X, y))
     n_tested = np.zeros(n_samples, dtype=np.intp)
     for number, (_, test) in enumerate(splits):
         fold[test] = number

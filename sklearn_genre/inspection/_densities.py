@@ -14,7 +14,7 @@ TAIL = 0.002
 
 def density_edges(dist: PredictiveDistribution, y_true: Array | None) -> Array:
     """Return the edges of equal bins that cover all rows and targets."""
-    points = dist.ppf([TAIL, 1 - TAIL])
+    points = dist.ppf([[TAIL, 1 - TAIL]])
     if y_true is not None:
         points = np.append(points, y_true)
     low, high = points.min(), points.max()
@@ -27,6 +27,5 @@ def density_edges(dist: PredictiveDistribution, y_true: Array | None) -> Array:
 
 def densities(dist: PredictiveDistribution, edges: Array) -> Array:
     """Return the mass of each bin as a share of the largest of its row."""
-    queries = np.broadcast_to(edges, (len(dist), len(edges)))
-    mass = np.diff(dist.cdf(queries), axis=1)  # (n, N_BINS)
+    mass = np.diff(dist.cdf(edges[None]), axis=1)  # (n, N_BINS)
     return mass / mass.max(axis=1, keepdims=True)

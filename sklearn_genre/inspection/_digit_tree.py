@@ -311,5 +311,5 @@ def tick_numbers(model: Any, dist: PredictiveDistribution) -> list[float] | None
     levels = np.array(TICKS)
     if not model.target_scaler_.increasing_:
         levels = 1 - levels
-    numbers: list[float] = dist.ppf(levels)[0].tolist()
+    numbers: list[float] = dist.ppf(levels[None])[0].tolist()
     return numbers

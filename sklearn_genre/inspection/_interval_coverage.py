@@ -125,7 +125,7 @@ class IntervalCoverageDisplay(PredictionDisplay):
         y = check_targets(y_true, dist)[:, None]
         nominal = check_levels(coverages, "coverages")
         tails = (1 - nominal) / 2
-        ends = dist.ppf(np.concatenate([tails, 1 - tails]))
+        ends = dist.ppf([[*tails, *(1 - tails)]])
         lower, upper = np.split(ends, 2, axis=1)  # (n, n_coverages)
         display = cls(
             coverages=nominal,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_genre.decoders import by_fold, weights_in_folds
-from sklearn_genre.inputs import FoldedInputs, Inputs
+from sklearn_genre.inputs import Columns, FoldedInputs
 from sklearn_genre.networks._network import (
     EncodedNetwork,
     MemberLinear,
@@ -36,7 +36,7 @@ class HistogramNetwork(EncodedNetwork):
         self.bins = bins
         self._placed: dict[torch.device, Bins] = {}
 
-    def forward(self, inputs: Inputs) -> HistogramDistribution:
+    def forward(self, inputs: Columns) -> HistogramDistribution:
         """Return the predictive distributions of a batch."""
         logits = self.head(self.encode(inputs))
         if self.n_members == 1:
@@ -53,11 +53,11 @@ class HistogramNetwork(EncodedNetwork):
         weighted = by_fold(log_masses + weight.log()[:, None, None], inputs.n_folds)
         return self._distribution(weighted[inputs.slots[1]].logsumexp(1))
 
-    def members(self, inputs: Inputs) -> HistogramDistribution:
+    def members(self, inputs: Columns) -> HistogramDistribution:
         """Return the distributions of each member, member after member."""
         return self._distribution(self.head(self.encode(inputs)).flatten(0, 1))
 
-    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+    def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
         """Return errors of each distribution function at the borders of the bins."""
         masses = self.head(self.encode(inputs)).softmax(-1)  # (n_members, batch, n)
         borders = self._distribution(masses[0]).bins.borders

@@ -34,9 +34,13 @@ class LanguageModelNetwork(DecodingNetwork):
     def __init__(self, decoder: LanguageModelDecoder, tokenizer: Tokenizer) -> None:
         super().__init__(nn.Identity(), decoder, tokenizer)
 
-    def encode(self, inputs: Prompts) -> Prompts:  # type: ignore[override]
-        """Return the prompts: the decoder reads them."""
-        return inputs
+    def forward(self, inputs: Prompts) -> TokenDistribution:  # type: ignore[override]
+        """Return the predictive distributions of a batch."""
+        return self.respond(self.read(inputs), len(inputs))
+
+    def members(self, inputs: Prompts) -> TokenDistribution:  # type: ignore[override]
+        """Return the same: there is one member."""
+        return self.forward(inputs)
 
     def remember(self, inputs: Prompts) -> Prompts:
         """Return prompts with their states below the first trained block."""

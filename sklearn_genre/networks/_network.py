@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
-from sklearn_genre.inputs import ColumnSpec, FoldedInputs, Inputs
+from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs
 from sklearn_genre.outputs import Grid, Leaves, Output, TokenDistribution, leaves_of
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -110,10 +110,10 @@ class EncodedNetwork(Network):
         """Whether there are members, and the encoder gives each its own samples."""
         return self.n_members > 1 and getattr(self.encoder, "takes_folds", False)
 
-    def encode(self, inputs: Inputs) -> Tensor:
+    def encode(self, inputs: Columns) -> Tensor:
         """Return the contexts, (batch, width) or (n_members, batch, width)."""
         context: Tensor = self.encoder(inputs)
-        shape = (*self.members_shape, len(inputs), self.width)
+        shape = (*self.members_shape, inputs.n_samples, self.width)
         if context.shape != shape:
             raise ValueError(
                 f"encoder={type(self.encoder).__name__} returned a context of shape "
@@ -161,18 +161,18 @@ class DecodingNetwork(EncodedNetwork):
         """Weights of the members in the prediction."""
         return self.decoder.member_weight
 
-    def forward(self, inputs: Inputs) -> TokenDistribution:
+    def forward(self, inputs: Columns) -> TokenDistribution:
         """Return the predictive distributions of a batch."""
         context = self.decoder.read(self.encode(inputs))
-        return self._distribution(context, len(inputs), inputs.device)
+        return self._distribution(context, inputs.n_samples, inputs.device)
 
-    def members(self, inputs: Inputs) -> TokenDistribution:
+    def members(self, inputs: Columns) -> TokenDistribution:
         """Return the distributions of each member, member after member."""
         context = self.decoder.read_members(self.encode(inputs))
-        size = self.n_members * len(inputs)
+        size = self.n_members * inputs.n_samples
         return self._distribution(context, size, inputs.device)
 
-    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+    def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
         """Return errors of each distribution function, (n_members, batch, n_edges)."""
         return self.decoder.member_errors(self.encode(inputs), z)
 

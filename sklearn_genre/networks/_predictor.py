@@ -16,6 +16,7 @@ from sklearn_genre.distributions import (
     PredictiveDistribution,
     bin_edges,
     mapped_bins,
+    moved_inside,
     piecewise,
 )
 from sklearn_genre.inputs import Inputs
@@ -27,11 +28,12 @@ from sklearn_genre.outputs import (
 )
 from sklearn_genre.targets import TargetScaler
 
-# Samples that pass through the network together while predicting. The shape is always
-# the same, so that a prediction does not depend on its neighbours.
-BLOCK_SIZE = 64
+# Samples that pass through the network together while predicting, on a CPU and on other
+# devices. The shape is always the same, so that a prediction does not depend on its
+# neighbours.
+BLOCK_SIZE, DEVICE_BLOCK_SIZE = 32, 64
 # Samples whose distributions exist at once while predicting.
-N_AT_ONCE = 16 * BLOCK_SIZE
+N_AT_ONCE = 1024
 # Levels at which token sequences of a sample are decoded together.
 N_TOGETHER = 256
 
@@ -58,7 +60,8 @@ class Predictor:
 
     def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
         """Yield the outputs of blocks of samples, and how many of each are real."""
-        for block, n_real in inputs.blocks(BLOCK_SIZE):
+        size = BLOCK_SIZE if inputs.device.type == "cpu" else DEVICE_BLOCK_SIZE
+        for block, n_real in inputs.blocks(size):
             yield self.network(block).at_temperature(self.temperature), n_real
 
     @torch.inference_mode()
@@ -91,12 +94,14 @@ class Predictor:
     ) -> Array:
         """Return expected numbers in the units of y; what is missing counts as low."""
         (lowest,) = self.scaler.inverse_transform(np.array([low]))
-        return np.concatenate(
+        expected = np.concatenate(
             [
                 expected_number(probs(dist)[:n].cpu().numpy(), numbers, lowest)
                 for dist, n in self.outputs(inputs)
             ]
         )
+        limits = self.scaler.limits_
+        return expected if limits is None else np.clip(expected, *limits)
 
     @torch.inference_mode()
     def greedy(self, inputs: Inputs) -> Array:
@@ -135,7 +140,9 @@ class Predictor:
             support.probs.numpy()[:, ::step],
             to_y(edges)[..., ::step],
         )
-        return piecewise(values, probs, edges, support.clipped.numpy())
+        pieces = piecewise(values, probs, edges, support.clipped.numpy())
+        limits = self.scaler.limits_
+        return pieces if limits is None else moved_inside(pieces, *limits)
 
 
 def joined_support(

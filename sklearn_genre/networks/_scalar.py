@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import by_fold, weights_in_folds
 from sklearn_genre.decoders._base import side_by_side
-from sklearn_genre.inputs import FoldedInputs, Inputs
+from sklearn_genre.inputs import Columns, FoldedInputs
 from sklearn_genre.networks._network import (
     DecodingNetwork,
     EncodedNetwork,
@@ -48,7 +48,7 @@ class PointNetwork(EncodedNetwork):
         """Whether a number is predicted: always."""
         return True
 
-    def forward(self, inputs: Inputs) -> PointDistribution:
+    def forward(self, inputs: Columns) -> PointDistribution:
         """Return the predictive distributions of a batch."""
         weighted = self._numbers(inputs) * self.member_weight[:, None]
         return PointDistribution(weighted.sum(0), self.residual_scale)
@@ -61,15 +61,15 @@ class PointNetwork(EncodedNetwork):
         number = weighted[inputs.slots[1]].sum(1)
         return PointDistribution(number, self.residual_scale)
 
-    def members(self, inputs: Inputs) -> PointDistribution:
+    def members(self, inputs: Columns) -> PointDistribution:
         """Return the distributions of each member, member after member."""
         return PointDistribution(self._numbers(inputs).flatten(), self.residual_scale)
 
-    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+    def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
         """Return the errors of the numbers, (n_members, batch, 1)."""
         return (self._numbers(inputs) - z)[..., None]
 
-    def _numbers(self, inputs: Inputs) -> Tensor:
+    def _numbers(self, inputs: Columns) -> Tensor:
         """Return the number of each member, (n_members, batch)."""
         numbers: Tensor = self.head(self.encode(inputs))[..., 0]
         return numbers
@@ -123,25 +123,25 @@ class HeadNetwork(Network):
         """Write digits in pretraining, and a number afterwards."""
         self.writes_digits.fill_(name == "pretraining")
 
-    def forward(self, inputs: Inputs) -> TokenDistribution | PointDistribution:
+    def forward(self, inputs: Columns) -> TokenDistribution | PointDistribution:
         """Return the predictive distributions of a batch."""
         return self.digits(inputs) if self.writes_digits else self._number(inputs)
 
-    def members(self, inputs: Inputs) -> TokenDistribution | PointDistribution:
+    def members(self, inputs: Columns) -> TokenDistribution | PointDistribution:
         """Return what is trained: the digits of each member, or the number."""
         if self.writes_digits:
             return self.digits.members(inputs)
         return self._number(inputs)
 
-    def member_errors(self, inputs: Inputs, z: Tensor) -> Tensor:
+    def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
         """Return the errors of the digits of each member."""
         return self.digits.member_errors(inputs, z)
 
-    def _number(self, inputs: Inputs) -> PointDistribution:
+    def _number(self, inputs: Columns) -> PointDistribution:
         """Return normal distributions around the numbers that are read."""
         context = self.digits.encode(inputs)
         dist = self.digits._distribution(
-            self.digits.decoder.read(context), len(inputs), inputs.device
+            self.digits.decoder.read(context), inputs.n_samples, inputs.device
         )
         number = self.readout(side_by_side(context), dist)  # (batch,)
         return PointDistribution(number, self.residual_scale)

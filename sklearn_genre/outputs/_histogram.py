@@ -143,7 +143,7 @@ class HistogramDistribution:
 
     def support(self, n_levels: int | None = None) -> Support:
         """Return the numbers and masses of the pieces; exact, without levels."""
-        clipped = self.log_masses.new_zeros(len(self.log_masses))
+        clipped = self.log_masses.new_zeros(self.log_masses.shape[0])
         entropy = -(self.log_masses.exp() * self.log_masses).sum(-1)  # of the bins
         return Support(
             self.bins.values,

@@ -49,7 +49,7 @@ class PointDistribution:
         entropy = entropy.expand_as(self.mean)
         return Support(
             self.mean[:, None] + self.scale * numbers,
-            masses.expand(len(self.mean), -1),
+            masses.expand(self.mean.shape[0], -1),
             torch.zeros_like(self.mean),
             entropy,
             entropy,

@@ -327,9 +327,9 @@ class TokenDistribution:
         entropy = -(probs * probs.clamp_min(TINY).log()).sum(-1)
         clipped = torch.zeros_like(entropy)
         if self.leaves.outside is not None:
-            clipped = probs[:, self.leaves.outside].sum(-1)
+            clipped = (probs * self.leaves.outside).sum(-1)
         if self.leaves.column is not None:
-            merged = probs.new_zeros(len(probs), len(self.leaves.values))
+            merged = probs.new_zeros(probs.shape[0], len(self.leaves.values))
             probs = merged.index_add(1, self.leaves.column, probs)
         per_digit = entropy / self.decoder.length
         return Support(

@@ -8,12 +8,16 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
+from sklearn_genre._checks import check_real, shown
+
 # How far beyond the training range an inverse is probed, as a share of its width, and
 # in how many steps.
 MARGIN = 0.25
 N_PROBES = 64
 # How far from itself a training target may come back, in units of their spread.
 MAX_INVERSE_ERROR = 1e-2
+# Largest size of a limit, that of a target.
+LARGEST_LIMIT = 1e300
 # Means beyond this many spreads are taken off before quantiles: all targets are near.
 FAR_OFF = 1024
 
@@ -30,6 +34,9 @@ class TargetScaler(BaseEstimator):
         ``"standard"``: nothing before standardisation. ``"quantile"``: to a normal
         distribution by the training quantiles. A transformer must have
         ``inverse_transform`` and be monotone; it does not see the weights.
+    target_range : tuple of two, or None, default=None
+        The smallest and the largest target there can be, None for no limit. What is
+        inverted is clipped to it.
 
     Attributes
     ----------
@@ -45,10 +52,13 @@ class TargetScaler(BaseEstimator):
         end is inverted.
     increasing_ : bool
         Whether larger targets have larger scaled values.
+    limits_ : tuple of float, or None
+        Smallest and largest target; None without a limit.
     """
 
-    def __init__(self, transformer: Any = "standard") -> None:
+    def __init__(self, transformer: Any = "standard", target_range: Any = None) -> None:
         self.transformer = transformer
+        self.target_range = target_range
 
     def fit(
         self, y: NDArray[np.float64], sample_weight: NDArray[np.float64]
@@ -61,8 +71,10 @@ class TargetScaler(BaseEstimator):
             If the transformer has no ``inverse_transform``.
         ValueError
             If the transformer maps a target to something that is not finite, or has no
-            inverse there.
+            inverse there, or if a target is outside of the range.
         """
+        self.limits_ = limits_of(self.target_range)
+        self.check_inside(y, "y")
         _, self.unit_ = _mean_and_spread(y, sample_weight)
         self.transformer_ = _transformer(self.transformer, y)
         t = y
@@ -94,9 +106,21 @@ class TargetScaler(BaseEstimator):
     def inverse_transform(self, z: NDArray[Any]) -> NDArray[np.float64]:
         """Return targets for scaled values of any shape."""
         t = np.clip(z, *self.domain_) * self.scale_ + self.mean_
-        if self.transformer_ is None:
-            return t
-        return _apply(self.transformer_.inverse_transform, t)
+        if self.transformer_ is not None:
+            t = _apply(self.transformer_.inverse_transform, t)
+        return t if self.limits_ is None else np.clip(t, *self.limits_)
+
+    def check_inside(self, y: NDArray[np.float64], name: str) -> None:
+        """Refuse targets outside of the range that they are said to have."""
+        if self.limits_ is None:
+            return
+        low, high = self.limits_
+        outside = (y < low) | (y > high)
+        if outside.any():
+            raise ValueError(
+                f"{name} holds {y[outside][0]:g}, outside of target_range="
+                f"{self.target_range!r}. Widen the range, or leave the sample out."
+            )
 
     def _forward(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return transformed targets, or say which has no transform."""
@@ -139,6 +163,42 @@ class TargetScaler(BaseEstimator):
         n_down = _n_monotone(-direction * down)
         n_up = _n_monotone(direction * up)
         self.domain_ = (low - walk[n_down], high + walk[n_up])
+
+
+def limits_of(target_range: Any) -> tuple[float, float] | None:
+    """Return both ends of a range of targets, infinite where there is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is not two numbers, or None, of which the first is smaller.
+
+    Examples
+    --------
+    >>> from sklearn_genre.targets._scaler import limits_of
+    >>> limits_of((0, None)), limits_of((None, None))
+    ((0.0, inf), None)
+    """
+    if target_range is None:
+        return None
+    if np.shape(target_range) != (2,):
+        raise ValueError(
+            "target_range must hold the smallest and the largest target, None for no "
+            f"limit, such as (0, None); got {shown(target_range, repr)}."
+        )
+    first, last = target_range
+    bound = LARGEST_LIMIT
+    low = (
+        -np.inf
+        if first is None
+        else check_real(first, "target_range[0]", -bound, bound)
+    )
+    high = (
+        np.inf if last is None else check_real(last, "target_range[1]", -bound, bound)
+    )
+    if not low < high:
+        raise ValueError(f"target_range must be ascending, got {target_range!r}.")
+    return None if np.isinf([low, high]).all() else (low, high)
 
 
 def _n_monotone(values: NDArray[np.float64]) -> int:
@@ -219,4 +279,4 @@ def _mean_and_spread(
     if size == 0:
         return first + shift, 1.0
     mean_square = float(np.average((centred / size) ** 2, weights=weight))
-    return first + shift, size * float(np.sqrt(mean_square))
+    return first + shift, size * float(np.sqrt(mean_square)) or size

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
+from time import perf_counter
 from typing import Any
 
 try:
@@ -16,14 +17,17 @@ __all__ = ["CallbackSupportMixin", "Monitor", "ProgressBar"]
 
 # Characters of the longest bar, and of the longest line.
 BAR, LINE = 20, 79
+# Seconds after which epochs are told where there is no terminal.
+PATIENCE = 10.0
 
 
 class ProgressBar:
     """Callback that draws the stages of a fit, their epochs and the validation error.
 
-    One line per stage on standard error, redrawn after every epoch; nothing where
-    standard error is no terminal. ``verbose=1`` is the short way to the same lines,
-    and adds none where this callback draws.
+    One line per stage on standard error, redrawn after every epoch. Where standard
+    error is no terminal, nothing for ten seconds, and then a line for each epoch.
+    ``verbose=1`` is the short way to the same lines, and adds none where this callback
+    draws.
 
     Set it on the outermost estimator: in a pipeline or a search each fit of one of our
     estimators gets its lines, below one that says which fit it is. Fits in other
@@ -54,8 +58,9 @@ class ProgressBar:
         self._line_is_open = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Draw from here on, if there is a terminal and this is no worker process."""
-        self._draws = sys.stderr.isatty() and parent_process() is None
+        """Draw from here on, unless this is a worker process."""
+        self._draws = parent_process() is None
+        self._start = perf_counter()
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the cursor in a new line, after an interruption too."""
@@ -68,7 +73,7 @@ class ProgressBar:
         self, estimator: Any, context: Any, *, metadata: Any = None
     ) -> None:
         """Draw an epoch, or end the line of a stage."""
-        if not self._draws:
+        if not (self._draws and (sys.stderr.isatty() or self._is_late())):
             return
         if not (isinstance(metadata, dict) and "validation_rmse" in metadata):
             return self._end_line()
@@ -77,8 +82,14 @@ class ProgressBar:
             self._write(name + "\n")
         width = min(shutil.get_terminal_size().columns - 1, LINE)
         line = progress_line(stage.task_name, stage.max_subtasks, metadata, width)
+        if not sys.stderr.isatty():
+            return self._write(line.rstrip() + "\n")
         self._write("\r" + line)
         self._line_is_open = True
+
+    def _is_late(self) -> bool:
+        """Return whether the fit has lasted so long that a log should tell of it."""
+        return perf_counter() - self._start > PATIENCE
 
     def _end_line(self) -> None:
         """Go to the next line, unless there already."""
@@ -109,8 +120,7 @@ class Monitor:
     snapshot : callable
         Returns the attributes of the estimator as if fit had stopped now.
     verbose : int
-        Whether to draw a bar on standard error, if that is a terminal and no
-        `ProgressBar` draws one already.
+        Whether to draw a bar on standard error, if no `ProgressBar` draws one already.
     """
 
     def __init__(

@@ -28,6 +28,9 @@ VALIDATION = ("validation_rmse", "validation_crps", "reward", "entropy")
 # Levels at which formats that are too large to enumerate are decoded for validation.
 VALIDATION_LEVELS = 64
 
+# Largest error that is squared, in the unit of y: sums of squares stay finite.
+LARGEST_ERROR = 1e140
+
 Array = NDArray[np.float64]
 
 
@@ -143,7 +146,7 @@ def predicted(
 def squared_error(predictor: Predictor, some: Predicted) -> Array:
     """Return squared errors of the prediction, in squares of the unit of y."""
     error = predictor.mean(some.inputs, some.pieces) - some.y
-    return (error / some.unit) ** 2  # squares of large targets would overflow
+    return squares(error / some.unit)
 
 
 def crps(some: Predicted) -> Array:
@@ -154,4 +157,9 @@ def crps(some: Predicted) -> Array:
 def reward(some: Predicted) -> Array:
     """Return minus the expected squared error of a sampled number, standardised."""
     bias = some.support.mean.numpy() - some.z
-    return -(bias**2 + some.support.variance.numpy())
+    return -(squares(bias) + some.support.variance.numpy())
+
+
+def squares(errors: Array) -> Array:
+    """Return squares that are finite."""
+    return np.square(np.clip(errors, -LARGEST_ERROR, LARGEST_ERROR))

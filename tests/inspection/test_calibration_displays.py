@@ -49,7 +49,7 @@ def test_calibration_curve_counts_targets_below_quantiles(calibrated):
     drawn = CalibrationDisplay.from_predictions(y, dist, levels=levels)
     x, observed = drawn.line_.get_data()
     assert_allclose(x, sorted(levels))
-    expected = (y[:, None] <= dist.ppf(sorted(levels))).mean(axis=0)
+    expected = (y[:, None] <= dist.ppf([sorted(levels)])).mean(axis=0)
     assert_allclose(observed, expected)
     assert np.abs(observed - x).max() < 0.06
 

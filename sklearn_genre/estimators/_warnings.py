@@ -1,0 +1,99 @@
+"""Data that can be read, and that are probably not what the user meant."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_genre._checks import shown, some_of
+from sklearn_genre.inputs import FeatureEncoder
+
+# Packages that a warning is not about.
+INSIDE = ("sklearn_genre", "sklearn", "contextlib")
+# Validation samples of which a spread is told, and the share of that of the training
+# samples below which their units differ.
+FEWEST, NARROW = 20, 1e-2
+# Columns that are looked at, at most.
+MOST = 100
+
+
+def warn_of_unseen(encoder: FeatureEncoder, X: Any) -> None:
+    """Warn of category columns that hold not one level of training."""
+    unseen = encoder.unseen(X)
+    if not unseen:
+        return
+    name, (levels, known) = next(iter(unseen.items()))
+    others = [*unseen][1:]
+    also = f" The same holds for {some_of(others)}." if others else ""
+    _warn(
+        f"Column {shown(name, repr)} holds no level of training: {some_of(levels)} "
+        f"in place of {some_of(known)}, so it tells nothing.{also} Are the texts or "
+        "types those of training?"
+    )
+
+
+def warn_of_other_units(
+    X: NDArray[np.float64], X_val: NDArray[np.float64], names: NDArray[Any]
+) -> None:
+    """Warn of a validation set that has not been through what transformed X.
+
+    Parameters
+    ----------
+    X, X_val : float64 arrays of shape (n_samples, n_numeric)
+        NaN where missing.
+    names : array of shape (n_numeric,)
+    """
+    places = np.unique(np.linspace(0, max(len(names) - 1, 0), MOST).round().astype(int))
+    if not len(names):
+        return
+    names = names[places].tolist()
+    odd = other_units(X[:, places], X_val[:, places])
+    some = [name for name, is_odd in zip(names, odd, strict=True) if is_odd]
+    if len(some) > len(names) / 2:
+        _warn(
+            f"X_val is far from X in {len(some)} of {len(names)} columns looked at, "
+            f"{some_of(some)}. A Pipeline transforms X alone, unless it is told: "
+            "Pipeline(steps, transform_input=['X_val'])."
+        )
+
+
+def other_units(
+    X: NDArray[np.float64], X_val: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which columns have another place or unit in the validation set.
+
+    Their median is beyond the range of X by more than that range, or their quartiles
+    are a hundred times nearer to one another than those of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre.estimators._warnings import other_units
+    >>> X = np.arange(40.0)[:, None] + [0, 0, 0]
+    >>> other_units(X, X * [1, 1, 1e-3] + [0, 100, 0])
+    array([False,  True,  True])
+    """
+    odd = np.zeros(X.shape[1], dtype=bool)
+    for j, (before, column) in enumerate(zip(X.T, X_val.T, strict=True)):
+        before, column = before[~np.isnan(before)], column[~np.isnan(column)]
+        if not (len(before) and len(column)) or before.min() == before.max():
+            continue
+        low, median, high = np.quantile(column, [0.25, 0.5, 0.75])
+        first, last = np.quantile(before, [0.25, 0.75])
+        room = before.max() - before.min()
+        far = not before.min() - room <= median <= before.max() + room
+        is_narrow = 0 < high - low < NARROW * (last - first)
+        odd[j] = far or (is_narrow and len(column) >= FEWEST)
+    return odd
+
+
+def _warn(message: str) -> None:
+    """Warn whoever called the estimator."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in INSIDE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)

@@ -108,7 +108,7 @@ def check_generator(random_state: Any) -> np.random.RandomState:
     except ValueError:
         raise ValueError(
             "random_state must be an integer, a numpy RandomState or None; got "
-            f"{_shown(random_state, repr)}."
+            f"{shown(random_state, repr)}."
         ) from None
 
 

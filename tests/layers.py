@@ -17,7 +17,7 @@ LAYERS = (
     {"training"},
     {"estimators"},
     {"metrics"},
-    {"inspection"},
+    {"inspection", "model_selection"},
     {""},
     {"cli"},
     {"__main__"},

@@ -42,6 +42,11 @@ def resolve_device(device: str) -> torch.device:
         raise ValueError(f"device={device!r} is not a torch device: {error}") from None
     if resolved.type == "cpu":
         return resolved
+    if resolved.type == "mps":
+        raise ValueError(
+            f"device={device!r} has no float64, which targets and probabilities need. "
+            "Use 'cpu'."
+        )
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if resolved.type != "cuda" or (resolved.index or 0) >= n_devices:
         raise ValueError(

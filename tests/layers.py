@@ -17,7 +17,7 @@ LAYERS = (
     {"training"},
     {"estimators"},
     {"export", "metrics"},
-    {"inspection"},
+    {"inspection", "model_selection"},
     {""},
     {"cli"},
     {"__main__"},

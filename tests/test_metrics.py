@@ -76,6 +76,27 @@ def test_weights_count_rows(name):
     assert isinstance(score(y, dist, sample_weight=weight), float)
 
 
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("size", [1e308, 1e-110, 1e-170, 5e-320, np.finfo(float).max])
+def test_weights_of_any_size_are_shares(name, size):
+    y, dist, weight = data()
+    score = SCORES[name]
+    expected = score(y, dist, sample_weight=weight)
+    scaled = np.array(weight) / 3 * size if size > 1 else weight * size
+    assert_allclose(score(y, dist, sample_weight=scaled), expected, rtol=1e-3)
+    equal = score(y, dist, sample_weight=np.full(len(y), size))
+    assert_allclose(equal, score(y, dist))
+
+
+def test_scores_as_large_as_float64_have_a_mean():
+    far = PredictiveDistribution([0.0], np.ones((50, 1)))
+    assert_allclose(crps_score(np.full(50, 2e307), far), 2e307)
+    assert_allclose(rmse_score([1e308, 0.0], [-1e308, 0.0]), 1e308 * 2**0.5)
+    assert_allclose(rmse_score([1e308, 0.0], [1e308, 5e-324]), 5e-324, atol=5e-324)
+    ratio = rmse_score([1e308, 1e308], [0.0, 0.0], y_train=[-1e308, 1e308, 1e308])
+    assert_allclose(ratio, 1 / (8 / 9) ** 0.5)
+
+
 def test_crps_of_points_is_the_mean_absolute_error():
     y, _, _ = data()
     prediction = np.linspace(-1, 1, len(y))
@@ -400,9 +421,15 @@ DIST = PredictiveDistribution([0.0, 1.0], np.ones((2, 2)))
         (lambda: interval_width([[0.0, 1.0]], 1.0), "coverage == 1.0"),
         (lambda: rmse_score([0, 1], [0, 1, 2]), "inconsistent numbers of samples"),
         (lambda: rmse_score([0, 1], [0, 1], y_train=[0.1] * 3), "all of it is 0.1"),
+        (
+            lambda: interval_score([0.0, 0.0], [[0.0, 1.0], [5.0, 2.0]]),
+            "5.0 above 2.0 in row 1",
+        ),
+        (lambda: coverage_score([0.0], [[1.0, -1.0]]), "1.0 above -1.0 in row 0"),
+        (lambda: interval_width([[1.0, -1.0]]), "1.0 above -1.0 in row 0"),
         (lambda: interval_width(DIST[:0]), "no row"),
         (lambda: interval_width(DIST, sample_weight=[1, -1]), "minimum -1.0"),
-        (lambda: interval_width(DIST, sample_weight=[0, 0]), "sum 0.0"),
+        (lambda: interval_width(DIST, sample_weight=[0, 0]), "maximum 0.0"),
         (lambda: interval_width(DIST, sample_weight=[1]), r"got shape \(1,\)"),
     ],
 )

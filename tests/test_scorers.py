@@ -2,18 +2,23 @@
 
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from joblib import parallel_config
-from numpy.testing import assert_allclose
-from sklearn.base import BaseEstimator, RegressorMixin
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
+    LearningCurveDisplay,
+    ValidationCurveDisplay,
     cross_val_score,
     cross_validate,
 )
@@ -164,6 +169,71 @@ def test_own_scorers_with_arguments():
     dist = model.predict(X, output_type="distribution")
     assert scorer(model, X, y) == -best_at_k_score(y, dist, 8)
     assert repr(scorer).endswith("(best_at_k_score, greater_is_better=False, k=8)")
+
+
+def test_weights_reach_the_score_by_metadata_routing():
+    X, y = data()
+    weight = np.random.default_rng(0).uniform(size=len(y)) ** 4
+    model = Linear()
+    scorer = make_distribution_scorer(crps_score, greater_is_better=False)
+    with config_context(enable_metadata_routing=True):
+
+        def scores(scorer, **params):
+            return cross_val_score(model, X, y, scoring=scorer, cv=2, params=params)
+
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            scores(scorer, sample_weight=weight)
+        for scoring in (neg_crps_scorer, {"crps": scorer}):
+            with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+                cross_validate(
+                    model, X, y, scoring=scoring, params={"sample_weight": weight}
+                )
+        without = scores(scorer)
+        scorer.set_score_request(sample_weight=True)
+        loaded = pickle.loads(pickle.dumps(clone(scorer, safe=False)))
+        half = len(y) // 2
+        for wanted in (scorer, loaded):
+            weighted = scores(wanted, sample_weight=weight)
+            fitted = Linear().fit(X[:half], y[:half])
+            expected = scorer(fitted, X[half:], y[half:], sample_weight=weight[half:])
+            assert_allclose(weighted[1], expected)
+            assert (weighted != without).all()
+        named = scores(scorer.set_score_request(sample_weight="w"), w=weight)
+        assert_array_equal(named, weighted)
+        scorer.set_score_request(sample_weight=False)
+        with pytest.raises(TypeError, match="not routed to any object"):
+            scores(scorer, sample_weight=weight)
+        with pytest.raises(TypeError, match=r"'weights'; neg_crps_score takes"):
+            scorer.set_score_request(weights=True)
+    with pytest.raises(RuntimeError, match="enable_metadata_routing=True"):
+        scorer.set_score_request(sample_weight=True)
+
+
+def test_searches_hand_weights_on_by_metadata_routing():
+    X, y = data()
+    weight = np.r_[np.zeros(60), np.ones(60)]
+    with config_context(enable_metadata_routing=True):
+        scorer = make_distribution_scorer(crps_score, greater_is_better=False)
+        scorer.set_score_request(sample_weight=True)
+        grid = GridSearchCV(Linear(), {"spread": [0.1, 0.3]}, scoring=scorer, cv=2)
+        grid.fit(X[::-1], y[::-1], sample_weight=np.r_[weight[::2], weight[1::2]])
+        assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_displays_name_a_scorer(name):
+    scorer, score = SCORERS[name]
+    assert scorer.__name__.removeprefix("neg_") == score.__name__
+    X, y = data()
+    display = LearningCurveDisplay.from_estimator(
+        Linear(), X, y, scoring=scorer, cv=2, train_sizes=[0.5, 1.0]
+    )
+    assert score.__name__.split("_")[0] in display.ax_.get_ylabel().lower()
+    plt.close(display.figure_)
+    ValidationCurveDisplay.from_estimator(
+        Linear(), X, y, scoring=scorer, cv=2, param_name="spread", param_range=[0.1, 1]
+    )
+    plt.close("all")
 
 
 def half_width(y_true, dist):

@@ -2,8 +2,9 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -282,6 +283,47 @@ def test_columns_know_levels_and_what_is_missing(tiny, columns):
 
 
 # -- inside TALENT ---------------------------------------------------------------
+
+
+def as_objects(data):
+    """Return the data of some parts as objects, targets in a column."""
+    N, C, y = data
+    numbers = {
+        part: np.where(np.isnan(values), None, values.astype(object))
+        for part, values in N.items()
+    }
+    levels = {part: values.astype(object) for part, values in C.items()}
+    return numbers, levels, {k: v.astype(object)[:, None] for k, v in y.items()}
+
+
+def test_client_converts_arrays_of_objects(tmp_path):
+    folder = write_set(tmp_path / "sets" / "one").parent
+    train_val, test, info = talent_client.get_dataset("one", folder)
+    small = {"pretraining_epochs": 1, "fine_tuning": None, "encoder": "mlp"}
+    args = SimpleNamespace(seed=0, save_path=tmp_path, config={"model": small})
+    results = []
+    for convert in (lambda data: data, as_objects):
+        method = talent_client.DecodingMethod(args, True)
+        method.fit(convert(train_val), info)
+        results.append(method.predict(convert(test), info, "best-val"))
+    assert results[0][0] == results[1][0]
+    assert_array_equal(results[0][2], results[1][2])
+
+
+def test_client_registers_where_there_is_no_registry(monkeypatch):
+    utils = ModuleType("TALENT.model.utils")
+    utils.get_method = lambda model: f"TALENT's {model}"
+    model = ModuleType("TALENT.model")
+    model.utils = utils
+    for name, module in {
+        "TALENT": ModuleType("TALENT"),
+        "TALENT.model": model,
+        "TALENT.model.utils": utils,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    talent_client.register("ours")
+    assert utils.get_method("ours") is talent_client.DecodingMethod
+    assert utils.get_method("mlp") == "TALENT's mlp"
 
 
 def test_client_speaks_as_talent_does(tmp_path):

@@ -68,9 +68,9 @@ class DecodingMethod:
         start = time.perf_counter()
         model.fit(
             columns(N, C, "train"),
-            y["train"],
+            target(y, "train"),
             X_val=columns(N, C, "val"),
-            y_val=y["val"],
+            y_val=target(y, "val"),
         )
         self.fit_time = time.perf_counter() - start
         joblib.dump(model, self.path("best-val"))
@@ -89,7 +89,7 @@ class DecodingMethod:
         X = columns(N, C, "test")
         prediction = model.predict(X)
         self.distribution = model.predict_distribution(X)
-        return self.metric(prediction, y["test"]), METRICS, prediction
+        return self.metric(prediction, target(y, "test")), METRICS, prediction
 
     def metric(
         self, predictions: NDArray[Any], labels: NDArray[Any], y_info: Any = None
@@ -116,6 +116,11 @@ def columns(N: Arrays | None, C: Arrays | None, part: str) -> NDArray[Any]:
     return np.concatenate(blocks, axis=1)
 
 
+def target(y: Arrays, part: str) -> NDArray[np.float64]:
+    """Return the targets of a part, which TALENT may hold as objects in a column."""
+    return np.asarray(y[part], dtype=np.float64).ravel()
+
+
 def category_places(N: Arrays | None, C: Arrays | None) -> list[int]:
     """Return the places of the categories, which come last."""
     start = 0 if N is None else N["train"].shape[1]
@@ -123,14 +128,26 @@ def category_places(N: Arrays | None, C: Arrays | None) -> list[int]:
 
 
 def register(name: str = "decoding") -> None:
-    """Add the method to TALENT's registry, so that ``TALENT.run(name, ...)`` works."""
-    from TALENT.model.method_registry import (
-        METHOD_REGISTRY,
-        Architecture,
-        Hardware,
-        MethodSpec,
-        OutputType,
-    )
+    """Let TALENT know the method: its registry, or ``get_method`` where it has none.
+
+    Scripts that import ``get_method`` by name must do so afterwards.
+    """
+    try:
+        from TALENT.model.method_registry import (
+            METHOD_REGISTRY,
+            Architecture,
+            Hardware,
+            MethodSpec,
+            OutputType,
+        )
+    except ImportError:  # 0.0.2
+        from TALENT.model import utils
+
+        others = utils.get_method
+        utils.get_method = lambda model: (
+            DecodingMethod if model == name else others(model)
+        )
+        return
 
     METHOD_REGISTRY[name] = MethodSpec(
         name=name,
@@ -144,13 +161,17 @@ def register(name: str = "decoding") -> None:
     )
 
 
-def get_dataset(name: str, folder: Path) -> tuple[Data, Data, dict[str, Any]]:
+def get_dataset(
+    name: str, folder: Path, *, allow_pickle: bool = False
+) -> tuple[Data, Data, dict[str, Any]]:
     """Return the data as TALENT's function of this name does: N, C, y of the parts."""
 
     def of(parts: tuple[str, ...]) -> Data:
         N, C, y = (
             {
-                part: np.load(folder / name / f"{kind}_{part}.npy", allow_pickle=False)
+                part: np.load(
+                    folder / name / f"{kind}_{part}.npy", allow_pickle=allow_pickle
+                )
                 for part in parts
             }
             if (folder / name / f"{kind}_{parts[0]}.npy").exists()
@@ -172,19 +193,27 @@ def main() -> None:
     options.add_argument("--save-path", type=Path, required=True, metavar="DIR")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--model", type=json.loads, default={}, metavar="JSON")
+    options.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="read arrays of objects, as TALENT does; for files that you trust",
+    )
     given = options.parse_args()
     given.save_path.mkdir(parents=True, exist_ok=True)
     args = SimpleNamespace(
         seed=given.seed, save_path=given.save_path, config={"model": given.model}
     )
-    train_val, test, info = get_dataset(given.set, given.data)
+    train_val, test, info = get_dataset(
+        given.set, given.data, allow_pickle=given.allow_pickle
+    )
     method = DecodingMethod(args, info["task_type"] == "regression")
     seconds = method.fit(train_val, info)
     scores, names, _ = method.predict(test, info, "best-val")
     for name, score in zip(names, scores, strict=True):
         print(f"{name}: {score:.4f}")
     lower, upper = method.distribution.interval(0.9).T
-    inside = np.mean((lower <= test[2]["test"]) & (test[2]["test"] <= upper))
+    y = target(test[2], "test")
+    inside = np.mean((lower <= y) & (y <= upper))
     print(f"inside the 90 % interval: {inside:.3f}")
     print(f"seconds of fit: {seconds:.1f}")
 

@@ -182,6 +182,15 @@ class DistributionSequence:
         """Refuse numpy's arithmetic, which would take it for an array."""
         self.__array__()
 
+    @property
+    def ndim(self) -> NoReturn:
+        """Say that it has none, to what would map its numbers one by one."""
+        raise AttributeError(
+            f"a {type(self).__name__} is not an array and has no ndim. "
+            "TransformedTargetRegressor cannot map a distribution back: give "
+            "target_transform=... to the estimator itself, and use that alone."
+        )
+
     # -- shared steps -------------------------------------------------------
 
     @classmethod

@@ -83,8 +83,16 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         "dtype",
     )
 
+    # What pipelines hand on, without a request, once metadata routing is enabled.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {
+        "output_type": True,
+        "quantiles": True,
+        "return_std": True,
+    }
+
     history_: list[Row]
     n_iter_: int
+    n_features_in_: int
     _n_steps: int
     _folds: Folds | None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -130,3 +131,28 @@ def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
         return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:
         raise too_large(name) from None
+
+
+def check_output(
+    model: Any,
+    numbers: Iterable[str],
+    output_type: str,
+    quantiles: ArrayLike | None,
+    return_std: bool,
+) -> None:
+    """Refuse what ``predict`` cannot return."""
+    allowed = [*numbers, "quantiles", "distribution"]
+    if output_type not in allowed:
+        raise ValueError(
+            f"output_type must be one of {allowed} for {type(model).__name__}, got "
+            f"{output_type!r}."
+        )
+    if quantiles is not None and output_type != "quantiles":
+        raise ValueError(
+            "quantiles are for output_type='quantiles', got output_type="
+            f"{output_type!r}."
+        )
+    if return_std and output_type != "mean":
+        raise ValueError(
+            f"return_std is for output_type='mean', got output_type={output_type!r}."
+        )

@@ -26,7 +26,12 @@ from sklearn_genre._device import (
 from sklearn_genre._doc_link import page_of
 from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.distributions import PredictiveDistribution
-from sklearn_genre.estimators._checks import checked_data, checked_features
+from sklearn_genre.estimators._checks import (
+    check_output,
+    checked_data,
+    checked_features,
+)
+from sklearn_genre.estimators._overloads import overloaded
 from sklearn_genre.estimators._state import arrays_of, load_arrays
 from sklearn_genre.inputs import FeatureEncoder, Inputs
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
@@ -80,12 +85,14 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
     def _new_network(self) -> Network:
         """Return a network with fresh weights, from `_architecture` and the scales."""
 
+    @overloaded
     def predict(
         self,
         X: Any,
         *,
         output_type: str = "mean",
         quantiles: ArrayLike | None = None,
+        return_std: bool = False,
     ) -> Any:
         """Predict from the distribution of each sample.
 
@@ -99,10 +106,12 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         quantiles : array-like of shape (n_quantiles,), default=None
             Levels in [0, 1] for ``output_type="quantiles"``; by default 0.05, 0.25,
             0.5, 0.75, 0.95.
+        return_std : bool, default=False
+            Whether to return the pair (mean, std), as Gaussian processes do.
 
         Returns
         -------
-        prediction : float64 array or PredictiveDistribution
+        prediction : float64 array, PredictiveDistribution or pair of arrays
             Shape (n_samples,), or (n_samples, n_quantiles) in the order asked.
 
         Raises
@@ -119,17 +128,12 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         keeps every output right.
         """
         check_is_fitted(self)
-        allowed = [*self._read, "quantiles", "distribution"]
-        if output_type not in allowed:
-            raise ValueError(
-                f"output_type must be one of {allowed} for {type(self).__name__}, got "
-                f"{output_type!r}."
-            )
-        if quantiles is not None and output_type != "quantiles":
-            raise ValueError(
-                "quantiles are for output_type='quantiles', got output_type="
-                f"{output_type!r}."
-            )
+        if output_type != "mean" or quantiles is not None or return_std:
+            check_output(self, self._read, output_type, quantiles, return_std)
+        if return_std:
+            mean, std = self._read["mean"], self._read["std"]
+            both = self._map(X, lambda *asked: (mean(*asked), std(*asked)))
+            return tuple(map(np.concatenate, zip(*both, strict=True)))
         if output_type == "quantiles":
             return self.predict_quantiles(X, LEVELS if quantiles is None else quantiles)
         if output_type == "distribution":
@@ -386,9 +390,11 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         self._network = network.eval()
 
     def __sklearn_tags__(self) -> Any:
-        """Declare that missing values are fine."""
+        """Declare that missing values, categories and strings are fine."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
         return tags
 
     def _get_doc_link(self) -> str:

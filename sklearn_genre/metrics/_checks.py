@@ -13,6 +13,9 @@ from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
 
+# Sums of larger scores may be beyond the range of float64, though their mean is not.
+HUGE = 1e290
+
 
 def column(numbers: ArrayLike, name: str) -> Array:
     """Return finite float64 numbers of shape (n,)."""
@@ -45,6 +48,13 @@ def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> A
     if np.shape(dist)[1:] != (2,):
         check_distribution(dist, ", or intervals of shape (n, 2)")
     intervals: Array = check_array(dist, dtype=np.float64, input_name="dist")
+    swapped = intervals[:, 0] > intervals[:, 1]
+    if swapped.any():
+        row = int(swapped.argmax())
+        raise ValueError(
+            "dist must hold the lower and the upper end of each interval; got "
+            f"{intervals[row, 0]} above {intervals[row, 1]} in row {row}."
+        )
     return intervals
 
 
@@ -62,7 +72,7 @@ def targets_of(y_true: ArrayLike, predictions: Any) -> Array:
 
 
 def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
-    """Return the weights of the rows, by default all one."""
+    """Return the weights of the rows over the largest, by default all one."""
     if not n_rows:
         raise ValueError("There is no row to score.")
     if sample_weight is None:
@@ -75,13 +85,17 @@ def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
     if weight.min() < 0 or not weight.any():
         raise ValueError(
             f"sample_weight must be non-negative with a positive sum; "
-            f"got minimum {weight.min()} and sum {weight.sum()}."
+            f"got minimum {weight.min()} and maximum {weight.max()}."
         )
-    return weight
+    return weight / weight.max()
 
 
 def average(rows: Array, sample_weight: ArrayLike | None) -> float:
     """Return the weighted mean of one number per row; rows of weight 0 are left out."""
     weight = weights_of(len(rows), sample_weight)
     counts = weight > 0  # zero times an infinite score would be nan
-    return float(np.average(rows[counts], weights=weight[counts]))
+    rows, weight = rows[counts], weight[counts]
+    size = float(np.abs(rows).max())
+    if not HUGE < size < np.inf:
+        return float(np.average(rows, weights=weight))
+    return size * float(np.average(rows / size, weights=weight))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from sklearn_genre.metrics._checks import Array, average, column, weights_of
+from sklearn_genre.metrics._checks import HUGE, Array, average, column, weights_of
 
 
 def spearman_score(
@@ -45,7 +45,7 @@ def spearman_score(
     check_consistent_length(target, prediction)
     weight = weights_of(len(target), sample_weight)
     counts = weight > 0
-    if min(np.ptp(target[counts]), np.ptp(prediction[counts])) == 0:
+    if any(np.all(a[counts] == a[counts][0]) for a in (target, prediction)):
         return 0.0
     a, b = _centred_ranks(target, weight), _centred_ranks(prediction, weight)
     scale = np.sqrt((weight @ a**2) * (weight @ b**2))
@@ -96,23 +96,30 @@ def rmse_score(
     """
     target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
     check_consistent_length(target, prediction)
-    rmse = _root_mean_square(target - prediction, sample_weight)
+    rmse = _root_mean_square_error(target, prediction, sample_weight)
     if y_train is None:
         return rmse
     train = column(y_train, "y_train")
-    if np.ptp(train) == 0:
+    if train.min() == train.max():
         raise ValueError(
             f"y_train must have a spread to divide by; all of it is {train[0]}."
         )
-    return rmse / _root_mean_square(train - train.mean())
+    mean = np.full(len(train), average(train, None))
+    return rmse / _root_mean_square_error(train, mean, None)
 
 
-def _root_mean_square(numbers: Array, sample_weight: ArrayLike | None = None) -> float:
-    """Return the root of the weighted mean square, even if squares would overflow."""
-    weight = weights_of(len(numbers), sample_weight)
-    size = float(np.abs(numbers[weight > 0]).max()) or 1.0
-    shares = numbers[weight > 0] / size
-    return size * average(shares**2, weight[weight > 0]) ** 0.5
+def _root_mean_square_error(
+    a: Array, b: Array, sample_weight: ArrayLike | None
+) -> float:
+    """Return the root of the weighted mean square of a - b, even if those overflow."""
+    weight = weights_of(len(a), sample_weight)
+    counts = weight > 0
+    a, b, weight = a[counts], b[counts], weight[counts]
+    factor = 2.0 if max(np.abs(a).max(), np.abs(b).max()) > HUGE else 1.0
+    error = np.abs(a / factor - b / factor)
+    size = float(error.max()) or 1.0
+    share = average((error / size) ** 2, weight) ** 0.5
+    return size * share * factor
 
 
 def _centred_ranks(numbers: Array, weight: Array) -> Array:

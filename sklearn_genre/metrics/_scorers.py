@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from inspect import signature
+from typing import Any, Self
 
 from numpy.typing import ArrayLike
+from sklearn import config_context, get_config
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.metrics._distribution import (
@@ -43,6 +46,8 @@ class DistributionScorer:
         self.score_func = score_func
         self.greater_is_better = greater_is_better
         self.kwargs = kwargs
+        name = getattr(score_func, "__name__", type(score_func).__name__)
+        self.__name__ = name if greater_is_better else f"neg_{name}"
 
     def __call__(
         self,
@@ -50,6 +55,7 @@ class DistributionScorer:
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
+        **metadata: Any,
     ) -> float:
         """Return the score of a fitted estimator; larger is better.
 
@@ -69,6 +75,9 @@ class DistributionScorer:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None means equal weights.
 
+        **metadata : dict
+            Further arguments of `score_func`, which metadata routing hands on.
+
         Returns
         -------
         score : float
@@ -79,9 +88,74 @@ class DistributionScorer:
             If the estimator does not predict distributions.
         """
         dist = predicted_distribution(estimator, X)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        score = self.score_func(y, dist, **weights, **self.kwargs)
+        if sample_weight is not None:
+            metadata["sample_weight"] = sample_weight
+        score = self.score_func(y, dist, **{**self.kwargs, **metadata})
         return score if self.greater_is_better else -score
+
+    def set_score_request(self, **requests: bool | str | None) -> Self:
+        """Say which arguments of the score metadata routing hands on.
+
+        Once ``sklearn.set_config(enable_metadata_routing=True)`` is set, scikit-learn
+        refuses weights that a scorer neither wants nor declines. As for scikit-learn's
+        own scorers, the scorer itself is changed.
+
+        Parameters
+        ----------
+        **requests : dict
+            A name, such as `sample_weight`, and True, False, None (an error if it is
+            passed) or the name under which it is passed.
+
+        Returns
+        -------
+        scorer : DistributionScorer
+            The same one.
+
+        Raises
+        ------
+        RuntimeError
+            If metadata routing is not enabled.
+        TypeError
+            If the score does not take such an argument.
+
+        Examples
+        --------
+        >>> import sklearn
+        >>> from sklearn_genre.metrics import crps_score, make_distribution_scorer
+        >>> with sklearn.config_context(enable_metadata_routing=True):
+        ...     scorer = make_distribution_scorer(crps_score, greater_is_better=False)
+        ...     scorer = scorer.set_score_request(sample_weight=True)
+        """
+        if not get_config()["enable_metadata_routing"]:
+            raise RuntimeError(
+                "set_score_request needs metadata routing: call "
+                "sklearn.set_config(enable_metadata_routing=True) first."
+            )
+        if unknown := [*requests.keys() - self._metadata_names()]:
+            raise TypeError(
+                f"set_score_request got {unknown[0]!r}; {self.__name__} takes "
+                f"{self._metadata_names()}."
+            )
+        self._requests = requests
+        return self
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return what metadata routing asks of a scorer.
+
+        Returns
+        -------
+        routing : MetadataRequest
+        """
+        request = MetadataRequest(owner=self)
+        own = getattr(self, "_requests", None)
+        for name in self._metadata_names() if own is None else own:
+            request.score.add_request(param=name, alias=own[name] if own else None)
+        return request
+
+    def _metadata_names(self) -> list[str]:
+        """Return what the score takes beyond targets, distributions and `kwargs`."""
+        names = list(signature(self.score_func).parameters)[2:]
+        return [name for name in names if name not in self.kwargs]
 
     def __repr__(self) -> str:
         """Return the call that makes it."""
@@ -142,7 +216,8 @@ def predicted_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
         "targets by its target_transform."
     )
     try:
-        dist = model.predict(X, output_type="distribution")
+        with config_context(enable_metadata_routing=False):  # of pipelines
+            dist = model.predict(X, output_type="distribution")
     except (TypeError, AttributeError) as error:
         if any(word in str(error) for word in ("output_type", "PredictiveDistr")):
             raise TypeError(advice) from error

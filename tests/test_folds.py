@@ -1,5 +1,6 @@
 """Ensembles whose members leave out a fold each."""
 
+import pickle
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn_genre import DecodingRegressor, PointwiseRegressor, RiemannRegresso
 from sklearn_genre.calibration import of_all_folds
 from sklearn_genre.encoders import TabularEncoder
 from sklearn_genre.inputs import FoldedInputs, Folds, folds_of
+from sklearn_genre.model_selection import out_of_fold_distribution
 from sklearn_genre.networks import OutOfFold
 
 X, y = load_diabetes(return_X_y=True)
@@ -161,3 +163,52 @@ def test_same_seed_same_bits():
 def test_without_early_stopping_all_members_read_all_samples():
     one, other = (fit(cv=cv, early_stopping=False) for cv in (None, 2))
     assert (one.predict(X) == other.predict(X)).all()
+
+
+@pytest.mark.parametrize("name", ["decoding", "riemann"])
+@torch.no_grad()
+def test_members_learn_nothing_from_their_fold(name):
+    """Two targets of a fold change places, so that all scales stay as they are.
+
+    What is left is the norm to which gradients are clipped, that of all members.
+    """
+    fold = np.arange(len(X)) % 2
+    first, second = np.flatnonzero(fold == 0)[[3, 11]]
+    changed = y.copy()
+    changed[[first, second]] = y[[second, first]]
+    options = {"encoder": SMALL, "random_state": 0, "cv": PredefinedSplit(fold)}
+    numbers = []
+    for target in (y, changed):
+        model = ESTIMATORS[name](**options, n_iter_no_change=None).fit(X, target)
+        inputs = model._encode(model._check_features(X, reset=False))
+        numbers.append(model.network_.members(inputs).support().probs)
+    same = (numbers[0] - numbers[1]).abs().amax(-1).view(4, len(X)).amax(1)
+    assert same[:2].max() < 0.02 * same[2:].min()
+
+
+def test_training_samples_are_predicted_by_the_members_that_left_them_out():
+    fold = np.random.default_rng(0).integers(0, 2, len(X))
+    model = fit(cv=PredefinedSplit(fold))
+    mean = out_of_fold_distribution(model, X).mean()
+    weight = model.network_.member_weight.clone()
+    for number in range(2):
+        alone = torch.zeros(4)
+        alone[2 * number : 2 * number + 2] = weight[:2] / weight[:2].sum()
+        model.network_.set_member_weight(alone)
+        mine = fold == number
+        np.testing.assert_allclose(mean[mine], model.predict(X)[mine], rtol=1e-5)
+
+
+def test_samples_that_are_not_those_of_training_are_refused():
+    with pytest.raises(ValueError, match="60 training samples"):
+        out_of_fold_distribution(fit(cv=2), X[:5])
+    with pytest.raises(ValueError, match="fitted without folds"):
+        out_of_fold_distribution(fit(), X)
+
+
+def test_a_warm_start_keeps_the_folds():
+    model = fit(cv=2, warm_start=True)
+    fold = model._folds.fold
+    model.fit(X, y)
+    assert model._folds.fold is fold
+    assert pickle.loads(pickle.dumps(model))._folds.n_folds == 2

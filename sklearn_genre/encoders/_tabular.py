@@ -109,9 +109,8 @@ class _Periods(nn.Module):
     def __init__(self, n_columns: int, n_members: int, n_folds: int) -> None:
         super().__init__()
         self.n_each = n_members // n_folds if n_folds > 1 else 0
-        shape = (n_columns, N_PERIODS)
-        if n_folds > 1:
-            shape = (n_folds, 1, *shape)
+        sets = (n_folds, 1) if n_folds > 1 else ()
+        shape = (*sets, n_columns, N_PERIODS)
         self.unit = UNIT * SLOW
         self.frequency = nn.Parameter(
             torch.randn(shape, **BORN) * FREQUENCY / self.unit
@@ -126,9 +125,9 @@ class _Periods(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
-        tensors = self.frequency, self.phase, self.weight, self.bias
+        tensors: list[Tensor] = [self.frequency, self.phase, self.weight, self.bias]
         if self.n_each and x.ndim == 3:  # each member has samples of its own
-            tensors = tuple(each.repeat_interleave(self.n_each, 0) for each in tensors)
+            tensors = [each.repeat_interleave(self.n_each, 0) for each in tensors]
         frequency, phase, weight, bias = (self.unit * each for each in tensors)
         cosines = (x[..., None] * (2 * math.pi * frequency) + phase).cos()
         reduced = torch.einsum("...cp,...cpf->...cf", cosines, weight)

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import check_cv
 from torch import Tensor
 
-from sklearn_genre.inputs._columns import Inputs
-
 
 @dataclass(frozen=True)
 class Folds:
@@ -93,10 +91,11 @@ def folds_of(
     """
     n_samples = len(y)
     if isinstance(cv, Integral):
-        if cv > n_samples:
+        n_folds = int(cv)
+        if n_folds > n_samples:
             raise ValueError(f"cv={cv} makes more folds than the {n_samples} samples.")
-        fold = random.permutation(n_samples) % int(cv)
-        return Folds(fold.astype(np.int64), int(cv))
+        fold = random.permutation(n_samples) % n_folds
+        return Folds(fold.astype(np.int64), n_folds)
     fold = np.full(n_samples, -1, dtype=np.int64)
     splits = list(check_cv(cv).split(X, y))
     n_tested = np.zeros(n_samples, dtype=np.intp)
@@ -186,8 +185,7 @@ class FoldedInputs:
         place[order] = rank * self.n_folds + fold
         return index, place
 
-    def of_members(self, n_members: int) -> tuple[Inputs, Tensor]:
+    def of_members(self, n_members: int) -> tuple[Any, Tensor]:
         """Return what the members read, and which sample it is, (n_members, batch)."""
         index = self.slots[0].repeat_interleave(n_members // self.n_folds, 0)
-        read: Inputs = self.inputs[self.samples[index]]
-        return read, index
+        return self.inputs[self.samples[index]], index

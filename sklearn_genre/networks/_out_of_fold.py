@@ -28,7 +28,7 @@ class OutOfFold(Network):
     def __init__(self, network: Network, n_folds: int) -> None:
         super().__init__()
         self.network = network
-        self.n_folds = n_folds  # type: ignore[misc]
+        self.n_folds = n_folds
         self.n_members = network.n_members // n_folds
 
     @property

@@ -121,17 +121,30 @@ def as_float(value: Any) -> float:
 
 
 def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Return a float64 array, or say that a number has no float near it.
+    """Return a float64 array, or say what is no number or has no float near it.
 
     Raises
     ------
+    TypeError
+        If a value is no number: a date, a complex number, another object.
     ValueError
-        If a Python integer is beyond the range of float64, or a value is no number.
+        If entries are masked, a Python integer is beyond the range of float64, a text
+        is no number, or the shape is none.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries; leave them out, or fill them.")
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if kind in ("M", "m", "c"):
+        raise TypeError(
+            f"{name} must hold real numbers; got {np.asarray(values).dtype}."
+        )
     try:
         return np.asarray(values, dtype=np.float64)
     except OverflowError:
         raise too_large(name) from None
+    except (TypeError, ValueError) as error:
+        reason = str(error).removesuffix(".")
+        raise type(error)(f"{name} must hold real numbers: {reason}.") from None
 
 
 def too_large(name: str, place: str = "") -> ValueError:

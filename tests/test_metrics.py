@@ -396,6 +396,35 @@ DIST = PredictiveDistribution([0.0, 1.0], np.ones((2, 2)))
 
 
 @pytest.mark.parametrize(
+    ("numbers", "error", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), ValueError, "masked entries"),
+        (np.array(["2020", "2021"], "M8[D]"), TypeError, r"got datetime64\[D\]"),
+        (np.array([1, 2], "m8[s]"), TypeError, r"got timedelta64\[s\]"),
+        (np.array([1j, 2]), TypeError, "got complex128"),
+        ([10**400, 0], ValueError, "integer that is beyond"),
+        (["a", "b"], ValueError, "real numbers: could not convert"),
+        ([{}, {}], TypeError, "real numbers: .* not 'dict'"),
+        ([[1.0], [1.0, 2.0]], ValueError, "real numbers: .*inhomogeneous"),
+    ],
+)
+def test_what_is_no_number_is_named(numbers, error, message):
+    y = [0.0, 0.0]
+    for name, call in {
+        "y_true": lambda: crps_score(numbers, DIST),
+        "y_pred": lambda: rmse_score(y, numbers),
+        "sample_weight": lambda: interval_width(DIST, sample_weight=numbers),
+        "y_train": lambda: rmse_score(y, y, y_train=numbers),
+        "y": lambda: DIST.logsf(numbers),
+        "q": lambda: DIST.isf(numbers),
+        "weights": lambda: DIST.mixture([DIST, DIST], numbers),
+        "quantiles": lambda: DIST.to_frame(numbers),
+    }.items():
+        with pytest.raises(error, match=f"^{name} .*{message}"):
+            call()
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: crps_score([0.0], DIST), "inconsistent numbers of samples"),

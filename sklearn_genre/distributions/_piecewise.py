@@ -208,8 +208,8 @@ class PiecewiseUniform:
     def ppf(self, levels: Array) -> Array:
         """Invert the cumulative probability at levels (n, k)."""
         cumulative, edges = cumulative_sums(self.pmf), self._for_each_row(self.edges)
-        levels = np.maximum(levels, SMALLEST)  # the level 0 begins where there is mass
-        place = count(cumulative[:, 1:-1], levels, np.less)
+        above = np.maximum(levels, SMALLEST)  # the level 0 begins where there is mass
+        place = count(cumulative[:, 1:-1], above, np.less)
         start, stop = take(cumulative, place), take(cumulative, place + 1)
         low, high = take(edges, place), take(edges, place + 1)
         share = (levels - start) / (stop - start)

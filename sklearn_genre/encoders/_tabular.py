@@ -50,6 +50,9 @@ N_MEMBERS, OF_A_FOLD = 8, 2
 LARGE = 20.0
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
 N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
+# Numeric columns beyond which there are no cosines: they make three quarters of a layer
+# whose weights, gradients, moments and copies are most of the memory of a fit.
+MAX_PERIODIC = 4096
 
 
 class _Mish(torch.autograd.Function):
@@ -145,7 +148,7 @@ class TabularEncoder(nn.Module):
     ======================  ===========================================================
     cosines                 Each numeric column is joined by three combinations of
                             sixteen cosines with learned frequencies: steep and
-                            periodic functions of one column.
+                            periodic functions of one column. Up to 4,096 of them.
     scales of columns       A learned factor for each column and its cosines, which
                             moves fast: a soft selection of columns.
     scales of inputs        A learned factor for each input of the first layer.
@@ -222,11 +225,12 @@ class TabularEncoder(nn.Module):
             )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric
+        is_periodic = 0 < self.n_numeric <= MAX_PERIODIC
         self.periods = (
-            _Periods(self.n_numeric, n_members, n_folds) if self.n_numeric else None
+            _Periods(self.n_numeric, n_members, n_folds) if is_periodic else None
         )
         n_features = self.inputs.width
-        n_inputs = n_features + N_FEATURES * self.n_numeric
+        n_inputs = n_features + is_periodic * N_FEATURES * self.n_numeric
         self.n_members = n_members
         self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features, **BORN))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs, **BORN))

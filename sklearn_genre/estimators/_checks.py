@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
@@ -37,6 +37,7 @@ def checked_data(
     estimator : estimator
         It takes note of the columns if `reset`, and else compares them.
     X, y, sample_weight : array-like
+        The weights are divided by the largest of them.
     reset : bool
 
     Raises
@@ -57,25 +58,18 @@ def checked_data(
             f"{y[np.abs(y).argmax()]:g}. Divide it by a constant."
         )
     check_consistent_length(X, y)
-    weight = checked_weight(sample_weight, X)
-    data = Data(X, y, weight)
-    return data if weight.all() else data.take(np.flatnonzero(weight))
-
-
-def checked_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]:
-    """Return weights of samples, the largest of which is 1."""
     if sample_weight is not None:
         sample_weight = plain_numbers(sample_weight, "sample_weight")
     try:
-        weight: NDArray[np.float64] = _check_sample_weight(
+        weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
     except OverflowError:
         raise too_large("sample_weight") from None
-    largest = weight.max()
-    if not largest > 0:
+    if not (largest := weight.max()) > 0:
         raise ValueError("sample_weight must hold a positive number: all are zero.")
-    return weight / largest
+    data = Data(X, y, weight / largest)
+    return data if data.weight.all() else data.take(np.flatnonzero(data.weight))
 
 
 def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:

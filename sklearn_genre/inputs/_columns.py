@@ -19,6 +19,9 @@ from sklearn_genre.inputs._levels import Writings, all_unseen, matched, writings
 
 # Levels of a category beyond the most frequent ones share one code.
 MAX_CATEGORIES = 256
+# Levels of all columns together: each is an input of a network. Beyond, each column has
+# its share of them, or a few.
+MAX_LEVELS, FEW_LEVELS = 2**15, 16
 # Standardised values are squashed into (-SQUASH, SQUASH), smoothly.
 SQUASH = 3.0
 # Values whose normal scores are learned, at most; the scores between are interpolated.
@@ -224,7 +227,12 @@ class FeatureEncoder(BaseEstimator):
     def _fit_levels(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
         """Learn the levels and return their codes."""
         try:
-            return self.levels_.fit_transform(categories)
+            codes = self.levels_.fit_transform(categories)
+            if (codes.max(0) + 1).sum() > MAX_LEVELS:
+                share = max(MAX_LEVELS // categories.shape[1], FEW_LEVELS)
+                self.levels_.set_params(max_categories=min(share, MAX_CATEGORIES))
+                codes = self.levels_.fit_transform(categories)
+            return codes
         except TypeError as error:
             mixed = [
                 int(j)
@@ -242,16 +250,19 @@ class FeatureEncoder(BaseEstimator):
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return [normal scores | numeric | missing indicators | codes], float64."""
         numeric = self.numbers(X)
-        scaled = self._scaled(numeric)
-        numbers = np.empty((len(scaled), len(self.scores_) + scaled.shape[1]))
-        numbers[:, len(self.scores_) :] = scaled
+        n_scores, n_columns = len(self.scores_), numeric.shape[1]
+        values = np.empty((len(numeric), self.n_numeric_ + len(self.cardinalities_)))
+        scaled = values[:, n_scores : n_scores + n_columns]
+        scaled[:] = self._scaled(numeric)
         for j, (knots, scores) in enumerate(self.scores_):
-            numbers[:, j] = np.interp(scaled[:, j], knots, scores)
-        missing = np.isnan(numeric)[:, self.missing_]
-        parts = [np.where(np.isnan(numbers), 0.0, numbers), missing]
+            values[:, j] = np.interp(scaled[:, j], knots, scores)
+        numbers = values[:, : n_scores + n_columns]
+        numbers[np.isnan(numbers)] = 0
+        indicators = values[:, n_scores + n_columns : self.n_numeric_]
+        indicators[:] = np.isnan(numeric[:, self.missing_])
         if self.is_categorical.any():
-            parts.append(self._codes(self._categories(X)))
-        return np.concatenate(parts, axis=1, dtype=np.float64)
+            values[:, self.n_numeric_ :] = self._codes(self._categories(X))
+        return values
 
     def _codes(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return the codes of levels, -1 for one that is not like any of training."""

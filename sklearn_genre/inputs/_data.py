@@ -65,7 +65,9 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
         If indices, names or the length of a mask do not fit ``X``.
     """
     names = None
-    if (frame := frame_of(X)) is not None:
+    if nw.dependencies.is_into_dataframe(X):
+        frame = frame_of(X)
+        assert frame is not None
         names = list(frame.columns)
         if isinstance(categorical_features, str):
             kinds = (nw.String, nw.Categorical, nw.Enum)

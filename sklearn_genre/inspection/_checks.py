@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -31,7 +32,7 @@ def check_distribution(dist: Any) -> None:
 def check_numbers(numbers: ArrayLike, n_rows: int, name: str) -> Array:
     """Return finite float64 numbers of shape (n_rows,)."""
     column: Array = check_array(
-        numbers, ensure_2d=False, dtype=np.float64, input_name=name
+        as_floats(numbers, name), ensure_2d=False, input_name=name
     )
     if column.shape != (n_rows,):
         raise ValueError(
@@ -43,7 +44,7 @@ def check_numbers(numbers: ArrayLike, n_rows: int, name: str) -> Array:
 
 def check_levels(levels: ArrayLike, name: str) -> Array:
     """Return ascending numbers strictly between 0 and 1."""
-    numbers = np.sort(np.asarray(levels, dtype=np.float64))
+    numbers = np.sort(as_floats(levels, name))
     if numbers.ndim != 1 or not numbers.size:
         raise ValueError(
             f"{name} must hold at least one number in one dimension; got shape "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_scalar
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions import (
     PredictiveDistribution,
     best_of_draws,
@@ -202,7 +203,7 @@ def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
     """Return draws minus targets, (n, m), after checking that m is at least k."""
     if np.ndim(draws) != 2:
         check_distribution(draws, ", or draws of shape (n, m)")
-    checked: Array = check_array(draws, dtype=np.float64, input_name="draws")
+    checked: Array = check_array(as_floats(draws, "draws"), input_name="draws")
     if isinstance(k, bool):
         raise TypeError(f"k must be an integer; got {k}.")
     check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
+from sklearn_genre._checks import as_floats
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -20,7 +21,7 @@ HUGE = 1e290
 def column(numbers: ArrayLike, name: str) -> Array:
     """Return finite float64 numbers of shape (n,)."""
     checked: Array = check_array(
-        numbers, ensure_2d=False, dtype=np.float64, input_name=name
+        as_floats(numbers, name), ensure_2d=False, input_name=name
     )
     if checked.ndim != 1:
         raise ValueError(f"{name} must have shape (n,); got shape {checked.shape}.")
@@ -47,7 +48,7 @@ def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> A
         return dist.interval(coverage)
     if np.shape(dist)[1:] != (2,):
         check_distribution(dist, ", or intervals of shape (n, 2)")
-    intervals: Array = check_array(dist, dtype=np.float64, input_name="dist")
+    intervals: Array = check_array(as_floats(dist, "dist"), input_name="dist")
     swapped = intervals[:, 0] > intervals[:, 1]
     if swapped.any():
         row = int(swapped.argmax())

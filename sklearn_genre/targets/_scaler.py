@@ -73,8 +73,10 @@ class TargetScaler(BaseEstimator):
             If the transformer maps a target to something that is not finite, or has no
             inverse there, or if a target is outside of the range.
         """
-        self.limits_ = limits_of(self.target_range)
-        self.check_inside(y, "y")
+        self.limits_ = None
+        if self.target_range is not None:
+            self.limits_ = limits_of(self.target_range)
+            self.check_inside(y, "y")
         _, self.unit_ = _mean_and_spread(y, sample_weight)
         self.transformer_ = _transformer(self.transformer, y)
         t = y
@@ -179,8 +181,6 @@ def limits_of(target_range: Any) -> tuple[float, float] | None:
     >>> limits_of((0, None)), limits_of((None, None))
     ((0.0, inf), None)
     """
-    if target_range is None:
-        return None
     if np.shape(target_range) != (2,):
         raise ValueError(
             "target_range must hold the smallest and the largest target, None for no "

@@ -98,6 +98,7 @@ def run_stages(
             )
         saved = None
         history += selection.rows
+        del selection  # and its copy of the weights
         if not (go_on and monitor.go_on):
             break
     network.eval()
@@ -199,7 +200,9 @@ def train(
             _say_interrupted(stage, len(selection.rows))
         break
     selection.restore()
-    return first_step + fit.n_steps, go_on
+    first_step += fit.n_steps
+    fit = None  # on_epoch holds it: its weights would live on beside the next ones
+    return first_step, go_on
 
 
 # How the weights of a stage are found.

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from sklearn_genre.networks import Network
 from sklearn_genre.training._averaging import trained_state
 from sklearn_genre.training._stage import Stage
@@ -84,6 +86,7 @@ class Selection:
         self.rows: list[Row] = []
         self.best_row: Row = {}
         self.best_score = math.inf
+        self._state: dict[str, Tensor] = {}
         self._keep()
 
     def start(self) -> None:
@@ -139,6 +142,9 @@ class Selection:
             row["selected"] = row is self.best_row
 
     def _keep(self) -> None:
-        """Copy the state of the network."""
-        state = trained_state(self.network)
-        self._state = {name: value.clone() for name, value in state.items()}
+        """Copy the state of the network, over the last one."""
+        for name, value in trained_state(self.network).items():
+            if name in self._state:
+                self._state[name].copy_(value)
+            else:
+                self._state[name] = value.clone()

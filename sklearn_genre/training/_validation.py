@@ -146,7 +146,7 @@ def predicted(
 def squared_error(predictor: Predictor, some: Predicted) -> Array:
     """Return squared errors of the prediction, in squares of the unit of y."""
     error = predictor.mean(some.inputs, some.pieces) - some.y
-    return squares(error / some.unit)
+    return np.clip(error / some.unit, -LARGEST_ERROR, LARGEST_ERROR) ** 2
 
 
 def crps(some: Predicted) -> Array:
@@ -157,9 +157,5 @@ def crps(some: Predicted) -> Array:
 def reward(some: Predicted) -> Array:
     """Return minus the expected squared error of a sampled number, standardised."""
     bias = some.support.mean.numpy() - some.z
-    return -(squares(bias) + some.support.variance.numpy())
-
-
-def squares(errors: Array) -> Array:
-    """Return squares that are finite."""
-    return np.square(np.clip(errors, -LARGEST_ERROR, LARGEST_ERROR))
+    bias = bias.clip(-LARGEST_ERROR, LARGEST_ERROR)
+    return -(bias**2 + some.support.variance.numpy())

@@ -9,7 +9,13 @@ import pytest
 
 from sklearn_genre.cli import _command, _folder, _output, main
 from sklearn_genre.cli._error import InputError
-from sklearn_genre.cli._folder import check_folder, exchange, fill_folder, write_file
+from sklearn_genre.cli._folder import (
+    check_folder,
+    exchange,
+    fill_folder,
+    recover,
+    write_file,
+)
 from sklearn_genre.cli._output import FILES
 
 FAST = ["--epochs", "1", "--length", "4", "--fine-tuning", "none"]
@@ -99,6 +105,40 @@ def test_two_runs_do_not_mix(old):
         thread.join()
     assert len({contents(old)[name] for name in NAMES}) == 1
     assert not [name for name in contents(old) if name.startswith(_folder.PREFIX)]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_the_next_run_repairs_one_that_was_killed(old, number):
+    """Killed before, during or after the exchange: all old files, or all new ones."""
+    before = contents(old)
+    child = os.fork()
+    if not child:
+        rename, calls = Path.rename, []
+
+        def killed(self, target=None):
+            calls.append(self)
+            if len(calls) > number or not target:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return rename(self, target)
+
+        try:
+            Path.rename = killed
+            fill_folder(old, NAMES, killed if number == 6 else write_new)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    recover(old)
+    changed = before if number == 6 else {**before, **dict.fromkeys(NAMES, "new")}
+    assert contents(old) == changed
+
+
+def test_a_run_that_is_alive_is_left_alone(old):
+    def write(folder):
+        recover(old)
+        write_new(folder)
+
+    fill_folder(old, NAMES, write)
+    assert {contents(old)[name] for name in NAMES} == {"new"}
 
 
 def test_nothing_crosses_devices(old, monkeypatch):

@@ -112,6 +112,11 @@ def test_bad_options_of_an_object(option, message):
     refused(message, small(**{name: option}).fit, X, Y)
 
 
+def test_device_without_float64():
+    with pytest.raises(ValueError, match="device='mps' has no float64"):
+        small(device="mps").fit(X, Y)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_missing_device():
     with pytest.raises(ValueError, match=r"device='cuda' is not available .* 0\s+CUDA"):

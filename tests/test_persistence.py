@@ -1,6 +1,9 @@
 """Fitted estimators that are stored, copied, and loaded elsewhere."""
 
+import importlib
 import pickle
+import threading
+from functools import partial
 
 import joblib
 import numpy as np
@@ -10,14 +13,27 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from small_models import X, Y, assert_same_predictions, small, weights_of
 
-from sklearn_genre import DecodingRegressor
+from sklearn_genre import (
+    DecodingRegressor,
+    PointwiseRegressor,
+    ProgressBar,
+    RAFTRegressor,
+    RiemannRegressor,
+)
 from sklearn_genre.decoders import DECODERS
+from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.export import trusted_types
 from sklearn_genre.losses import RAFT
+from sklearn_genre.networks import DigitHead
 from sklearn_genre.policy_gradients import ReMax
 from sklearn_genre.tokenizers import NormalizedTokenizer
 
+MLP = partial(MLPEncoder, hidden_layer_sizes=(8,))
+EPOCHS = {"pretraining_epochs": 1, "fine_tuning_epochs": 1}
 SPECS = {
     "partial": {},
     "default": {"encoder": "tabular", "decoder": "auto", "fine_tuning": "crps"},
@@ -39,9 +55,50 @@ def test_round_trips_hold_no_torch_object(spec, tmp_path):
     joblib.dump(model, tmp_path / "model.joblib")
     assert_same_predictions(model, joblib.load(tmp_path / "model.joblib"), X[:20])
     data = skops_io.dumps(model)
-    unknown = skops_io.get_untrusted_types(data=data)
-    assert not [name for name in unknown if name.startswith("torch")]
-    assert_same_predictions(model, skops_io.loads(data, trusted=unknown), X[:20])
+    loaded = skops_io.loads(data, trusted=trusted_types())
+    assert_same_predictions(model, loaded, X[:20])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RAFTRegressor(encoder="mlp", **EPOCHS),
+        PointwiseRegressor(encoder="mlp", head=DigitHead("mlp"), max_epochs=1),
+        RiemannRegressor(8, encoder="mlp", max_epochs=1),
+        make_pipeline(StandardScaler(), DecodingRegressor(encoder=MLP, **EPOCHS)),
+        DecodingRegressor(encoder=MLP, **EPOCHS).set_callbacks(ProgressBar()),
+    ],
+    ids=["raft", "pointwise", "riemann", "pipeline", "callback"],
+)
+def test_skops_loads_what_trusted_types_names(model):
+    skops_io = pytest.importorskip("skops.io")
+    model = model.fit(X[:60], Y[:60])
+    loaded = skops_io.loads(skops_io.dumps(model), trusted=trusted_types())
+    assert_array_equal(loaded.predict(X), model.predict(X))
+    untrusted = skops_io.get_untrusted_types(data=skops_io.dumps(model))
+    assert set(untrusted) <= set(trusted_types())
+
+
+def test_trusted_types_are_there_and_not_those_of_torch():
+    for name in trusted_types():
+        module, _, attribute = name.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), attribute), type)
+        assert not module.startswith(("torch", "sklearn."))
+
+
+def test_a_callback_that_does_not_pickle_is_named_by_it(tmp_path):
+    model = small().set_callbacks(Locked())
+    with pytest.raises(TypeError, match="lock"):
+        pickle.dumps(model)
+    pickle.dumps(model.set_callbacks())
+
+
+class Locked(ProgressBar):
+    """A callback that holds what does not pickle."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
 
 
 def test_round_trip_with_categories_and_missing_values():

@@ -10,12 +10,12 @@ from random_calls import commands, distributions, fits, metrics, tables, tokeniz
 from random_calls.call import Call, one_of
 
 KINDS: dict[str, tuple[float, Callable[[np.random.Generator], Call]]] = {
-    "fit": (0.035, fits.draw_fit),
-    "predict": (0.075, fits.draw_predict),
-    "distribution": (0.42, distributions.draw),
-    "metric": (0.227, metrics.draw),
-    "table": (0.06, tables.draw),
-    "tokenizer": (0.18, tokenizers.draw),
+    "fit": (0.03, fits.draw_fit),
+    "predict": (0.06, fits.draw_predict),
+    "distribution": (0.45, distributions.draw),
+    "metric": (0.24, metrics.draw),
+    "table": (0.045, tables.draw),
+    "tokenizer": (0.172, tokenizers.draw),
     "command": (0.003, commands.draw),
 }
 

@@ -47,7 +47,7 @@ def masses(rng: Rng, n: int, k: int) -> np.ndarray:
 
 def distribution(rng: Rng) -> tuple[PredictiveDistribution, Code]:
     """Return a distribution, and code that makes it."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.08:
         name, n = one_of(rng, MODELS), one_of(rng, [1, 2, 5])
         X = rng.normal(size=(n, N_FEATURES))
         code = Code(f"model({name!r}).predict_distribution(", X, ")")

@@ -3,9 +3,10 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
 
 from sklearn_genre.cli._error import InputError, reason, shown_path
 
@@ -14,7 +15,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-PREFIX = ".sklearn_genre-"
+PREFIX, TRIAL = ".sklearn_genre-", ".sklearn_genre_trial-"
 PATH_FAULTS = (OSError, ValueError, RuntimeError)  # NUL bytes, loops of links
 
 
@@ -41,7 +42,7 @@ def check_folder(folder: Path, names: Sequence[str]) -> None:
             if not level.is_dir():
                 level.mkdir()
                 made.append(level)
-        with TemporaryDirectory(dir=folder, prefix=PREFIX) as name:
+        with TemporaryDirectory(dir=folder, prefix=TRIAL) as name:
             trial = Path(name, "trial")
             trial.write_bytes(b"\0" * 4096)
             trial.replace(Path(name, "renamed"))
@@ -79,14 +80,14 @@ def fill_folder(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=PREFIX) as name:
-            new, old = Path(name, "new"), Path(name, "old")
+        with _scratch(folder) as scratch:
+            new, old = scratch / "new", scratch / "old"
             new.mkdir()
-            old.mkdir()
             write(new)
             for file in new.iterdir():
                 _flush(file)
             with _locked(folder), _undisturbed():
+                old.mkdir()
                 exchange(folder, new, old, names)
     except PATH_FAULTS as error:
         raise InputError(
@@ -94,8 +95,48 @@ def fill_folder(
         ) from error
 
 
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Make a folder inside another one for a while, and clear up after dead runs."""
+    with ExitStack() as stack:
+        with _locked(folder), _undisturbed():
+            recover(folder)
+            scratch = Path(mkdtemp(dir=folder, prefix=PREFIX))
+            stack.enter_context(_locked(scratch))  # until it is removed
+            stack.callback(rmtree, scratch, ignore_errors=True)
+        yield scratch
+
+
+def recover(folder: Path) -> None:
+    """Remove what killed runs have left, and finish an exchange that one had begun.
+
+    The new files of an exchange are complete before the first one is moved.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    if fcntl is None:
+        return
+    for scratch in folder.glob(PREFIX + "*"):
+        number = os.open(scratch, os.O_RDONLY)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # of a run that is alive
+            continue
+        finally:
+            os.close(number)
+        if (scratch / "old").is_dir():
+            for file in (scratch / "new").glob("*"):
+                file.replace(folder / file.name)
+        rmtree(scratch, ignore_errors=True)
+
+
 def exchange(folder: Path, new: Path, old: Path, names: Sequence[str]) -> None:
-    """Move files out of a folder, and new ones in, or leave all as it was."""
+    """Move files out of a folder, and new ones in, or leave all as it was.
+
+    The folder `old` is there while an exchange is under way, and after it.
+    """
     moved: list[tuple[Path, Path]] = []
 
     def move(source: Path, target: Path) -> None:
@@ -110,6 +151,7 @@ def exchange(folder: Path, new: Path, old: Path, names: Sequence[str]) -> None:
     except BaseException:
         for source, target in reversed(moved):
             target.rename(source)
+        old.rmdir()
         raise
 
 

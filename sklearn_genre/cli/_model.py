@@ -10,7 +10,7 @@ from sklearn_genre import DecodingRegressor
 from sklearn_genre.cli._error import InputError, shown
 from sklearn_genre.cli._table import Table
 from sklearn_genre.preprocessing import TableReader
-from sklearn_genre.preprocessing._table_reader import KINDS, listed
+from sklearn_genre.preprocessing._table_reader import KINDS, listed, narrowed
 
 # Kinds of columns that skrub makes numbers of.
 ENCODED = ("date", "text")
@@ -54,7 +54,8 @@ def read_columns(
     reader = _fitted(TableReader(leave_out=tuple(drop), **options), table)
     kinds = {name: reading["kind"] for name, reading in reader.readings_.items()}
     notes = []
-    counted = [name for name in kinds if _counts_rows(reader, name)]
+    told = dict(zip(reader.table_["name"], reader.table_["note"], strict=True))
+    counted = [name for name in kinds if _counts_rows(name, told[name])]
     if counted and len(counted) < len(kinds):
         notes.append(f"left out: {listed(counted)}, which numbers the rows")
         drop = [*drop, *counted]
@@ -67,7 +68,9 @@ def read_columns(
             "them"
         )
         kept = tuple(kind for kind in KINDS if kind not in ENCODED)
-    reader = _fitted(TableReader(kinds=kept, leave_out=tuple(drop), **options), table)
+    reader = narrowed(reader, kinds=kept, leave_out=tuple(drop))
+    if not reader.readings_:
+        raise InputError(f"no column is left beside the target: {'; '.join(notes)}")
     return Columns(reader, encoder if special else None, notes)
 
 
@@ -79,9 +82,8 @@ def _fitted(reader: TableReader, table: Table) -> TableReader:
         raise InputError(f"no column is left beside the target: {error}") from error
 
 
-def _counts_rows(reader: TableReader, name: str) -> bool:
+def _counts_rows(name: str, note: str) -> bool:
     """Return whether a column without a name counts the rows, as pandas writes it."""
-    note = reader.table_.set_index("name").loc[name, "note"]
     return name.startswith("Unnamed: ") and note.startswith("numbers the rows")
 
 

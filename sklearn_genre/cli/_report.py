@@ -40,6 +40,8 @@ th, td { padding: .3rem .5rem; border-bottom: 1px solid #ddd; text-align: left;
 .wide { overflow-x: auto; }
 .wide:focus-visible { outline: 2px solid #0058a3; }
 .wide table { overflow-wrap: normal; }
+.wide td:first-child { overflow-wrap: anywhere; min-width: 5rem; }
+.wide td:last-child:not(.number) { overflow-wrap: anywhere; min-width: 9rem; }
 .pictures { display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 figure { margin: 0; }

@@ -132,8 +132,9 @@ def _as_source(
     short = [r for r in body if len(r.cells) < width]
     if short:
         notes.append(
-            f"{len(short)} lines have fewer cells than the header, first {unit} "
-            f"{short[0].line}: the others are taken as missing"
+            f"fewer cells than the header in {unit} {short[0].line}"
+            + (f" and {len(short) - 1} more" if len(short) > 1 else "")
+            + ": the others count as missing"
         )
     if max(len(r.cells) for r in [header, *body]) > width:
         notes.append("empty columns without a name left out")

@@ -389,8 +389,8 @@ class LanguageModelRegressor(DigitRegressor):
         """Declare that samples are texts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
-        tags.input_tags.categorical = False
-        tags.input_tags.allow_nan = False
+        tags.input_tags.string = True
+        tags.input_tags.categorical = tags.input_tags.allow_nan = False
         return tags
 
 

@@ -390,11 +390,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         self._network = network.eval()
 
     def __sklearn_tags__(self) -> Any:
-        """Declare that missing values, categories and strings are fine."""
+        """Declare that missing values and categories are fine."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
-        tags.input_tags.string = True
         return tags
 
     def _get_doc_link(self) -> str:

@@ -42,6 +42,7 @@ def trusted_types() -> list[str]:
 
 def _subclasses(cls: type) -> Iterator[type]:
     """Yield all classes below one."""
-    for each in cls.__subclasses__():
+    below: list[type] = cls.__subclasses__()
+    for each in below:
         yield each
         yield from _subclasses(each)

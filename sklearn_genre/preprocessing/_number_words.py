@@ -13,6 +13,8 @@ SIGN = r"[+\-\u2212\u2013]"
 # What may stand between groups of three digits, beside the mark that is not decimal.
 SPACES = " \u00a0\u2009\u202f"
 GROUPS = rf"{SPACES}'\u2019"
+# Most numbers with a decimal point, that is no mark between groups of three digits.
+PLAIN = re.compile(r"-?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,15})")
 
 
 @lru_cache
@@ -77,7 +79,9 @@ def decimal_mark(words: Sequence[str]) -> str | None:
     """
     balance = 0
     for word in words:
-        if "," in word or "." in word:
+        if PLAIN.fullmatch(word):
+            balance -= 1
+        elif "," in word or "." in word:
             point = read_number(word, ".") is not None
             balance += (read_number(word, ",") is not None) - point
     return None if balance == 0 else "," if balance > 0 else "."

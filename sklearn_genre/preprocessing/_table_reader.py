@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -127,10 +128,10 @@ class TableReader(TransformerMixin, BaseEstimator):
         frame = as_pandas(X)
         where = place_in(frame)
         decimal = self._decimal(frame)
-        readings, rows = {}, []
+        readings, rows, out = {}, [], set(self.leave_out)
         for name in frame.columns:
             reading, row = decide(frame[name], decimal, self.missing, where)
-            kept = reading.kind in self.kinds and name not in self.leave_out
+            kept = reading.kind in self.kinds and name not in out
             if kept:
                 readings[name] = reading._asdict()
             how = reading.kind if kept else f"left out ({reading.kind})"
@@ -235,6 +236,32 @@ class TableReader(TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.no_validation = True
         return tags
+
+
+def narrowed(
+    reader: TableReader, *, kinds: Sequence[str], leave_out: Sequence[str]
+) -> TableReader:
+    """Return a fitted reader that hands fewer columns on, without another fit.
+
+    Parameters
+    ----------
+    reader : TableReader
+        Fitted.
+    kinds, leave_out : sequence of str
+        As in `TableReader`.
+    """
+    narrow = copy.deepcopy(reader).set_params(kinds=kinds, leave_out=leave_out)
+    out = set(leave_out)
+    narrow.readings_ = {
+        name: reading
+        for name, reading in reader.readings_.items()
+        if reading["kind"] in kinds and name not in out
+    }
+    gone = reader.readings_.keys() - narrow.readings_.keys()
+    how = narrow.table_["read as"]
+    is_gone = narrow.table_["name"].isin(gone)
+    narrow.table_["read as"] = how.where(~is_gone, "left out (" + how + ")")
+    return narrow
 
 
 def common_mark(frame: pd.DataFrame) -> str | None:

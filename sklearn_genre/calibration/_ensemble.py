@@ -40,7 +40,9 @@ def fit_ensemble_weights(
         network, inputs, z, torch.tensor(weight, dtype=z.dtype, device=z.device)
     )
     n_samples = weight.sum() ** 2 / (weight**2).sum()
-    whole = of_all_folds(products, network.n_folds)
+    whole = products
+    if network.n_folds > 1:
+        whole = of_all_folds(products, network.n_folds)
     weights = ensemble_weights(whole, n_samples)
     network.set_member_weight(torch.tensor(weights, dtype=torch.float64))
     here = float(weights @ products @ weights)

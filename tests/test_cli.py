@@ -225,6 +225,7 @@ def printed_scores(out):
 
 
 def test_run_on_a_mixed_file(csv_file, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     output = tmp_path / "made" / "out"
     output.mkdir(parents=True)
     (output / "kept.txt").write_text("mine")

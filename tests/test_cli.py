@@ -258,6 +258,16 @@ def test_run_on_a_mixed_file(csv_file, tmp_path, capsys):
     assert list(output.parent.iterdir()) == [output]
 
 
+def test_a_method_that_fails_does_not_end_the_run(write, capsys):
+    x = np.random.default_rng(0).normal(size=60)
+    lines = ["size,price", *(f"{v * 1e307},{v}" for v in x)]
+    assert main([str(write(lines)), "--target", "price", *FAST]) == 0
+    out, err = capsys.readouterr()
+    assert set(printed_scores(out)["DecodingRegressor"]) != {"-"}
+    assert "note: Ridge (linear): " in err
+    assert len(err.splitlines()) == len(set(err.splitlines()))
+
+
 def test_no_picture_without_matplotlib(csv_file, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

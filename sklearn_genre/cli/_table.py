@@ -14,9 +14,9 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_genre.cli._error import InputError, shown, shown_path
 from sklearn_genre.cli._source import Source
-from sklearn_genre.preprocessing._cells import numbers_in, values_of
 from sklearn_genre.preprocessing._columns import Decimal, decide
 from sklearn_genre.preprocessing._table_reader import listed, place_in
+from sklearn_genre.preprocessing._values import numbers_in, values_of
 
 # Fewest rows with a target that are split, trained on and scored.
 MIN_ROWS = 20

@@ -327,6 +327,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         X = fitted._check_features(X, reset=False)
         predictor = fitted._predictor()
         with fitted._own_defaults():
+            if X.shape[0] <= N_AT_ONCE:  # spare a single sample the indexing
+                return [function(predictor, fitted._encode(X))]
             return [
                 function(predictor, fitted._encode(_safe_indexing(X, some)))
                 for some in gen_batches(X.shape[0], N_AT_ONCE)

@@ -31,7 +31,7 @@ from sklearn_genre.targets import TargetScaler
 # Samples that pass through the network together while predicting, on a CPU and on other
 # devices. The shape is always the same, so that a prediction does not depend on its
 # neighbours.
-BLOCK_SIZE, DEVICE_BLOCK_SIZE = 32, 64
+BLOCK_SIZE, DEVICE_BLOCK_SIZE = 16, 64
 # Samples whose distributions exist at once while predicting.
 N_AT_ONCE = 1024
 # Levels at which token sequences of a sample are decoded together.

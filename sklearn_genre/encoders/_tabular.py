@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN, dropout
 from sklearn_genre.encoders._one_hot import OneHot, check_layers
 from sklearn_genre.inputs import Columns, ColumnSpec
@@ -196,7 +197,9 @@ class TabularEncoder(nn.Module):
         super().__init__()
         check_layers(hidden_layer_sizes, dropout)
         if n_members < 1:
-            raise ValueError(f"n_members must be at least 1, got {n_members!r}.")
+            raise ValueError(
+                f"n_members must be at least 1, got {shown(n_members, repr)}."
+            )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric
         is_periodic = 0 < self.n_numeric <= MAX_PERIODIC

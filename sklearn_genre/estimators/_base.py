@@ -186,7 +186,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 stages[0] = stages[0]._replace(keep_start=True)
             if validation is None and self._sets_aside(len(data)):
                 data, validation = split(data, self.validation_fraction, random)
-            draft._train(stages, data, validation, monitored=self, begun=begun)
+            try:
+                draft._train(stages, data, validation, monitored=self, begun=begun)
+            except FloatingPointError as error:
+                raise ValueError(
+                    f"The trained network predicts no finite numbers: {error}. Lower "
+                    "the learning rate, or check features and targets for outliers."
+                ) from error
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self

@@ -37,11 +37,12 @@ def dist(request):
 
 
 def places(dist):
-    """Return numbers below, at, between and above the edges of each row."""
+    """Return numbers below, at, between and above the edges, and within the mass."""
     edges = np.broadcast_to(dist.edges, (len(dist), dist.edges.shape[-1]))
     middles = edges[:, 1:] / 2 + edges[:, :-1] / 2
     beyond = edges[:, [0]] - 1, edges[:, [-1]] + 1
-    return np.concatenate([edges, middles, *beyond], axis=1)
+    within = dist.ppf(np.linspace(0, 1, 41)[None])
+    return np.concatenate([edges, middles, *beyond, within], axis=1)
 
 
 def test_the_functions_of_a_number_agree(dist):

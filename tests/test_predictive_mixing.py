@@ -119,6 +119,16 @@ def test_the_crps_of_a_mixture_is_that_of_its_probability():
     assert_allclose(mixed.crps(y), expected, rtol=1e-3)
 
 
+def test_a_point_mass_at_an_edge_stays_there_in_a_mixture():
+    edges, zero = [[-0.5, 0.0, 0.5]], [[0.0, 0.0]]
+    points = PredictiveDistribution(zero, [[0.4, 0.6]], edges=edges)
+    wide = PredictiveDistribution([[1.0]], [[1.0]], edges=[[-1.0, 3.0]])
+    mixed = PredictiveDistribution.mixture([points, wide])
+    y = np.array([[-0.4, -1e-9, 1e-9, 0.3]])
+    assert_allclose(mixed.cdf(y), (points.cdf(y) + wide.cdf(y)) / 2, atol=1e-9)
+    assert_allclose(points.cdf(y), [[0, 0, 1, 1]], atol=1e-6)
+
+
 def test_small_masses_of_a_mixture_are_kept():
     far = PredictiveDistribution([0.0, 1.0, 2.0], [[1.0, 1e-30, 1e-200]])
     near = PredictiveDistribution([0.1, 0.3], [[1.0, 1.0]])

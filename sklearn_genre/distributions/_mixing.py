@@ -87,6 +87,8 @@ def with_bins(block: PiecewiseUniform, size: int) -> PiecewiseUniform:
     source = np.where(place <= widest, place, np.maximum(place - n_more, widest))
     is_new = (place > widest) & (place <= widest + n_more)
     top = take(edges, widest + 1)
+    following = take(np.append(values, edges[:, -1:], axis=1), widest + 1)
+    number = np.maximum(np.minimum(top, following), take(values, widest))
     place = np.arange(size + 1)
     moved = np.maximum(place - n_more, widest + 1)
     knots = take(edges, np.where(place <= widest, place, moved))
@@ -96,7 +98,7 @@ def with_bins(block: PiecewiseUniform, size: int) -> PiecewiseUniform:
     )
     n_below = np.where(place > widest, np.maximum(widest + 1 + n_more - place, 0), 0)
     return piecewise(
-        np.where(is_new, top, take(values, source)),
+        np.where(is_new, number, take(values, source)),
         np.where(is_new, 0.0, take(block.pmf, source)),
         knots - step * n_below,
         block.clipped,
@@ -182,6 +184,6 @@ def _shares(knots: Array, mass: Array, union: Array) -> Array:
     low, high = union[:, :-1], union[:, 1:]
     place = count(knots[:, 1:-1], low, np.less_equal)
     start, stop = take(knots, place), take(knots, place + 1)
-    share = (high - low) / np.where(stop > start, stop - start, 1.0)
-    is_inside = (low >= start) & (high <= stop)
-    return np.where(is_inside, share * take(mass, place), 0.0)
+    is_inside = (low >= start) & (high <= stop) & (start < stop)
+    share = np.divide(high - low, stop - start, where=is_inside, out=np.zeros_like(low))
+    return share * take(mass, place)

@@ -113,7 +113,7 @@ class PiecewiseUniform:
         A bin that does not hold y counts as its number would; the bin of y adds what
         its density has on the other side of y than the number.
         """
-        bin_of_y, offset, _ = self._locate(y[:, None])
+        bin_of_y, offset, *_ = self._locate(y[:, None])
         left, right = self._halves(bin_of_y)
         rest = np.maximum(left + right - offset, 0.0)
         width = left + right
@@ -155,45 +155,26 @@ class PiecewiseUniform:
 
     def cdf(self, queries: Array) -> Array:
         """Return the cumulative probability at queries (n, k)."""
-        place, offset, width = self._locate(queries)
-        cumulative = cumulative_sums(self.pmf)
-        start, stop = take(cumulative, place), take(cumulative, place + 1)
-        if self.is_even:
-            return start + (stop - start) * (offset / width)
-        left, right = self._halves(place)
-        lower, upper = right / (left + right), left / (left + right)
-        above = upper * np.minimum((width - offset) / right, 1.0)
-        below = np.where(
-            offset < left,
-            lower * np.minimum(offset / left, 1.0),
-            lower + upper * np.maximum((offset - left) / right, 0.0),
-        )
-        mass = stop - start
-        return np.where(
-            (offset < left) | (below < 0.5),  # as small as it is, with all its digits
-            np.minimum(start + mass * below, stop),
-            stop - mass * above,
-        )
+        place, below, above = self._shares(queries)
+        return _summed(cumulative_sums(self.pmf), place, below, above)
 
     def sf(self, queries: Array) -> Array:
         """Return the probability above queries (n, k), accurate where it is small."""
-        return self.mirrored().cdf(-queries)
+        place, below, above = self._shares(queries)
+        place = self.pmf.shape[1] - 1 - place
+        return _summed(cumulative_sums(self.pmf[:, ::-1]), place, above, below)
 
     def logcdf(self, queries: Array) -> Array:
         """Return the logarithm of the cumulative probability at queries (n, k)."""
-        probability, rest = self.cdf(queries), self.sf(queries)
-        with np.errstate(divide="ignore"):
-            return np.where(
-                probability < 0.5, np.log(probability), np.log1p(-np.minimum(rest, 1))
-            )
+        return _log(self.cdf(queries), self.sf(queries))
 
     def logsf(self, queries: Array) -> Array:
         """Return the logarithm of the probability above queries (n, k)."""
-        return self.mirrored().logcdf(-queries)
+        return _log(self.sf(queries), self.cdf(queries))
 
     def logpdf(self, queries: Array) -> Array:
         """Return the log-density at queries (n, k)."""
-        place, offset, width = self._locate(queries)
+        place, offset, rest, width = self._locate(queries)
         bounds = self.bounds()
         outside = (queries < bounds[:, :1]) | (queries > bounds[:, 1:])
         mass = np.where(outside, 0.0, take(self.pmf, place))
@@ -203,7 +184,8 @@ class PiecewiseUniform:
             return density
         left, right = self._halves(place)
         ratio = np.log(right) - np.log(left)  # of the density below the number
-        return density + np.where(offset < left, ratio, -ratio)
+        is_below = np.where(left <= right, offset < left, rest > right)
+        return density + np.where(is_below, ratio, -ratio)
 
     def ppf(self, levels: Array) -> Array:
         """Invert the cumulative probability at levels (n, k)."""
@@ -270,12 +252,35 @@ class PiecewiseUniform:
         centre = self._column(self.values, self.pmf.argmax(axis=1))
         return centre, self.values - centre[:, None]
 
-    def _locate(self, queries: Array) -> tuple[Index, Array, Array]:
-        """Return the bin of each query, its distance from the lower edge, the width."""
+    def _locate(self, queries: Array) -> tuple[Index, Array, Array, Array]:
+        """Return the bin of each query, its distances from both edges, the width."""
         edges = self._for_each_row(self.edges)
         place = count(edges[:, 1:-1], queries, np.less_equal)
         low, high = take(edges, place), take(edges, place + 1)
-        return place, np.clip(queries, low, high) - low, high - low
+        inside = np.clip(queries, low, high)
+        return place, inside - low, high - inside, high - low
+
+    def _shares(self, queries: Array) -> tuple[Index, Array, Array]:
+        """Return the bin of each query, and the shares of its mass on both sides.
+
+        Distances are measured from the edge that the number is nearer to.
+        """
+        place, offset, rest, width = self._locate(queries)
+        if self.is_even:
+            return place, offset / width, rest / width
+        left, right = self._halves(place)
+        lower, upper = right / (left + right), left / (left + right)
+        beyond = np.where(left <= right, offset - left, right - rest)  # the number
+        after = np.clip(beyond / right, 0.0, 1.0)
+        before = np.clip(-beyond / left, 0.0, 1.0)
+        is_below = beyond < 0
+        below = lower * np.minimum(offset / left, 1.0)
+        above = upper * np.minimum(rest / right, 1.0)
+        return (
+            place,
+            np.where(is_below, below, lower + upper * after),
+            np.where(is_below, upper + lower * before, above),
+        )
 
     def _halves(self, place: Index) -> tuple[Array, Array]:
         """Return the widths of the bins at a place, below and above the number."""
@@ -292,7 +297,8 @@ class PiecewiseUniform:
         left, right = half_widths(self.values, self.edges)
         share = right / (left + right)
         low, high = self.edges[..., :-1], self.edges[..., 1:]
-        middle = np.minimum(low + left, high)
+        middle = np.where(left <= right, low + left, high - right)
+        middle = np.clip(middle, low, high)
         return (
             np.concatenate([interleaved(low, middle), self.edges[..., -1:]], axis=-1),
             interleaved(left, right),
@@ -326,6 +332,21 @@ def cumulative_sums(mass: Array) -> Array:
     np.cumsum(mass, axis=1, out=cumulative[:, 1:])
     cumulative /= cumulative[:, -1:]
     return cumulative
+
+
+def _summed(cumulative: Array, place: Index, inside: Array, rest: Array) -> Array:
+    """Return the sum up to a share of the mass of a bin, given what is left of it."""
+    start, stop = take(cumulative, place), take(cumulative, place + 1)
+    mass = stop - start
+    up = np.minimum(start + mass * np.minimum(inside, 1.0), stop)
+    return np.where(inside < 0.5, up, stop - mass * np.minimum(rest, 1.0))
+
+
+def _log(probability: Array, rest: Array) -> Array:
+    """Return the log of a probability, given what is left of one."""
+    with np.errstate(divide="ignore"):
+        near_one = np.log1p(-np.minimum(rest, 0.5))
+        return np.where(probability < 0.5, np.log(probability), near_one)
 
 
 def mean_square(a: Array, b: Array) -> Array:

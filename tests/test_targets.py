@@ -320,3 +320,27 @@ def test_transformers_that_lose_the_target_are_refused(transformer, message):
     y = np.linspace(-2, 3, 50)
     with pytest.raises(ValueError, match=message):
         TargetScaler(transformer).fit(y, np.ones(50))
+
+
+def test_the_smallest_target_among_zeros():
+    y = np.where(np.arange(len(X)) == 5, 5e-324, 0.0)
+    predicted = small().fit(X, y).predict_quantiles(X)
+    assert (np.abs(predicted) <= 1e-320).all()
+
+
+def test_huge_validation_errors_are_scores_too():
+    y = np.linspace(0, 1, len(X))
+    for scoring in ("rmse", "crps", "expected_error"):
+        model = small(scoring=scoring, fine_tuning=None)
+        model.fit(X, y, X_val=X, y_val=np.full(len(X), 1e200))
+        assert len(model.history_) > 1
+        assert all(np.isfinite(row["validation_rmse"]) for row in model.history_)
+
+
+def test_transformer_that_jumps_is_sound():
+    y = np.random.default_rng(0).normal(size=len(X))
+    inverse = FunctionTransformer(np.reciprocal, np.reciprocal)
+    for tokenizer in ("normalized", "ieee"):
+        model = small(target_transform=inverse, tokenizer=tokenizer).fit(X, y)
+        assert np.isfinite(model.predict_quantiles(X)).all()
+        assert (np.diff(model.predict_quantiles(X)) >= 0).all()

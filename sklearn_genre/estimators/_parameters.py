@@ -161,7 +161,9 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Below 40 samples under ``early_stopping="auto"`` it is 1, with a warning.
     Training and `history_` are at 1.""",
     "warm_start": """warm_start : bool, default=False
-    Whether ``fit`` continues from the weights of the last fit, on its scales.""",
+    Whether ``fit`` continues from the weights of the last fit, on its scales. The
+    schedule of the learning rate starts anew: many short fits learn less than a long
+    one.""",
     "device": """device : str, default="auto"
     ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.""",
     "dtype": """dtype : {"float32", "float64"}, default="float32"

@@ -14,7 +14,12 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 from torch import Tensor
 
-from sklearn_genre.inputs._frames import as_numbers, columns_of, is_missing
+from sklearn_genre.inputs._frames import (
+    as_numbers,
+    columns_of,
+    is_missing,
+    names_of,
+)
 from sklearn_genre.inputs._levels import Writings, all_unseen, matched, writings_of
 
 # Levels of a category beyond the most frequent ones share one code.
@@ -274,8 +279,8 @@ class FeatureEncoder(BaseEstimator):
         """Return category columns without a level of training: theirs, and those."""
         return {
             name: (levels, [*known])
-            for (name, _), column, known, writings, size in zip(
-                columns_of(X, self.is_categorical),
+            for name, column, known, writings, size in zip(
+                names_of(X, self.is_categorical),
                 self._categories(X).T,
                 self.levels_.categories_,
                 self.writings_,

@@ -46,8 +46,9 @@ def plain(X: Any) -> Any:
         data = X.data if X.dtype.kind in "biuf" else X.data.astype(object)
         return np.where(np.ma.getmaskarray(X), np.nan, data)
     first = X[0] if isinstance(X, (list, tuple)) and X else None
-    if isinstance(X, Mapping) or isinstance(first, Mapping):
-        kind = "a dict" if isinstance(X, Mapping) else "a list of dicts"
+    is_dict = isinstance(X, Mapping) and not hasattr(X, "shape")  # or sparse
+    if is_dict or isinstance(first, Mapping):
+        kind = "a dict" if is_dict else "a list of dicts"
         raise TypeError(f"X is {kind}. Make a table of it: pandas.DataFrame(X).")
     if isinstance(X, np.ndarray) and X.dtype.names is not None:
         raise TypeError(
@@ -68,8 +69,8 @@ def is_table(X: Any) -> bool:
     if nw.dependencies.is_into_dataframe(X):
         return bool(X.shape[1])
     try:
-        shape = np.shape(X)
-    except ValueError:  # of different lengths
+        shape = np.asarray(X).shape
+    except (TypeError, ValueError):  # of different lengths, or on a GPU
         return False
     return len(shape) == 2 and min(shape) > 0
 
@@ -130,6 +131,12 @@ def frame_of(X: Any) -> nw.DataFrame[Any] | None:
             f"Columns must have distinct names, and {names.count(twice)} are called "
             f"{shown(twice, repr)}. Rename them, or leave all but one out."
         ) from None
+
+
+def names_of(X: Any, wanted: NDArray[np.bool_]) -> list[Any]:
+    """Return the names of some columns; without names, their numbers."""
+    frame, places = frame_of(X), np.flatnonzero(wanted).tolist()
+    return places if frame is None else [frame.columns[j] for j in places]
 
 
 def columns_of(X: Any, wanted: NDArray[np.bool_]) -> Iterator[tuple[Any, Any]]:
@@ -220,8 +227,8 @@ def by_column(
 ) -> NDArray[np.float64]:
     """Return columns of numbers in float64, or say which of them is the culprit."""
     if is_categorical is None:
-        n_columns = X.shape[1] if hasattr(X, "shape") else len(X[0])
-        is_categorical = np.zeros(n_columns, dtype=bool)
+        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        is_categorical = np.zeros(X.shape[1], dtype=bool)
     columns = [
         _column_of_numbers(name, values)
         for name, values in columns_of(X, ~is_categorical)

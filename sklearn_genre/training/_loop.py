@@ -145,6 +145,7 @@ def train(
     """
     stage.objective.start(data.z, data.weight)
     n_before = 0  # epochs before a collapse
+    fit: Any = None
 
     def on_epoch(row: Row) -> None:
         """Score the network after an epoch, and save what is needed to go on."""

@@ -3,6 +3,7 @@
 from sklearn_genre.calibration._ensemble import (
     ensemble_weights,
     fit_ensemble_weights,
+    of_all_folds,
     products_of_errors,
 )
 from sklearn_genre.calibration._residuals import fit_residual_scale
@@ -14,5 +15,6 @@ __all__ = [
     "fit_ensemble_weights",
     "fit_residual_scale",
     "fit_temperature",
+    "of_all_folds",
     "products_of_errors",
 ]

@@ -18,7 +18,7 @@ N_HELD = 1024
 
 def fit_ensemble_weights(
     network: Network, inputs: Inputs, z: Tensor, weight: NDArray[np.float64]
-) -> None:
+) -> float:
     """Let the members count by what their mixture is worth on validation samples.
 
     Parameters
@@ -29,13 +29,68 @@ def fit_ensemble_weights(
     z : float64 Tensor of shape (n_samples,)
         Standardised targets.
     weight : array of shape (n_samples,)
+
+    Returns
+    -------
+    share : float
+        The mean product of the errors of the whole ensemble, as a share of that of its
+        members here: 1 unless these are of one of several folds.
     """
     products = products_of_errors(
         network, inputs, z, torch.tensor(weight, dtype=z.dtype, device=z.device)
     )
     n_samples = weight.sum() ** 2 / (weight**2).sum()
-    weights = ensemble_weights(products, n_samples)
-    network.member_weight.copy_(torch.tensor(weights, dtype=torch.float64))
+    whole = products
+    if network.n_folds > 1:
+        whole = of_all_folds(products, network.n_folds)
+    weights = ensemble_weights(whole, n_samples)
+    network.set_member_weight(torch.tensor(weights, dtype=torch.float64))
+    here = float(weights @ products @ weights)
+    return float(weights @ whole @ weights) / here if here > 0 else 1.0
+
+
+def of_all_folds(products: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
+    r"""Return the products of errors that the means over members of all folds have.
+
+    A sample is out of fold for few members, its prediction comes from the members of
+    all folds. Those of a kind are alike, so that the error of their mean has the
+    variance
+
+    .. math:: G'_{kk} = G_{kk} \Bigl(\frac 1 n + \frac{n - 1} n \rho\Bigr),
+
+    with n folds and the correlation :math:`\rho` of two errors, which is measured
+    between the members that have left out the same sample.
+
+    Parameters
+    ----------
+    products : array of shape (n_members, n_members)
+        Mean products of the errors of the members of a fold.
+    n_folds : int
+
+    Returns
+    -------
+    products : array of shape (n_members, n_members)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_genre.calibration import of_all_folds
+    >>> of_all_folds(np.array([[1.0, 0.5], [0.5, 1.0]]), n_folds=5)
+    array([[0.6, 0.5],
+           [0.5, 0.6]])
+    """
+    n_members = len(products)
+    size = np.sqrt(np.diag(products))
+    if n_folds == 1 or n_members == 1 or not (size > 0).all():
+        return products
+    correlation = products / np.outer(size, size)
+    mean = (correlation.sum() - n_members) / (n_members * (n_members - 1))
+    share = 1 / n_folds + (1 - 1 / n_folds) * max(mean, 0.0)
+    whole = products.copy()
+    np.fill_diagonal(whole, share * np.diag(products))
+    values, vectors = np.linalg.eigh(whole)
+    positive: NDArray[np.float64] = (vectors * values.clip(0)) @ vectors.T
+    return positive
 
 
 @torch.inference_mode()

@@ -119,7 +119,10 @@ def recover(folder: Path) -> None:
     if fcntl is None:
         return
     for scratch in folder.glob(PREFIX + "*"):
-        number = os.open(scratch, os.O_RDONLY)
+        try:
+            number = os.open(scratch, os.O_RDONLY)
+        except OSError:  # its run has just removed it
+            continue
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # of a run that is alive

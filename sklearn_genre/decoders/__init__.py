@@ -2,7 +2,7 @@
 
 from sklearn_genre.decoders._anchored import AnchoredDecoder
 from sklearn_genre.decoders._backbone import Backbone, freeze
-from sklearn_genre.decoders._base import DigitDecoder
+from sklearn_genre.decoders._base import DigitDecoder, by_fold, weights_in_folds
 from sklearn_genre.decoders._language_model import (
     CacheDecoder,
     LanguageModelDecoder,
@@ -30,9 +30,11 @@ __all__ = [
     "MLPDecoder",
     "Spelling",
     "TransformerDecoder",
+    "by_fold",
     "fits_table",
     "freeze",
     "last_states",
     "new_decoder",
     "spell",
+    "weights_in_folds",
 ]

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
-from sklearn_genre.decoders._base import DigitDecoder
+from sklearn_genre.decoders._base import DigitDecoder, by_fold, weights_in_folds
 from sklearn_genre.tokenizers import Tokenizer
 
 # Smallest scale of a component, as a share of the distance between two numbers.
@@ -101,6 +101,7 @@ class AnchoredDecoder(DigitDecoder):
     """
 
     knows_sequences = True
+    reads_folds = True
 
     def __init__(
         self,
@@ -164,6 +165,17 @@ class AnchoredDecoder(DigitDecoder):
         )
         return Mixture(*(values[:, None, :, None] for values in mixed))
 
+    def read_folds(self, context: Tensor, n_folds: int, place: Tensor) -> Mixture:
+        """Return the mixture of each fold's members for samples of its own."""
+        location, scale, log_weight = self._components(context)
+        weight = weights_in_folds(self.member_weight, n_folds)
+        log_weight = log_weight + weight.log()[:, None, None]
+        mixed = (
+            by_fold(values, n_folds)[place].flatten(1)  # (n_samples, components)
+            for values in (location, scale, log_weight)
+        )
+        return Mixture(*(values[:, None, :, None] for values in mixed))
+
     def read_members(self, context: Tensor) -> Mixture:
         """Return the mixture of each member, member after member."""
         each = (values.flatten(0, 1) for values in self._components(context))
@@ -177,8 +189,8 @@ class AnchoredDecoder(DigitDecoder):
         )
         edges = self._edge(index)  # (n_edges,)
         cumulative = self._cumulative(self.read_members(context), edges)
-        step = edges >= z[:, None]  # (batch, n_edges)
-        return cumulative.view(self.n_members, *step.shape) - step.to(cumulative)
+        step = edges >= z[..., None]  # (batch or n_members, batch, n_edges)
+        return cumulative.unflatten(0, (self.n_members, -1)) - step.to(cumulative)
 
     def states(self, context: Mixture, tokens: Tensor) -> Tensor:
         """Return the log-probabilities, (n, batch, n_positions, vocab_size)."""

@@ -58,6 +58,8 @@ class DigitDecoder(nn.Module, ABC):
         Formats of at most so many token sequences are enumerated.
     knows_sequences : bool
         Whether :meth:`sequence_log_probs` is faster than scoring each token.
+    reads_folds : bool
+        Whether there is :meth:`read_folds`.
     """
 
     forbidden: Tensor | None
@@ -67,6 +69,7 @@ class DigitDecoder(nn.Module, ABC):
     n_members = 1
     max_strings = MAX_STRINGS
     knows_sequences = False
+    reads_folds = False
 
     def __init__(self, width: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -89,6 +92,24 @@ class DigitDecoder(nn.Module, ABC):
         """
         return side_by_side(context)
 
+    def read_folds(self, context: Any, n_folds: int, place: Tensor) -> Any:
+        """Return the mixture of each fold's members for samples of its own.
+
+        Parameters
+        ----------
+        context : Tensor of shape (n_members, batch, width)
+            What the encoder returned.
+        n_folds : int
+        place : int64 Tensor of shape (n_samples,)
+            Where each sample is in the order of :func:`by_fold`.
+
+        Returns
+        -------
+        context : object
+            Of the samples.
+        """
+        raise NotImplementedError
+
     def read_members(self, context: Any) -> Any:
         """Return the same for each member on its own: n_members * batch samples.
 
@@ -109,7 +130,7 @@ class DigitDecoder(nn.Module, ABC):
         ----------
         context : Tensor of shape (n_members, batch, width)
             What the encoder returned.
-        z : float64 Tensor of shape (batch,)
+        z : float64 Tensor of shape (batch,) or (n_members, batch)
             True numbers, where the cumulative distribution should step from 0 to 1.
 
         Returns
@@ -256,6 +277,21 @@ class DigitDecoder(nn.Module, ABC):
         cumulative : Tensor of shape (batch, n_strings - 1)
         """
         return self.leaf_log_probs(context).double().exp().cumsum(-1)[:, :-1]
+
+
+def by_fold(values: Tensor, n_folds: int) -> Tensor:
+    """Map (n_members, batch, ...) to (batch * n_folds, members of a fold, ...).
+
+    Members of the same fold are neighbours. For one fold each sample gets all members;
+    otherwise the first sample of each fold comes first, then the second of each.
+    """
+    return values.unflatten(0, (n_folds, -1)).movedim(2, 0).flatten(0, 1)
+
+
+def weights_in_folds(member_weight: Tensor, n_folds: int) -> Tensor:
+    """Return the weights of members so that those of each fold add to one."""
+    weight = member_weight.unflatten(0, (n_folds, -1))
+    return (weight / weight.sum(1, keepdim=True)).flatten()
 
 
 def side_by_side(context: Tensor) -> Tensor:

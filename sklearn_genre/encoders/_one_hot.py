@@ -41,14 +41,16 @@ class OneHot(nn.Module):
         self.width = columns.one_hot_width
 
     def forward(self, columns: Columns) -> Tensor:
-        """Return numbers and indicators side by side, (batch, width)."""
+        """Return numbers and indicators side by side, (..., width)."""
         if not self.cardinalities:
             return columns.numbers
         indicators = [
-            functional.one_hot(code + 1, size + 1)[:, 1:]
-            for code, size in zip(columns.codes.T, self.cardinalities, strict=True)
+            functional.one_hot(code + 1, size + 1)[..., 1:]
+            for code, size in zip(
+                columns.codes.unbind(-1), self.cardinalities, strict=True
+            )
         ]
-        return torch.cat([columns.numbers, *indicators], 1)
+        return torch.cat([columns.numbers, *indicators], -1)
 
 
 def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:

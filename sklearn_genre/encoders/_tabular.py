@@ -43,6 +43,10 @@ SPEEDS = (
     Speeds(columns=30, inputs=2, wait=1000),
     Speeds(columns=0, inputs=6, wait=0),
 )
+# Of two members that leave out the same fold, one is fast and one is slow.
+IN_FOLDS = tuple(SPEEDS[i] for i in (0, 2, 1, 3, 4, 6, 5, 7))
+# Members, unless a user says otherwise, and those that leave out the same fold.
+N_MEMBERS, OF_A_FOLD = 8, 2
 # Where mish has become the identity.
 LARGE = 20.0
 # Cosines a column, their mean frequency at first, and the numbers they are reduced to.
@@ -101,11 +105,16 @@ class _Linear(nn.Module):
 
 
 class _Periods(nn.Module):
-    """Cosines of each column with learned frequencies, reduced to a few numbers."""
+    """Cosines of each column with learned frequencies, reduced to a few numbers.
 
-    def __init__(self, n_columns: int) -> None:
+    There is one set of them for all members, or one for those of each fold.
+    """
+
+    def __init__(self, n_columns: int, n_members: int, n_folds: int) -> None:
         super().__init__()
-        shape = (n_columns, N_PERIODS)
+        self.n_each = n_members // n_folds if n_folds > 1 else 0
+        sets = (n_folds, 1) if n_folds > 1 else ()
+        shape = (*sets, n_columns, N_PERIODS)
         self.unit = UNIT * SLOW
         self.frequency = nn.Parameter(
             torch.randn(shape, **BORN) * FREQUENCY / self.unit
@@ -116,14 +125,20 @@ class _Periods(nn.Module):
         bound = 1 / math.sqrt(N_PERIODS)
         weight = (2 * torch.rand(*shape, N_FEATURES, **BORN) - 1) * bound
         self.weight = nn.Parameter(weight / self.unit)
-        self.bias = nn.Parameter(torch.zeros(n_columns, N_FEATURES, **BORN))
+        self.bias = nn.Parameter(torch.zeros(*shape[:-1], N_FEATURES, **BORN))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (batch, n_columns) to (batch, n_columns * N_FEATURES)."""
-        frequency = 2 * math.pi * self.unit * self.frequency
-        cosines = (x[..., None] * frequency + self.unit * self.phase).cos()
-        reduced = torch.einsum("bcp,cpf->bcf", cosines, self.unit * self.weight)
-        return (reduced + self.unit * self.bias).flatten(1)
+        """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
+        tensors: list[Tensor] = [self.frequency, self.phase, self.weight, self.bias]
+        if self.n_each and x.ndim == 3:  # each member has samples of its own
+            tensors = [each.repeat_interleave(self.n_each, 0) for each in tensors]
+        frequency, phase, weight, bias = (self.unit * each for each in tensors)
+        cosines = (x[..., None] * (2 * math.pi * frequency) + phase).cos()
+        reduced = torch.einsum("...cp,...cpf->...cf", cosines, weight)
+        features = (reduced + bias).flatten(-2)
+        if self.n_each and x.ndim == 2:
+            features = features.repeat_interleave(self.n_each, 0)
+        return features
 
 
 class TabularEncoder(nn.Module):
@@ -153,13 +168,17 @@ class TabularEncoder(nn.Module):
         encoded. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(96, 96, 96)
         Units of each layer of a member.
-    n_members : int, default=8
+    n_members : int or None, default=None
         Members of the ensemble. With ``decoder="anchored"`` each is trained on its own
         loss and the prediction is their weighted mixture; other decoders read the
-        contexts of all members side by side. More are better and slower.
+        contexts of all members side by side. More are better and slower. None means
+        8, or 2 for each fold.
     dropout : float, default=0
         Dropout after each activation. Raise it for small and noisy tables; it costs
         most where there is little noise.
+    n_folds : int, default=1
+        Beyond 1, the members are divided into so many groups, neighbours together, that
+        share nothing, so that each may leave out a fold. Estimators give it.
 
     Raises
     ------
@@ -182,6 +201,7 @@ class TabularEncoder(nn.Module):
     torch.Size([2, 5, 96])
     """
 
+    takes_folds = True  # reads columns with an axis of members as well
     column_speed: Tensor
     input_speed: Tensor
     wait: Tensor
@@ -191,25 +211,32 @@ class TabularEncoder(nn.Module):
         columns: ColumnSpec,
         *,
         hidden_layer_sizes: Sequence[int] = (96, 96, 96),
-        n_members: int = 8,
+        n_members: int | None = None,
         dropout: float = 0.0,
+        n_folds: int = 1,
     ) -> None:
         super().__init__()
         check_layers(hidden_layer_sizes, dropout)
-        if n_members < 1:
+        if n_members is None:
+            n_members = N_MEMBERS if n_folds == 1 else OF_A_FOLD * n_folds
+        if n_members < 1 or n_members % n_folds:
             raise ValueError(
-                f"n_members must be at least 1, got {shown(n_members, repr)}."
+                f"n_members must be positive and a multiple of the {n_folds} folds, "
+                f"got {shown(n_members, repr)}."
             )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric
         is_periodic = 0 < self.n_numeric <= MAX_PERIODIC
-        self.periods = _Periods(self.n_numeric) if is_periodic else None
+        self.periods = (
+            _Periods(self.n_numeric, n_members, n_folds) if is_periodic else None
+        )
         n_features = self.inputs.width
         n_inputs = n_features + is_periodic * N_FEATURES * self.n_numeric
         self.n_members = n_members
         self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features, **BORN))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs, **BORN))
-        speeds = torch.tensor([*islice(cycle(SPEEDS), n_members)], **BORN)
+        kinds = SPEEDS if n_folds == 1 else IN_FOLDS
+        speeds = torch.tensor([*islice(cycle(kinds), n_members)], **BORN)
         column, inputs, wait = speeds.T[..., None, None]  # each (n_members, 1, 1)
         self.register_buffer("column_speed", UNIT * column, persistent=False)
         self.register_buffer("input_speed", UNIT * inputs, persistent=False)
@@ -228,13 +255,16 @@ class TabularEncoder(nn.Module):
 
     def forward(self, columns: Columns) -> Tensor:
         """Return the contexts of the members, (n_members, batch, width)."""
-        X = self.inputs(columns) if columns.codes.shape[1] else columns.numbers
+        X = self.inputs(columns) if columns.codes.shape[-1] else columns.numbers
         column_scale = torch.where(
             self.wait <= self.step, self.column_scale, self.column_scale.detach()
         )
         scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
         if self.periods is not None:
-            X = torch.cat([X, self.periods(X[:, : self.n_numeric])], 1)
+            features = self.periods(X[..., : self.n_numeric])
+            if features.ndim > X.ndim:
+                X = X.expand(self.n_members, *X.shape)
+            X = torch.cat([X, features], -1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
         scale = scale * (1 + self.input_speed * self.input_scale)

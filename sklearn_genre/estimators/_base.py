@@ -6,6 +6,8 @@ import math
 import time
 import warnings
 from abc import abstractmethod
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,12 +18,14 @@ from sklearn.utils import check_random_state
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature
+from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
-from sklearn_genre.estimators._parameters import SHARED, Constraints
+from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
 from sklearn_genre.estimators._predicting import PredictingRegressor
-from sklearn_genre.estimators._state import fingerprint
+from sklearn_genre.estimators._state import fingerprint, is_learned
 from sklearn_genre.estimators._warnings import warn_of_other_units, warn_of_unseen
-from sklearn_genre.inputs import Data, FeatureEncoder, split
+from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
+from sklearn_genre.networks import OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
     CallbackSupportMixin,
@@ -90,6 +94,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_iter_: int
     n_features_in_: int
     _n_steps: int
+    _folds: Folds | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -184,10 +189,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
+            held_out: Data | Folds | None = validation
             if validation is None and self._sets_aside(len(data)):
-                data, validation = split(data, self.validation_fraction, random)
+                held_out = draft._new_folds(data, random)
+                if held_out is None:
+                    data, held_out = split(data, self.validation_fraction, random)
             try:
-                draft._train(stages, data, validation, monitored=self, begun=begun)
+                draft._train(stages, data, held_out, monitored=self, begun=begun)
             except FloatingPointError as error:
                 raise ValueError(
                     f"The trained network predicts no finite numbers: {error}. Lower "
@@ -267,11 +275,33 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             return n_samples >= MIN_SAMPLES_TO_SPLIT
         return bool(self.early_stopping) and n_samples > 1
 
+    def _new_folds(self, data: Data, random: np.random.RandomState) -> Folds | None:
+        """Return which samples each member leaves out; None: one validation set.
+
+        The network is made anew, of members that share nothing between folds.
+        """
+        if hasattr(self, "_folds"):  # a warm start
+            return None if self._folds is None else self._folds.of(len(data), random)
+        cv, self._folds = getattr(self, "cv", None), None
+        if cv is None:
+            return None
+        if not self._network.takes_folds:
+            raise ValueError(
+                f"cv={cv!r} needs an ensemble whose members are trained each on its "
+                "own loss, as encoder='tabular' with decoder='anchored' is. Use those, "
+                "or cv=None for one validation set."
+            )
+        self._folds = folds_of(cv, data.X, data.y, random)
+        encoder = factory(self.encoder, ENCODERS)
+        self._architecture["encoder"] = partial(encoder, n_folds=self._folds.n_folds)
+        self._network = self._build_network(next(self._network.parameters()).device)
+        return self._folds
+
     def _train(
         self,
         stages: list[Stage],
         data: Data,
-        validation: Data | None,
+        validation: Data | Folds | None,
         *,
         monitored: Any,
         begun: float,
@@ -283,7 +313,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         if hasattr(self, "temperature"):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
-        held_out = None if validation is None else self._encoded(validation)
+        held_out = None
+        if isinstance(validation, Folds):
+            training = training.with_folds(validation, self._network.n_members)
+            held_out = training.out_of_fold()
+            network = OutOfFold(self._network, validation.n_folds)
+            predictor = replace(predictor, network=network)
+        elif validation is not None:
+            held_out = self._encoded(validation)
         scores = (
             NoValidation(predictor, training, self.diagnostics)
             if held_out is None
@@ -357,22 +394,3 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             name: value for name, value in vars(self).items() if is_learned(name)
         }
         return {**learned, "_network": working_copy(self._network).eval()}
-
-
-def is_learned(name: str) -> bool:
-    """Return whether an attribute is a result of ``fit``."""
-    return name in LEARNED or (name.endswith("_") and not name.startswith("_"))
-
-
-# Results of a fit that users need not know.
-LEARNED = (
-    "_architecture",
-    "_digest",
-    "_is_categorical",
-    "_n_steps",
-    "_network",
-    "_rule",
-    "_spelling",
-    "_splits",
-    "_structure",
-)

@@ -146,6 +146,7 @@ class DecodingRegressor(DigitRegressor):
         weight_decay: float = 0.01,
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
+        cv: Any = None,
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
         max_fit_seconds: float | None = None,
@@ -175,6 +176,7 @@ class DecodingRegressor(DigitRegressor):
         self.weight_decay = weight_decay
         self.ema_decay = ema_decay
         self.early_stopping = early_stopping
+        self.cv = cv
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.max_fit_seconds = max_fit_seconds

@@ -337,7 +337,7 @@ class LanguageModelRegressor(DigitRegressor):
         return check_stages(stages, self.tokenizer_)
 
     def _train(
-        self, stages: list[Stage], data: Data, validation: Data | None, **options: Any
+        self, stages: list[Stage], data: Data, validation: Any, **options: Any
     ) -> None:
         """Run the stages, on validation samples of like lengths together."""
         network: Any = self._network

@@ -56,6 +56,11 @@ SHARED: Constraints = {
     "weight_decay": [Number(Real, 0, None, closed="left")],
     "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
+    "cv": [
+        integer(2),
+        HasMethods(["split", "get_n_splits"]),
+        None,
+    ],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
     "max_fit_seconds": [Number(Real, 0, None, closed="neither"), None],
     "n_iter_no_change": [integer(1), None],
@@ -142,6 +147,12 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
+    "cv": """cv : int, cross-validation splitter or None, default=None
+    Folds of the training samples, of which each ensemble member leaves one out: all
+    samples train and all validate, in one fit of two members for each fold. It needs
+    members that are trained each on its own loss, as those of the tabular encoder are
+    with the anchored decoder. None holds out `validation_fraction` of the samples. Not
+    used if ``fit`` gets X_val, or `early_stopping` sets none aside.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20
@@ -208,6 +219,7 @@ TEXTS["training"] = "\n".join(
         "weight_decay",
         "ema_decay",
         "early_stopping",
+        "cv",
         "validation_fraction",
         "n_iter_no_change",
         "max_fit_seconds",

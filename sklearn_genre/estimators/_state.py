@@ -13,6 +13,20 @@ from torch import Tensor, nn
 
 from sklearn_genre._device import STAND_INS
 
+# Results of a fit that users need not know.
+LEARNED = (
+    "_architecture",
+    "_digest",
+    "_folds",
+    "_is_categorical",
+    "_n_steps",
+    "_network",
+    "_rule",
+    "_spelling",
+    "_splits",
+    "_structure",
+)
+
 
 def arrays_of(network: nn.Module) -> dict[str, NDArray[Any]]:
     """Return the weights of a network as arrays.
@@ -106,3 +120,8 @@ def description(value: Any) -> str:
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return repr(value)
+
+
+def is_learned(name: str) -> bool:
+    """Return whether an attribute is a result of ``fit``."""
+    return name in LEARNED or (name.endswith("_") and not name.startswith("_"))

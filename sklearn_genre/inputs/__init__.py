@@ -7,6 +7,7 @@ from sklearn_genre.inputs._columns import (
     Inputs,
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
+from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
 from sklearn_genre.inputs._frames import (
     by_column,
     check_no_dates,
@@ -23,6 +24,8 @@ __all__ = [
     "Columns",
     "Data",
     "FeatureEncoder",
+    "FoldedInputs",
+    "Folds",
     "Inputs",
     "Memory",
     "PromptEncoder",
@@ -31,6 +34,7 @@ __all__ = [
     "categorical_columns",
     "check_no_dates",
     "fields_of",
+    "folds_of",
     "is_table",
     "plain",
     "plain_numbers",

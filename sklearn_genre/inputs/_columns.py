@@ -85,7 +85,8 @@ class Columns:
     Parameters
     ----------
     numbers : Tensor of shape (n_samples, n_numeric)
-        Scaled, without missing values.
+        Scaled, without missing values. With an axis in front, (n_members, n_samples,
+        n_numeric), each ensemble member has samples of its own.
     codes : int64 Tensor of shape (n_samples, n_categorical)
         From 0 to the cardinality less one; -1 for a level that was not in training.
 
@@ -102,8 +103,13 @@ class Columns:
     codes: Tensor
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        return self.numbers.shape[0]
+        """Return the number of samples, of each member if they have their own."""
+        return self.numbers.shape[-2]
+
+    @property
+    def n_samples(self) -> int:
+        """The same, where its tracing by torch must not end in an int."""
+        return self.numbers.shape[-2]
 
     def __getitem__(self, index: Tensor | slice) -> Columns:
         """Return some of the samples."""

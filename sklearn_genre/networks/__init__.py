@@ -21,6 +21,7 @@ from sklearn_genre.networks._network import (
     build_decoder,
     build_encoder,
 )
+from sklearn_genre.networks._out_of_fold import OutOfFold
 from sklearn_genre.networks._predictor import (
     N_AT_ONCE,
     Predictor,
@@ -44,6 +45,7 @@ __all__ = [
     "LanguageModelNetwork",
     "MLPDecoder",
     "Network",
+    "OutOfFold",
     "PointNetwork",
     "Predictor",
     "PromptHeadNetwork",

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre.inputs import Columns
+from sklearn_genre.decoders import by_fold, weights_in_folds
+from sklearn_genre.inputs import Columns, FoldedInputs
 from sklearn_genre.networks._network import (
     EncodedNetwork,
     MemberLinear,
@@ -44,6 +45,14 @@ class HistogramNetwork(EncodedNetwork):
         weighted = log_masses + self.member_weight.log()[:, None, None]
         return self._distribution(weighted.logsumexp(0))
 
+    def out_of_fold(self, inputs: FoldedInputs) -> HistogramDistribution:
+        """Return the prediction of samples by the members that have left them out."""
+        read, _ = inputs.of_members(self.n_members)
+        log_masses = self.head(self.encode(read)).log_softmax(-1)
+        weight = weights_in_folds(self.member_weight, inputs.n_folds)
+        weighted = by_fold(log_masses + weight.log()[:, None, None], inputs.n_folds)
+        return self._distribution(weighted[inputs.slots[1]].logsumexp(1))
+
     def members(self, inputs: Columns) -> HistogramDistribution:
         """Return the distributions of each member, member after member."""
         return self._distribution(self.head(self.encode(inputs)).flatten(0, 1))
@@ -52,7 +61,7 @@ class HistogramNetwork(EncodedNetwork):
         """Return errors of each distribution function at the borders of the bins."""
         masses = self.head(self.encode(inputs)).softmax(-1)  # (n_members, batch, n)
         borders = self._distribution(masses[0]).bins.borders
-        step = borders >= z[:, None]  # (batch, n - 1)
+        step = borders >= z[..., None]  # (batch or n_members, batch, n - 1)
         width = borders.diff(append=borders[-1:] + borders[-1:] - borders[-2:-1])
         errors: Tensor = masses.cumsum(-1)[..., :-1] - step.to(masses)
         return errors * width.sqrt().to(masses)  # an integral of squares

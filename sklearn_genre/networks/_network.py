@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
-from sklearn_genre.inputs import Columns, ColumnSpec
+from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs
 from sklearn_genre.outputs import Grid, Leaves, Output, TokenDistribution, leaves_of
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -30,8 +30,11 @@ class Network(nn.Module, ABC):
         Standard deviation of the distribution around a predicted number.
     rule : Grid or None
         Where the prediction is read from, if not the mean of the distribution.
+    n_folds : int
+        Beyond 1, the members are those of one of so many folds: see `OutOfFold`.
     """
 
+    n_folds = 1
     n_members: int
     member_weight: Tensor
     residual_scale: Tensor
@@ -51,7 +54,7 @@ class Network(nn.Module, ABC):
         Parameters
         ----------
         inputs : Inputs
-        z : float64 Tensor of shape (batch,)
+        z : float64 Tensor of shape (batch,) or (n_members, batch)
             Standardised targets.
 
         Returns
@@ -65,6 +68,19 @@ class Network(nn.Module, ABC):
     def predicts_number(self) -> bool:
         """Whether a number is predicted, with a `residual_scale` to be measured."""
         return False
+
+    @property
+    def takes_folds(self) -> bool:
+        """Whether members may read samples of their own: there is `out_of_fold`."""
+        return False
+
+    def out_of_fold(self, inputs: FoldedInputs) -> Output:
+        """Return the prediction of samples by the members that have left them out."""
+        raise NotImplementedError
+
+    def set_member_weight(self, weight: Tensor) -> None:
+        """Let the members count by these weights, (n_members,), which add to one."""
+        self.member_weight.copy_(weight)
 
     def remember(self, inputs: Any) -> Any:
         """Return inputs with what need not be computed anew in each epoch."""
@@ -90,10 +106,15 @@ class EncodedNetwork(Network):
         has_members = hasattr(encoder, "n_members")
         self.members_shape = (n_members_of(encoder),) if has_members else ()
 
+    @property
+    def takes_folds(self) -> bool:
+        """Whether there are members, and the encoder gives each its own samples."""
+        return self.n_members > 1 and getattr(self.encoder, "takes_folds", False)
+
     def encode(self, inputs: Columns) -> Tensor:
         """Return the contexts, (batch, width) or (n_members, batch, width)."""
         context: Tensor = self.encoder(inputs)
-        shape = (*self.members_shape, inputs.numbers.shape[0], self.width)
+        shape = (*self.members_shape, inputs.n_samples, self.width)
         if context.shape != shape:
             raise ValueError(
                 f"encoder={type(self.encoder).__name__} returned a context of shape "
@@ -144,17 +165,30 @@ class DecodingNetwork(EncodedNetwork):
     def forward(self, inputs: Columns) -> TokenDistribution:
         """Return the predictive distributions of a batch."""
         context = self.decoder.read(self.encode(inputs))
-        return self._distribution(context, inputs.numbers.shape[0], inputs.device)
+        return self._distribution(context, inputs.n_samples, inputs.device)
 
     def members(self, inputs: Columns) -> TokenDistribution:
         """Return the distributions of each member, member after member."""
         context = self.decoder.read_members(self.encode(inputs))
-        size = self.n_members * inputs.numbers.shape[0]
+        size = self.n_members * inputs.n_samples
         return self._distribution(context, size, inputs.device)
 
     def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
         """Return errors of each distribution function, (n_members, batch, n_edges)."""
         return self.decoder.member_errors(self.encode(inputs), z)
+
+    @property
+    def takes_folds(self) -> bool:
+        """Whether encoder and decoder can give each member its own samples."""
+        return super().takes_folds and self.decoder.reads_folds
+
+    def out_of_fold(self, inputs: FoldedInputs) -> TokenDistribution:
+        """Return the prediction of samples by the members that have left them out."""
+        read, _ = inputs.of_members(self.n_members)
+        context = self.decoder.read_folds(
+            self.encode(read), inputs.n_folds, inputs.slots[1]
+        )
+        return self._distribution(context, len(inputs), inputs.device)
 
     def _distribution(
         self, context: object, batch_size: int, device: torch.device

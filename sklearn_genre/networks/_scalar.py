@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_genre._device import BORN
+from sklearn_genre.decoders import by_fold, weights_in_folds
 from sklearn_genre.decoders._base import side_by_side
-from sklearn_genre.inputs import Columns
+from sklearn_genre.inputs import Columns, FoldedInputs
 from sklearn_genre.networks._network import (
     DecodingNetwork,
     EncodedNetwork,
@@ -51,6 +52,14 @@ class PointNetwork(EncodedNetwork):
         """Return the predictive distributions of a batch."""
         weighted = self._numbers(inputs) * self.member_weight[:, None]
         return PointDistribution(weighted.sum(0), self.residual_scale)
+
+    def out_of_fold(self, inputs: FoldedInputs) -> PointDistribution:
+        """Return the prediction of samples by the members that have left them out."""
+        read, _ = inputs.of_members(self.n_members)
+        weight = weights_in_folds(self.member_weight, inputs.n_folds)
+        weighted = by_fold(self._numbers(read) * weight[:, None], inputs.n_folds)
+        number = weighted[inputs.slots[1]].sum(1)
+        return PointDistribution(number, self.residual_scale)
 
     def members(self, inputs: Columns) -> PointDistribution:
         """Return the distributions of each member, member after member."""
@@ -132,7 +141,7 @@ class HeadNetwork(Network):
         """Return normal distributions around the numbers that are read."""
         context = self.digits.encode(inputs)
         dist = self.digits._distribution(
-            self.digits.decoder.read(context), inputs.numbers.shape[0], inputs.device
+            self.digits.decoder.read(context), inputs.n_samples, inputs.device
         )
         number = self.readout(side_by_side(context), dist)  # (batch,)
         return PointDistribution(number, self.residual_scale)

@@ -123,7 +123,7 @@ def numbers_in(values: Sequence[Any], decimal: str) -> NDArray[np.float64]:
         plain = pd.Series([values[i] for i in words], dtype=object)
         numbers[words] = pd.to_numeric(plain, errors="coerce")
         numbers[np.isinf(numbers)] = np.nan
-    for i in np.flatnonzero(np.isnan(numbers)):
+    for i in np.flatnonzero(np.isnan(numbers)).tolist():
         value = values[i]
         if isinstance(value, str):
             number = read_number(value, decimal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklearn_genre._device import generator
-from sklearn_genre.inputs import Data, Inputs
+from sklearn_genre.inputs import Data, FoldedInputs, Folds, Inputs
 from sklearn_genre.targets import TargetScaler
 
 
@@ -29,6 +29,10 @@ class Encoded:
         With mean one.
     y : float64 array of shape (n_samples,)
     sample_weight : float64 array of shape (n_samples,)
+    folds : Folds or None, default=None
+        Which samples each ensemble member leaves out; None: none.
+    n_members : int, default=1
+        Of the ensemble, if there are folds.
     """
 
     inputs: Inputs
@@ -36,10 +40,30 @@ class Encoded:
     weight: Tensor
     y: NDArray[np.float64]
     sample_weight: NDArray[np.float64]
+    folds: Folds | None = None
+    n_members: int = 1
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.y)
+
+    def with_folds(self, folds: Folds, n_members: int) -> Encoded:
+        """Return the samples as training reads them where members leave some out."""
+        return replace(self, folds=folds, n_members=n_members)
+
+    def out_of_fold(self) -> Encoded:
+        """Return the samples as those see them who have left them out."""
+        assert self.folds is not None
+        order = self.folds.interleaved()
+        samples = torch.from_numpy(order).to(self.z.device)
+        fold = torch.from_numpy(self.folds.fold[order]).to(self.z.device)
+        return Encoded(
+            FoldedInputs(self.inputs, samples, fold, self.folds.n_folds),
+            self.z[samples],
+            self.weight[samples],
+            self.y[order],
+            self.sample_weight[order],
+        )
 
 
 def encoded(
@@ -60,7 +84,9 @@ def encoded(
 class Batches:
     """What skorch iterates over instead of a ``DataLoader``: slices of tensors.
 
-    Samples are permuted once per epoch, unless one batch holds them all.
+    Samples are permuted once per epoch, unless one batch holds them all. With folds,
+    each ensemble member has a permutation of its own samples, and tensors have an axis
+    of members in front.
     """
 
     def __init__(self, dataset: Encoded, batch_size: int) -> None:
@@ -70,8 +96,15 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Inputs, tuple[Tensor, Tensor]]]:
         """Yield the batches ``(inputs, (z, weight))`` of one epoch."""
         inputs, z, weight = self.dataset.inputs, self.dataset.z, self.dataset.weight
+        cpu = torch.device("cpu")
+        if self.dataset.folds is not None:
+            for index in self.dataset.folds.batches_of_members(
+                self.dataset.n_members, self.batch_size, generator(cpu)
+            ):
+                index = index.to(z.device)
+                yield inputs[index], (z[index], weight[index])
+            return
         if len(self) > 1:
-            cpu = torch.device("cpu")
             order = torch.randperm(len(z), generator=generator(cpu), device=cpu)
             order = inputs.grouped(order.to(z.device), self.batch_size)
             inputs, z, weight = inputs[order], z[order], weight[order]
@@ -81,6 +114,8 @@ class Batches:
 
     def __len__(self) -> int:
         """Return the number of batches."""
+        if self.dataset.folds is not None:
+            return self.dataset.folds.n_batches(self.batch_size)
         return math.ceil(len(self.dataset) / self.batch_size)
 
 

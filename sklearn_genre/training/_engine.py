@@ -95,7 +95,7 @@ class Engine(NeuralNet):
         self.n_steps = self.n_epochs = self.n_read = self.n_pending = 0
         self.accumulate = settings.accumulate
         self.watches_collapse = settings.watches_collapse
-        self.n_batches = math.ceil(len(data) / self.batch_size)
+        self.n_batches = len(Batches(data, self.batch_size))
         self.total_steps = (
             stage.max_epochs
             * int(stage.objective.n_updates)
@@ -146,7 +146,9 @@ class Engine(NeuralNet):
         inputs, targets = batch
         objective, n_members = self.stage.objective, self.module_.n_members
         self.n_read += 1
-        z, weight = targets[0].repeat(n_members), targets[1].repeat(n_members)
+        if targets[0].ndim == 1:  # all members read the same samples
+            targets = tuple(each.repeat(n_members) for each in targets)
+        z, weight = (each.flatten() for each in targets)  # (n_members * batch,)
         self._tell_step()
         with self.draws():
             dist = self.module_.members(inputs)

@@ -50,9 +50,9 @@ class Validation:
 
     def __call__(self) -> Row:
         """Calibrate the network, and return its scores and diagnostics."""
-        data = self.data
-        self.predictor.network.eval()
-        calibrate(self.predictor, data)
+        data, network = self.data, self.predictor.network
+        network.eval()
+        share = calibrate(self.predictor, data)
         values = {
             "validation_rmse": Column(partial(squared_error, self.predictor), True),
             "validation_crps": Column(crps),
@@ -60,12 +60,17 @@ class Validation:
             "entropy": Column(sequence_entropy),
             **diagnostic_columns(self.diagnostics),
         }
-        return averages(
+        row = averages(
             values,
             predicted(self.predictor, data.inputs, data.y, VALIDATION_LEVELS),
             data.sample_weight,
             self.predictor.scaler.unit_,
         )
+        if network.predicts_number:  # whose squared error the members share
+            row["validation_rmse"] *= share**0.5
+        else:
+            row["validation_crps"] *= share
+        return row
 
 
 @dataclass(frozen=True)
@@ -91,16 +96,23 @@ class NoValidation:
         return dict.fromkeys([*VALIDATION, *diagnostic_columns(self.diagnostics)])
 
 
-def calibrate(predictor: Predictor, data: Encoded) -> None:
+def calibrate(predictor: Predictor, data: Encoded) -> float:
     """Fit ensemble weights, and the spread of residuals, on validation samples.
 
     Both are buffers of the network: part of the state that is selected and restored.
+
+    Returns
+    -------
+    share : float
+        What the error of the whole ensemble is of that of the members that are scored.
     """
     network, weight = predictor.network, data.sample_weight
+    share = 1.0
     if network.n_members > 1:
-        fit_ensemble_weights(network, data.inputs, data.z, weight)
+        share = fit_ensemble_weights(network, data.inputs, data.z, weight)
     if network.predicts_number:
         fit_residual_scale(predictor, data.inputs, data.z, weight)
+    return share
 
 
 def calibrate_without(predictor: Predictor, data: Encoded) -> None:

@@ -1,0 +1,191 @@
+"""Which training samples each ensemble member leaves out, and how it reads the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The fold of each training sample.
+
+    Of an ensemble, the first members leave out the first fold, the next ones the
+    second, and so on, equally many each.
+
+    Parameters
+    ----------
+    fold : int64 array of shape (n_samples,)
+        From 0 to n_folds - 1; none is empty.
+    n_folds : int
+        At least 2.
+    """
+
+    fold: NDArray[np.int64]
+    n_folds: int
+
+    def of(self, n_samples: int, random: np.random.RandomState) -> Folds:
+        """Return these folds, or as many of other samples."""
+        if n_samples == len(self.fold):
+            return self
+        fold = random.permutation(n_samples) % self.n_folds
+        return Folds(fold.astype(np.int64), self.n_folds)
+
+    def kept(self) -> list[NDArray[np.intp]]:
+        """Return the samples outside of each fold."""
+        return [np.flatnonzero(self.fold != fold) for fold in range(self.n_folds)]
+
+    def batches_of_members(
+        self, n_members: int, batch_size: int, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
+        """Yield the samples of an epoch, (n_members, batch), each member in its order.
+
+        Where folds differ in size, members with fewer samples read some twice.
+        """
+        kept = self.kept()
+        size = max(map(len, kept))
+        samples = [
+            torch.from_numpy(np.resize(kept[fold], size))
+            for fold in np.repeat(np.arange(self.n_folds), n_members // self.n_folds)
+        ]
+        order = torch.stack(
+            [
+                each[torch.randperm(size, generator=generator, device="cpu")]
+                for each in samples
+            ]
+        )
+        yield from order.split(batch_size, 1)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-max(map(len, self.kept())) // batch_size)
+
+    def interleaved(self) -> NDArray[np.intp]:
+        """Return all samples in an order in which the folds take turns."""
+        rank = np.empty(len(self.fold), dtype=np.intp)
+        for fold in range(self.n_folds):
+            members = np.flatnonzero(self.fold == fold)
+            rank[members] = np.arange(len(members))
+        return np.lexsort((self.fold, rank))
+
+
+def folds_of(
+    cv: Any, X: Any, y: NDArray[np.float64], random: np.random.RandomState
+) -> Folds:
+    """Return the folds that a number or a splitter of scikit-learn makes.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than folds, or the splitter does not test each
+        sample once.
+    """
+    n_samples = len(y)
+    if isinstance(cv, Integral):
+        n_folds = int(cv)
+        if n_folds > n_samples:
+            raise ValueError(f"cv={cv} makes more folds than the {n_samples} samples.")
+        fold = random.permutation(n_samples) % n_folds
+        return Folds(fold.astype(np.int64), n_folds)
+    fold = np.full(n_samples, -1, dtype=np.int64)
+    splits = list(check_cv(cv).split(X, y))
+    n_tested = np.zeros(n_samples, dtype=np.intp)
+    for number, (_, test) in enumerate(splits):
+        fold[test] = number
+        n_tested[test] += 1
+    if (n_tested != 1).any():
+        sample = int(np.flatnonzero(n_tested != 1)[0])
+        raise ValueError(
+            f"cv={cv!r} must test each sample once, and tests sample {sample} "
+            f"{n_tested[sample]} times. Use a splitter such as KFold or GroupKFold."
+        )
+    return Folds(fold, len(splits))
+
+
+@dataclass(frozen=True)
+class FoldedInputs:
+    """Samples, each read by the ensemble members that have left it out.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Of all training samples.
+    samples : int64 Tensor of shape (n,)
+        Which of them these are.
+    fold : int64 Tensor of shape (n,)
+        The fold of each.
+    n_folds : int
+    """
+
+    inputs: Any
+    samples: Tensor
+    fold: Tensor
+    n_folds: int
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.samples)
+
+    def __getitem__(self, index: Tensor | slice) -> FoldedInputs:
+        """Return some of the samples."""
+        return replace(self, samples=self.samples[index], fold=self.fold[index])
+
+    def to(self, device: torch.device) -> FoldedInputs:
+        """Return the same on a device."""
+        return FoldedInputs(
+            self.inputs.to(device),
+            self.samples.to(device),
+            self.fold.to(device),
+            self.n_folds,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the samples are."""
+        return self.samples.device
+
+    def blocks(self, size: int) -> Iterator[tuple[FoldedInputs, int]]:
+        """Yield the samples in blocks to predict, and how many of each are real."""
+        for start in range(0, len(self), size):
+            block = self[start : start + size]
+            yield block, len(block)
+
+    def grouped(self, order: Tensor, batch_size: int) -> Tensor:
+        """Return the order of an epoch as it is."""
+        return order
+
+    @cached_property
+    def slots(self) -> tuple[Tensor, Tensor]:
+        """Where the samples are read: those of each fold side by side.
+
+        Returns
+        -------
+        index : int64 Tensor of shape (n_folds, batch)
+            The sample in each slot; the first one fills up shorter folds.
+        place : int64 Tensor of shape (n,)
+            The slot of each sample, those of the first sample of each fold first.
+        """
+        counts = torch.bincount(self.fold, minlength=self.n_folds)
+        order = self.fold.argsort(stable=True)
+        fold = self.fold[order]
+        first = counts.cumsum(0) - counts
+        rank = torch.arange(len(self), device=self.device) - first[fold]
+        index = order.new_zeros(self.n_folds, int(counts.max()))
+        index[fold, rank] = order
+        place = torch.empty_like(order)
+        place[order] = rank * self.n_folds + fold
+        return index, place
+
+    def of_members(self, n_members: int) -> tuple[Any, Tensor]:
+        """Return what the members read, and which sample it is, (n_members, batch)."""
+        index = self.slots[0].repeat_interleave(n_members // self.n_folds, 0)
+        return self.inputs[self.samples[index]], index

@@ -1,0 +1,214 @@
+"""Ensembles whose members leave out a fold each."""
+
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import KFold, LeaveOneOut, PredefinedSplit, ShuffleSplit
+
+from sklearn_genre import DecodingRegressor, PointwiseRegressor, RiemannRegressor
+from sklearn_genre.calibration import of_all_folds
+from sklearn_genre.encoders import TabularEncoder
+from sklearn_genre.inputs import FoldedInputs, Folds, folds_of
+from sklearn_genre.model_selection import out_of_fold_distribution
+from sklearn_genre.networks import OutOfFold
+
+X, y = load_diabetes(return_X_y=True)
+X, y = X[:60], y[:60]
+SMALL = partial(TabularEncoder, n_members=4, hidden_layer_sizes=(8,))
+ESTIMATORS = {
+    "decoding": partial(DecodingRegressor, fine_tuning=None, pretraining_epochs=2),
+    "riemann": partial(RiemannRegressor, max_epochs=2),
+    "pointwise": partial(PointwiseRegressor, max_epochs=2),
+}
+
+
+def fit(name="decoding", **options):
+    options = {"encoder": SMALL, "random_state": 0, **options}
+    return ESTIMATORS[name](**options).fit(X, y)
+
+
+def folded(model, fold):
+    """Return the training samples, as the members read them that left them out."""
+    inputs = model._encode(model._check_features(X, reset=False))
+    fold = torch.as_tensor(fold)
+    return FoldedInputs(inputs, torch.arange(len(X)), fold, int(fold.max()) + 1)
+
+
+@pytest.mark.parametrize("sizes", [(5, 5), (7, 2, 4)])
+def test_no_member_reads_its_fold_and_each_reads_all_others(sizes):
+    folds = Folds(np.repeat(np.arange(len(sizes)), sizes), len(sizes))
+    batches = list(folds.batches_of_members(2 * len(sizes), 4, None))
+    assert len(batches) == folds.n_batches(4)
+    for member, read in enumerate(torch.cat(batches, 1)):
+        assert {*read.tolist()} == {*folds.kept()[member // 2]}
+
+
+def test_folds_take_turns():
+    fold = np.random.default_rng(0).integers(0, 3, 20)
+    order = Folds(fold, 3).interleaved()
+    assert sorted(order) == list(range(20))
+    smallest = np.bincount(fold).min()
+    assert (fold[order[: 3 * smallest]].reshape(-1, 3) == [0, 1, 2]).all()
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@torch.no_grad()
+def test_samples_meet_the_members_that_left_them_out(name):
+    model = fit(name)
+    network = model.network_
+    fold = np.random.default_rng(1).integers(0, 2, len(X))
+    inputs = folded(model, fold)
+    network.set_member_weight(torch.tensor([0.1, 0.4, 0.3, 0.2]))
+    out = OutOfFold(network, 2)(inputs).support()
+    for number, weight in enumerate([(0.2, 0.8, 0, 0), (0, 0, 0.6, 0.4)]):
+        network.set_member_weight(torch.tensor(weight))
+        alone = network(inputs.inputs).support()
+        mine = torch.as_tensor(fold == number)
+        torch.testing.assert_close(
+            out.probs[mine], alone.probs[mine], atol=1e-6, rtol=1e-4
+        )
+        if alone.values.ndim == 2:
+            torch.testing.assert_close(
+                out.values[mine], alone.values[mine], atol=1e-6, rtol=1e-4
+            )
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@torch.no_grad()
+def test_errors_out_of_fold_are_those_of_the_members(name):
+    model = fit(name)
+    fold = np.random.default_rng(1).integers(0, 2, len(X))
+    inputs, z = folded(model, fold), torch.linspace(-1, 1, len(X)).double()
+    errors = OutOfFold(model.network_, 2).member_errors(inputs, z)
+    alone = model.network_.member_errors(inputs.inputs, z)
+    for number in range(2):
+        mine = torch.as_tensor(fold == number)
+        expected = alone[2 * number : 2 * number + 2][:, mine]
+        torch.testing.assert_close(errors[:, mine], expected, atol=1e-6, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_blocks_are_the_samples_whatever_their_size():
+    model = fit()
+    inputs = folded(model, np.arange(len(X)) % 2)
+    network = OutOfFold(model.network_, 2)
+    whole = network(inputs).support().probs
+    parts = [network(block).support().probs[:n] for block, n in inputs.blocks(7)]
+    torch.testing.assert_close(torch.cat(parts), whole)
+
+
+def test_errors_of_all_folds_are_those_of_the_mean_of_alike_members():
+    random = np.random.default_rng(0)
+    shared = random.normal(size=(1, 1, 200_000))
+    of_kind = random.normal(size=(1, 2, 200_000)) * 0  # kinds are alike, too
+    errors = shared + of_kind + random.normal(size=(4, 2, 200_000))
+    products = np.einsum("fkn,fln->kl", errors, errors) / errors.shape[2] / 4
+    mean = errors.mean(0)
+    expected = mean @ mean.T / mean.shape[1]
+    whole = of_all_folds(products, 4)
+    np.testing.assert_allclose(np.diag(whole), np.diag(expected), rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    "cv", [3, KFold(4), PredefinedSplit(np.arange(60) // 20), LeaveOneOut()]
+)
+def test_each_sample_has_one_fold(cv):
+    folds = folds_of(cv, X, y, np.random.RandomState(0))
+    assert np.bincount(folds.fold, minlength=folds.n_folds).min() > 0
+    if isinstance(cv, PredefinedSplit):
+        assert (folds.fold == cv.test_fold).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cv": 3}, "multiple of the 3 folds"),
+        ({"cv": ShuffleSplit(4, random_state=0)}, "must test each sample once"),
+        ({"cv": 2, "encoder": "mlp"}, "needs an ensemble"),
+        ({"cv": 2, "decoder": "mlp"}, "needs an ensemble"),
+        ({"cv": PredefinedSplit([-1] * 20 + [0] * 40)}, "tests sample 0 0 times"),
+        ({"cv": True}, "cv"),
+        ({"cv": 61}, "more folds than the 60 samples"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(**options)
+
+
+def without_seconds(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def test_a_validation_set_that_is_given_takes_the_place_of_folds():
+    models = [
+        ESTIMATORS["decoding"](encoder=SMALL, random_state=0, cv=cv).fit(
+            X, y, X_val=X[:9], y_val=y[:9]
+        )
+        for cv in (None, 2)
+    ]
+    assert without_seconds(models[0].history_) == without_seconds(models[1].history_)
+
+
+def test_same_seed_same_bits():
+    models = [fit(cv=2) for _ in range(2)]
+    assert (models[0].predict(X) == models[1].predict(X)).all()
+    assert without_seconds(models[0].history_) == without_seconds(models[1].history_)
+
+
+def test_without_early_stopping_all_members_read_all_samples():
+    one, other = (fit(cv=cv, early_stopping=False) for cv in (None, 2))
+    assert (one.predict(X) == other.predict(X)).all()
+
+
+@pytest.mark.parametrize("name", ["decoding", "riemann"])
+@torch.no_grad()
+def test_members_learn_nothing_from_their_fold(name):
+    """Two targets of a fold change places, so that all scales stay as they are.
+
+    What is left is the norm to which gradients are clipped, that of all members.
+    """
+    fold = np.arange(len(X)) % 2
+    first, second = np.flatnonzero(fold == 0)[[3, 11]]
+    changed = y.copy()
+    changed[[first, second]] = y[[second, first]]
+    options = {"encoder": SMALL, "random_state": 0, "cv": PredefinedSplit(fold)}
+    numbers = []
+    for target in (y, changed):
+        model = ESTIMATORS[name](**options, n_iter_no_change=None).fit(X, target)
+        inputs = model._encode(model._check_features(X, reset=False))
+        numbers.append(model.network_.members(inputs).support().probs)
+    same = (numbers[0] - numbers[1]).abs().amax(-1).view(4, len(X)).amax(1)
+    assert same[:2].max() < 0.02 * same[2:].min()
+
+
+def test_training_samples_are_predicted_by_the_members_that_left_them_out():
+    fold = np.random.default_rng(0).integers(0, 2, len(X))
+    model = fit(cv=PredefinedSplit(fold))
+    mean = out_of_fold_distribution(model, X).mean()
+    weight = model.network_.member_weight.clone()
+    for number in range(2):
+        alone = torch.zeros(4)
+        alone[2 * number : 2 * number + 2] = weight[:2] / weight[:2].sum()
+        model.network_.set_member_weight(alone)
+        mine = fold == number
+        np.testing.assert_allclose(mean[mine], model.predict(X)[mine], rtol=1e-5)
+
+
+def test_samples_that_are_not_those_of_training_are_refused():
+    with pytest.raises(ValueError, match="60 training samples"):
+        out_of_fold_distribution(fit(cv=2), X[:5])
+    with pytest.raises(ValueError, match="fitted without folds"):
+        out_of_fold_distribution(fit(), X)
+
+
+def test_a_warm_start_keeps_the_folds():
+    model = fit(cv=2, warm_start=True)
+    fold = model._folds.fold
+    model.fit(X, y)
+    assert model._folds.fold is fold
+    assert pickle.loads(pickle.dumps(model))._folds.n_folds == 2

@@ -225,6 +225,7 @@ def printed_scores(out):
 
 
 def test_run_on_a_mixed_file(csv_file, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     output = tmp_path / "made" / "out"
     output.mkdir(parents=True)
     (output / "kept.txt").write_text("mine")
@@ -255,6 +256,16 @@ def test_run_on_a_mixed_file(csv_file, tmp_path, capsys):
     assert (output / "kept.txt").read_text() == "mine"
     assert {path.name for path in output.iterdir()} == {*FILES, "kept.txt"}
     assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_method_that_fails_does_not_end_the_run(write, capsys):
+    x = np.random.default_rng(0).normal(size=60)
+    lines = ["size,price", *(f"{v * 1e307},{v}" for v in x)]
+    assert main([str(write(lines)), "--target", "price", *FAST]) == 0
+    out, err = capsys.readouterr()
+    assert set(printed_scores(out)["DecodingRegressor"]) != {"-"}
+    assert "note: Ridge (linear): " in err
+    assert len(err.splitlines()) == len(set(err.splitlines()))
 
 
 def test_no_picture_without_matplotlib(csv_file, tmp_path, capsys, monkeypatch):

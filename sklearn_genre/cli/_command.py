@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sklearn_genre import DecodingRegressor
 from sklearn_genre.cli._arguments import build_parser
 from sklearn_genre.cli._comparison import (
+    SCORES,
     comparison_methods,
     format_table,
     score_distribution,
@@ -104,10 +105,7 @@ def _run(options: argparse.Namespace) -> None:
         f"{train.X.shape[1]} features"
     )
     say(summary + "\n", go_on=go_on)
-    scores = {
-        name: score_points(method, train, test)
-        for name, method in comparison_methods(train, options.seed).items()
-    }
+    scores = _compare(train, test, options.seed)
     scores["DecodingRegressor"], dist = score_distribution(model, train, test)
     said = (
         f"{format_table(scores)}\n\nThe first three predict a point: its CRPS is the "
@@ -120,6 +118,18 @@ def _run(options: argparse.Namespace) -> None:
     run = Run(summary, notes, columns.reader.table_, scores, fitted, raw, test, dist)
     write_output(options.output, run)
     say(f"\nReport, predictions and model are in {options.output}", go_on=True)
+
+
+def _compare(train: Table, test: Table, seed: int) -> dict[str, list[float | None]]:
+    """Return the scores of the other methods; one that fails has none."""
+    scores: dict[str, list[float | None]] = {}
+    for name, method in comparison_methods(train, seed).items():
+        try:
+            scores[name] = score_points(method, train, test)
+        except (ValueError, ArithmeticError) as error:
+            note(f"note: {name}: {reason(error)}")
+            scores[name] = [None] * len(SCORES)
+    return scores
 
 
 def _load(options: argparse.Namespace) -> tuple[Table, str]:

@@ -50,10 +50,14 @@ def silence() -> None:
 def short_warnings() -> Iterator[None]:
     """Print each warning as one line, once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("once")
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", RuntimeWarning)  # of arithmetic
+        seen = set()
 
         def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
-            note(f"warning: {message}")
+            if str(message) not in seen:
+                note(f"warning: {message}")
+            seen.add(str(message))
 
         warnings.showwarning = show
         yield

@@ -147,6 +147,31 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise type(error)(f"{name} must hold real numbers: {reason}.") from None
 
 
+def as_probabilities(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return a float64 array of numbers in [0, 1], or say which is none.
+
+    Raises
+    ------
+    TypeError
+        If a value is no number.
+    ValueError
+        If a number is not in [0, 1].
+    """
+    numbers = as_floats(values, name)
+    valid = (numbers >= 0) & (numbers <= 1)
+    if not valid.all():
+        raise ValueError(f"{name} must lie between 0 and 1; got {numbers[~valid][0]}.")
+    return numbers
+
+
+def quiet_sums() -> np.errstate:
+    """Return what silences the sum by which scikit-learn looks for infinity.
+
+    Of numbers such as 1.8e308 and -1.8e308 that sum is NaN, with a warning.
+    """
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def too_large(name: str, place: str = "") -> ValueError:
     """Return the error for integers that no float is near to."""
     return ValueError(

@@ -104,6 +104,8 @@ def clip(rng: Rng, dist: PredictiveDistribution, code: Code, name: str) -> Call:
     chance = rng.random()
     if low == high or chance < 0.1:
         given["low"] = wrong(high)
+    elif high - low < 64 * np.spacing(max(abs(low), abs(high))):
+        given["low"] = edge(low)  # no room for bins
     elif chance < 0.3:
         side = one_of(rng, ["low", "high"])
         bad = [np.nan, "x", [1.0], 2j, values.HUGE, True]

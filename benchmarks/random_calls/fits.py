@@ -158,7 +158,7 @@ def bad_targets(rng: Rng, n: int) -> Given:
         wrong(np.column_stack([y, y])),
         wrong(y.astype("datetime64[s]")),
         wrong(y.astype("timedelta64[s]")),
-        wrong(np.ma.masked_array(y, y > y.mean())),
+        wrong(np.ma.masked_array(y, y >= y.mean())),
         wrong(y + 1j),
         wrong(None),
         wrong(0.0),

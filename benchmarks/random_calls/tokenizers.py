@@ -68,6 +68,8 @@ def fit(rng: Rng) -> Call:
     if chance < 0.3:
         name = one_of(rng, [name for name in arguments if name != "y"])
         arguments[name] = values.no_integer(rng)
+        if name == "exponent_range" and arguments[name].value == 0:
+            arguments[name] = Given(0)  # one exponent
     elif chance < 0.5:
         arguments["y"] = values.spoiled(rng, y, "numbers")
         if isinstance(arguments["y"].value, np.ndarray | list):

@@ -11,6 +11,8 @@ from sklearn_genre.networks import Predictor
 
 # Smallest standard deviation of a prediction, as a share of that of the targets.
 MIN_SCALE = 1e-9
+# Largest: single precision holds it.
+MAX_SCALE = 1e36
 
 
 @torch.no_grad()
@@ -28,8 +30,9 @@ def fit_residual_scale(
         If a residual is not finite.
     """
     means = [dist.expectation()[:n] for dist, n in predictor.outputs(inputs)]
-    square = ((torch.cat(means) - z) ** 2).cpu().numpy()
-    scale = math.sqrt(np.average(square, weights=weight))
-    if not math.isfinite(scale):
+    residual = (torch.cat(means) - z).abs().cpu().numpy()
+    if not np.isfinite(residual).all():
         raise FloatingPointError("a residual is not finite")
-    predictor.network.residual_scale.fill_(max(scale, MIN_SCALE))
+    size = float(residual.max()) or 1.0  # its square may be beyond float64
+    scale = size * math.sqrt(np.average((residual / size) ** 2, weights=weight))
+    predictor.network.residual_scale.fill_(min(max(scale, MIN_SCALE), MAX_SCALE))

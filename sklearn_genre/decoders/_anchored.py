@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders._base import DigitDecoder, by_fold, weights_in_folds
 from sklearn_genre.tokenizers import Tokenizer
@@ -114,15 +115,20 @@ class AnchoredDecoder(DigitDecoder):
         if not tokenizer.evenly_spaced:
             raise ValueError(
                 "decoder='anchored' needs numbers in even steps that sort like their "
-                f"digits, got tokenizer={tokenizer!r}. Use tokenizer='normalized', or "
+                f"digits, got tokenizer={shown(tokenizer, repr)}. Use "
+                "tokenizer='normalized', or "
                 "decoder='mlp'."
             )
         if n_components is None:
             n_components = ALONE if n_members == 1 else EACH
         if n_components < 1:
-            raise ValueError(f"n_components must be at least 1, got {n_components!r}.")
+            raise ValueError(
+                f"n_components must be at least 1, got {shown(n_components, repr)}."
+            )
         if n_members < 1:
-            raise ValueError(f"n_members must be at least 1, got {n_members!r}.")
+            raise ValueError(
+                f"n_members must be at least 1, got {shown(n_members, repr)}."
+            )
         self.n_components = n_components
         self.n_members = n_members
         n_outputs = 3 * n_components + 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, as_probabilities, shown
 from sklearn_genre.distributions._bins import LARGEST, Array
 from sklearn_genre.distributions._piecewise import Counts
 
@@ -56,15 +56,12 @@ def truth(y: ArrayLike, n_rows: int) -> Array:
 
 def levels(q: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return probabilities as (n, k) and the shape of the answer."""
-    numbers = as_floats(q, "q")
-    _check_probabilities(numbers, "q")
-    return matched(numbers, n_rows, "q")
+    return matched(as_probabilities(q, "q"), n_rows, "q")
 
 
 def central_levels(confidence: ArrayLike, n_rows: int) -> tuple[Array, Shape]:
     """Return the levels (n, 2k) of both ends of central intervals, and their shape."""
-    inside = as_floats(confidence, "confidence")
-    _check_probabilities(inside, "confidence")
+    inside = as_probabilities(confidence, "confidence")
     asked, shape = matched(inside, n_rows, "confidence")
     size = 2 * asked.shape[1]
     tail = (1 - asked) / 2
@@ -80,10 +77,10 @@ def counts(k: Any, n_rows: int) -> Counts:
     else:
         is_integer = numbers.dtype.kind in "iu"
     if not is_integer:
-        got = repr(k) if numbers.ndim == 0 else numbers.dtype
+        got = shown(k, repr) if numbers.ndim == 0 else numbers.dtype
         raise TypeError(f"k must be an integer, or integers; got {got}.")
     if (numbers < 1).any():
-        raise ValueError(f"k must be at least 1; got {numbers.min()}.")
+        raise ValueError(f"k must be at least 1; got {shown(numbers.min())}.")
     if (numbers > MAX_DRAWS).any():
         raise ValueError(f"k must be at most {MAX_DRAWS}; got a larger integer.")
     return _for_each_row(numbers.astype(np.int64), n_rows, "k")
@@ -105,13 +102,6 @@ def shares(weights: ArrayLike | None, n_parts: int) -> Array:
         )
     numbers = numbers / numbers.max()
     return numbers / numbers.sum()
-
-
-def _check_probabilities(numbers: Array, name: str) -> None:
-    """Refuse numbers that are not in [0, 1]."""
-    valid = (numbers >= 0) & (numbers <= 1)
-    if not valid.all():
-        raise ValueError(f"{name} must lie between 0 and 1; got {numbers[~valid][0]}.")
 
 
 def _for_each_row(numbers: NDArray[Any], n_rows: int, name: str) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, shown
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._piecewise import PiecewiseUniform
 
@@ -38,6 +38,8 @@ def moment_of(block: PiecewiseUniform, order: int) -> Array:
 
 def expectation_of(block: PiecewiseUniform, function: Callable[[Array], Any]) -> Array:
     """Return the mean of a function of the number, shape (n,)."""
+    if not callable(function):
+        raise TypeError(f"func must be callable; got {shown(function, repr)}.")
     knots, mass = block.pieces()
     low, width = knots[..., :-1], np.diff(knots, axis=-1)
     total = np.zeros(len(block))

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_genre._checks import check_integer
+from sklearn_genre._checks import check_integer, shown
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._construction import checked_arrays
 from sklearn_genre.distributions._lazy import Source, lazy_source
@@ -147,8 +147,8 @@ class DistributionSequence:
         rows = np.atleast_1d(np.arange(len(self))[index])
         if rows.ndim > 1:
             raise IndexError(
-                f"Rows are chosen by an integer, a slice, indices or a mask in one "
-                f"dimension; got {index!r}."
+                "Rows are chosen by an integer, a slice, indices or a mask in one "
+                f"dimension; got {shown(index, repr)}."
             )
         if isinstance(index, slice) and not rows.size:
             self._check_start(index.start)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_probabilities
 
 if TYPE_CHECKING:
     from sklearn_genre.distributions._predictive import PredictiveDistribution
@@ -30,7 +30,7 @@ def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike, index: Any) -> 
             "to_frame makes a pandas data frame and pandas is not installed; install "
             "pandas, or call mean(), std(), median() and ppf() for arrays."
         ) from error
-    levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
+    levels = np.atleast_1d(as_probabilities(quantiles, "quantiles"))
     if levels.ndim != 1:
         raise ValueError(f"quantiles must have shape (k,); got shape {levels.shape}.")
     if index is not None and len(index) != len(dist):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN, dropout
 from sklearn_genre.encoders._one_hot import OneHot, check_layers
 from sklearn_genre.inputs import Columns, ColumnSpec
@@ -63,11 +64,13 @@ class MLPEncoder(nn.Module):
         check_layers(hidden_layer_sizes, dropout)
         if activation not in ACTIVATIONS:
             raise ValueError(
-                f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r}."
+                f"activation must be one of {sorted(ACTIVATIONS)}, got "
+                f"{shown(activation, repr)}."
             )
         if normalization not in ("layer", None):
             raise ValueError(
-                f"normalization must be 'layer' or None, got {normalization!r}."
+                "normalization must be 'layer' or None, got "
+                f"{shown(normalization, repr)}."
             )
         self.inputs = OneHot(columns)
         self.width = self.inputs.width

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_genre._checks import shown
 from sklearn_genre.inputs import Columns, ColumnSpec
 
 
@@ -57,7 +58,7 @@ def check_layers(hidden_layer_sizes: Sequence[int], dropout: float) -> None:
     if not hidden_layer_sizes or min(hidden_layer_sizes) < 1:
         raise ValueError(
             "hidden_layer_sizes must hold at least one positive number, got "
-            f"{hidden_layer_sizes!r}."
+            f"{shown(hidden_layer_sizes, repr)}."
         )
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}.")
+        raise ValueError(f"dropout must be in [0, 1), got {shown(dropout, repr)}.")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN, dropout
 from sklearn_genre.encoders._one_hot import OneHot, check_layers
 from sklearn_genre.inputs import Columns, ColumnSpec
@@ -221,7 +222,7 @@ class TabularEncoder(nn.Module):
         if n_members < 1 or n_members % n_folds:
             raise ValueError(
                 f"n_members must be positive and a multiple of the {n_folds} folds, "
-                f"got {n_members!r}."
+                f"got {shown(n_members, repr)}."
             )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric

@@ -194,7 +194,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 held_out = draft._new_folds(data, random)
                 if held_out is None:
                     data, held_out = split(data, self.validation_fraction, random)
-            draft._train(stages, data, held_out, monitored=self, begun=begun)
+            try:
+                draft._train(stages, data, held_out, monitored=self, begun=begun)
+            except FloatingPointError as error:
+                raise ValueError(
+                    f"The trained network predicts no finite numbers: {error}. Lower "
+                    "the learning rate, or check features and targets for outliers."
+                ) from error
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self

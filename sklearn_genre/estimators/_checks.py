@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from sklearn_genre._checks import tidy, too_large
+from sklearn_genre._checks import quiet_sums, shown, tidy, too_large
 from sklearn_genre._sklearn import _check_sample_weight
 from sklearn_genre.estimators._warnings import warn_of_unseen
 from sklearn_genre.inputs import (
@@ -25,6 +26,8 @@ from sklearn_genre.inputs import (
 
 # Largest size of a target: sums of many stay finite.
 LARGEST_TARGET = 1e300
+# What numpy says of objects that are no numbers, without the name of an argument.
+OF_OBJECTS = re.compile("could not convert|float\\(\\) argument|setting an array")
 
 
 def checked_data(
@@ -59,13 +62,10 @@ def checked_data(
         )
     check_consistent_length(X, y)
     if sample_weight is not None:
-        sample_weight = plain_numbers(sample_weight, "sample_weight")
-    try:
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-    except OverflowError:
-        raise too_large("sample_weight") from None
+        sample_weight = as_floats(sample_weight, "sample_weight", ensure_2d=False)
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
     if not (largest := weight.max()) > 0:
         raise ValueError("sample_weight must hold a positive number: all are zero.")
     data = Data(X, y, weight / largest)
@@ -86,9 +86,14 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     try:
         if estimator._is_categorical.any():
             return _with_categories(estimator, X, reset=reset)
-        return validate_data(
-            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
+        with quiet_sums():
+            return validate_data(
+                estimator,
+                X,
+                reset=reset,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+            )
     except (TypeError, ValueError, OverflowError) as error:
         return _explained(estimator, X, error, reset=reset)
 
@@ -112,6 +117,8 @@ def _explained(estimator: Any, X: Any, error: Exception, *, reset: bool) -> Any:
     """Return samples read column by column, or say in which column the error is."""
     text = tidy(str(error))
     if estimator._is_categorical.any() or not is_table(X):
+        if OF_OBJECTS.match(text):
+            text = f"X must be a table of numbers: {text}"
         raise (error if text == str(error) else type(error)(text)) from None
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return by_column(X)
@@ -122,9 +129,14 @@ def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
     if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
         values = plain_numbers(values, name)
     try:
-        return check_array(values, dtype=np.float64, input_name=name, **options)
+        with quiet_sums():
+            return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:
         raise too_large(name) from None
+    except (TypeError, ValueError) as error:
+        if not OF_OBJECTS.match(text := tidy(str(error))):
+            raise
+        raise type(error)(f"{name} must hold numbers: {text}") from None
 
 
 def check_output(
@@ -139,14 +151,15 @@ def check_output(
     if output_type not in allowed:
         raise ValueError(
             f"output_type must be one of {allowed} for {type(model).__name__}, got "
-            f"{output_type!r}."
+            f"{shown(output_type, repr)}."
         )
     if quantiles is not None and output_type != "quantiles":
         raise ValueError(
             "quantiles are for output_type='quantiles', got output_type="
-            f"{output_type!r}."
+            f"{shown(output_type, repr)}."
         )
     if return_std and output_type != "mean":
         raise ValueError(
-            f"return_std is for output_type='mean', got output_type={output_type!r}."
+            "return_std is for output_type='mean', got "
+            f"output_type={shown(output_type, repr)}."
         )

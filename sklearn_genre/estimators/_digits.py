@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._checks import check_integer
+from sklearn_genre._checks import check_integer, shown
 from sklearn_genre._objective import Objective
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
@@ -129,7 +129,8 @@ class DigitRegressor(BaseDistributionRegressor):
         n_samples = check_integer(n_samples, "n_samples", 1)
         if aggregate not in [*AGGREGATES]:
             raise ValueError(
-                f"aggregate must be one of {[*AGGREGATES]}, got {aggregate!r}."
+                f"aggregate must be one of {[*AGGREGATES]}, got "
+                f"{shown(aggregate, repr)}."
             )
         random = check_random_state(random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
@@ -165,7 +166,7 @@ def fit_identity(estimator: Any, training: Encoded, digest: str | None) -> str:
     if not isinstance(seed, int | np.integer):
         raise ValueError(
             "checkpoint needs an integer random_state, so that the fit that goes on "
-            f"draws the same batches, got {seed!r}."
+            f"draws the same batches, got {shown(seed, repr)}."
         )
     options = estimator.get_params()
     for name in ("checkpoint", "verbose", "model", "local_files_only"):

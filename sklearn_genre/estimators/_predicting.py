@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._checks import as_floats, check_generator
+from sklearn_genre._checks import as_probabilities, check_generator
 from sklearn_genre._device import (
     drawing,
     own_defaults,
@@ -182,7 +182,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         quantiles : array of shape (n_samples, n_quantiles)
             In the order asked.
         """
-        levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
+        levels = np.atleast_1d(as_probabilities(quantiles, "quantiles"))
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")
         read = of_distribution(PredictiveDistribution.ppf, levels[None])
@@ -202,7 +202,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         interval : array of shape (n_samples, 2)
             Lower and upper end.
         """
-        read = of_distribution(PredictiveDistribution.interval, coverage)
+        level = as_probabilities(coverage, "coverage")
+        if level.ndim:
+            raise ValueError(f"coverage must be one number, got shape {level.shape}.")
+        read = of_distribution(PredictiveDistribution.interval, level)
         return np.concatenate(self._map(X, read))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
@@ -221,11 +224,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         y_samples : array of shape (n_samples_X, n_samples)
         """
         random = check_generator(random_state)
-        return np.concatenate(
-            self._map(
-                X, of_distribution(PredictiveDistribution.sample, n_samples, random)
-            )
-        )
+        read = of_distribution(PredictiveDistribution.sample, n_samples, random)
+        return np.concatenate(self._map(X, read))
 
     def diagnose(
         self,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, shown
 from sklearn_genre.estimators import LanguageModelRegressor
 from sklearn_genre.export._features import FeatureModule
 from sklearn_genre.export._readings import NormalReading, SharedReading
@@ -111,7 +111,9 @@ def export_module(estimator: Any, quantiles: ArrayLike = LEVELS) -> nn.Module:
     check_is_fitted(estimator)
     levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
     if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
-        raise ValueError(f"quantiles must be levels in (0, 1), got {quantiles!r}.")
+        raise ValueError(
+            f"quantiles must be levels in (0, 1), got {shown(quantiles, repr)}."
+        )
     network = _to_trace(estimator._network)
     like = next(network.parameters())
     features = FeatureModule(estimator.feature_encoder_, like.dtype)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import shown
+
 
 def pyplot() -> Any:
     """Return ``matplotlib.pyplot``; if it is missing, say how to install it."""
@@ -45,7 +47,8 @@ def panels(ax: Any, n_rows: int, n_columns: int) -> NDArray[Any]:
     if place is None:
         raise ValueError(
             "This picture divides ax into panels, which needs axes made by "
-            f"plt.subplots or plt.subplot_mosaic; got {ax!r}. Or give a list of "
+            f"plt.subplots or plt.subplot_mosaic; got {shown(ax, repr)}. Or give "
+            "a list of "
             f"{n_rows * n_columns} axes."
         )
     ax.set_axis_off()

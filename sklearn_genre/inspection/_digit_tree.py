@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_genre._checks import check_integer, shown
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inspection._axes import axes_or_new, pyplot
 from sklearn_genre.inspection._checks import check_numbers
@@ -163,11 +162,11 @@ class DigitTreeDisplay:
             raise TypeError(
                 "estimator must write digits, as DecodingRegressor does, or be a "
                 "Pipeline that ends in one that does, or a fitted search over either; "
-                f"got {estimator!r}."
+                f"got {shown(estimator, repr)}."
             )
-        check_scalar(max_depth, "max_depth", Integral, min_val=1)
+        check_integer(max_depth, "max_depth", 1)
         n_rows = np.shape(X)[0]
-        check_scalar(row, "row", Integral, min_val=0, max_val=n_rows - 1)
+        check_integer(row, "row", 0, n_rows - 1)
         truth, tokens = None, None
         if y is not None:
             truth = float(check_numbers(y, n_rows, "y")[row])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_scalar
 
+from sklearn_genre._checks import check_integer, shown
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inspection._checks import Array
 from sklearn_genre.inspection._model import take_rows
@@ -27,9 +26,11 @@ def feature_column(X: Any, feature: int | str) -> tuple[int, str, Array]:
     names = frame.columns if is_frame else [f"Feature {i}" for i in range(n_features)]
     if isinstance(feature, str):
         if feature not in names:
-            raise ValueError(f"feature must be one of {names}; got {feature!r}.")
+            raise ValueError(
+                f"feature must be one of {names}; got {shown(feature, repr)}."
+            )
         feature = names.index(feature)
-    check_scalar(feature, "feature", Integral, min_val=0, max_val=n_features - 1)
+    check_integer(feature, "feature", 0, n_features - 1)
     name = str(names[feature])
     column = frame[:, feature].to_numpy() if is_frame else np.asarray(X)[:, feature]
     try:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
+from sklearn_genre._checks import shown
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.outputs import TokenDistribution
 
@@ -31,7 +32,7 @@ def predict_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
         raise TypeError(
             "estimator must predict distributions, as DecodingRegressor does, or be a "
             "Pipeline that ends in one that does, or a fitted search over either; got "
-            f"{estimator!r}."
+            f"{shown(estimator, repr)}."
         )
     dist: PredictiveDistribution = estimator.predict(X, output_type="distribution")
     return dist

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
+from sklearn_genre._checks import check_integer
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inspection._axes import axes_or_new, start_at_zero
 from sklearn_genre.inspection._checks import check_targets
@@ -131,7 +130,7 @@ class PITHistogramDisplay(PredictionDisplay):
         -------
         display : PITHistogramDisplay
         """
-        check_scalar(n_bins, "n_bins", Integral, min_val=2)
+        check_integer(n_bins, "n_bins", 2)
         low, high = sampling_band(1 / n_bins, np.size(self.pit), confidence)
         density, edges = np.histogram(self.pit, bins=n_bins, range=(0, 1), density=True)
         ax = axes_or_new(ax)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_genre._checks import shown
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inspection._axes import axes_or_new
 from sklearn_genre.inspection._checks import (
@@ -353,5 +354,5 @@ def chosen_rows(rows: Any, n_rows: int) -> NDArray[np.intp]:
     every = np.arange(n_rows)
     chosen = every[:5] if rows is None else np.atleast_1d(every[rows])
     if not chosen.size:
-        raise ValueError(f"rows must hold at least one row; got {rows!r}.")
+        raise ValueError(f"rows must hold at least one row; got {shown(rows, repr)}.")
     return chosen

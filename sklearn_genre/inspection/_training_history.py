@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_genre._checks import shown
 from sklearn_genre.inspection._axes import panels
 from sklearn_genre.inspection._model import best_estimator, last_step
 from sklearn_genre.inspection._style import BLUE, VERMILION, wrapped
@@ -113,7 +114,7 @@ class TrainingHistoryDisplay:
             raise TypeError(
                 "estimator must have a history_, as DecodingRegressor has, or be a "
                 "Pipeline that ends in one that has, or a fitted search over either; "
-                f"got {estimator!r}."
+                f"got {shown(estimator, repr)}."
             )
         display = cls(
             model.history_, scoring=scoring or model.scoring, target_name=target_name
@@ -167,7 +168,9 @@ class TrainingHistoryDisplay:
                 for name in self.history[0]
                 if name.startswith(prefix)
             ]
-            raise ValueError(f"scoring must be one of {known}; got {self.scoring!r}.")
+            raise ValueError(
+                f"scoring must be one of {known}; got {shown(self.scoring, repr)}."
+            )
         return column
 
     def _finish(self, stages: list[Epochs], validated: bool) -> None:

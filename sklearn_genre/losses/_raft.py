@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from sklearn_genre._checks import shown
 from sklearn_genre._objective import Objective
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses._expected_number import LogLoss, SquaredError
@@ -107,12 +108,17 @@ class RAFT(Objective):
         for name in ("normalize", "learnable"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):
-                raise TypeError(f"RAFT.{name} must be True or False, got {value!r}.")
+                raise TypeError(
+                    f"RAFT.{name} must be True or False, got {shown(value, repr)}."
+                )
         if self.loss not in OF_MEAN:
-            raise ValueError(f"RAFT.loss must be one of {OF_MEAN}, got {self.loss!r}.")
+            raise ValueError(
+                f"RAFT.loss must be one of {OF_MEAN}, got {shown(self.loss, repr)}."
+            )
         if isinstance(self.grid, str) and self.grid not in GRIDS:
             raise ValueError(
-                f"RAFT.grid must be one of {GRIDS} or an array, got {self.grid!r}."
+                f"RAFT.grid must be one of {GRIDS} or an array, got "
+                f"{shown(self.grid, repr)}."
             )
 
     def rule(self, tokenizer: Tokenizer, scaler: TargetScaler, data: Data) -> Grid:

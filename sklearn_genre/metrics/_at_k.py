@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array, check_scalar
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, check_integer
 from sklearn_genre.distributions import (
     PredictiveDistribution,
     best_of_draws,
@@ -19,6 +17,7 @@ from sklearn_genre.metrics._checks import (
     Array,
     average,
     check_distribution,
+    finite,
     targets_of,
 )
 
@@ -193,21 +192,20 @@ def _score(
     of_draws: Callable[[Array, int], Array],
 ) -> float:
     """Return the mean score of the rows, exact or estimated from draws."""
-    y = targets_of(y_true, dist)
     if isinstance(dist, PredictiveDistribution):
-        return average(exact(dist, y, k), sample_weight)
-    return average(of_draws(_deviations(y, dist, k), int(k)), sample_weight)
+        return average(exact(dist, targets_of(y_true, dist), k), sample_weight)
+    draws = _checked_draws(dist)
+    y = targets_of(y_true, draws)
+    k = check_integer(k, "k", 1, draws.shape[1])
+    with np.errstate(over="ignore"):  # squares of numbers from 1e154 are infinite
+        return average(of_draws(draws - y[:, None], k), sample_weight)
 
 
-def _deviations(y: Array, draws: ArrayLike, k: int) -> Array:
-    """Return draws minus targets, (n, m), after checking that m is at least k."""
+def _checked_draws(draws: ArrayLike) -> Array:
+    """Return finite draws of shape (n, m)."""
     if np.ndim(draws) != 2:
         check_distribution(draws, ", or draws of shape (n, m)")
-    checked: Array = check_array(as_floats(draws, "draws"), input_name="draws")
-    if isinstance(k, bool):
-        raise TypeError(f"k must be an integer; got {k}.")
-    check_scalar(k, "k", Integral, min_val=1, max_val=checked.shape[1])
-    return checked - y[:, None]
+    return finite(as_floats(draws, "draws"), "draws")
 
 
 def _best_of_draws(deviation: Array, k: int) -> Array:

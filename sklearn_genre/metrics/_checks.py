@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_genre._checks import as_floats
+from sklearn_genre._checks import as_floats, check_real, quiet_sums
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -20,12 +19,25 @@ HUGE = 1e290
 
 def column(numbers: ArrayLike, name: str) -> Array:
     """Return finite float64 numbers of shape (n,)."""
-    checked: Array = check_array(
-        as_floats(numbers, name), ensure_2d=False, input_name=name
-    )
-    if checked.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,); got shape {checked.shape}.")
+    floats = as_floats(numbers, name)
+    if floats.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,); got shape {floats.shape}.")
+    return finite(floats, name)
+
+
+def finite(floats: Array, name: str) -> Array:
+    """Return numbers as they are, unless there are none or some are not finite."""
+    with quiet_sums():
+        checked: Array = check_array(floats, ensure_2d=False, input_name=name)
     return checked
+
+
+def check_share(share: Any, name: str, *, zero: bool = False) -> float:
+    """Return a share in (0, 1), or in [0, 1) where it may be zero."""
+    number = check_real(share, name, 0.0, 1.0, exclusive=not zero)
+    if number == 1:
+        raise ValueError(f"{name} == {number}, must be < 1.")
+    return number
 
 
 def check_distribution(dist: Any, other: str = "") -> None:
@@ -41,14 +53,12 @@ def check_distribution(dist: Any, other: str = "") -> None:
 
 def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> Array:
     """Return the ends of intervals, (n, 2): those of distributions, or those given."""
-    check_scalar(
-        coverage, "coverage", Real, min_val=0, max_val=1, include_boundaries="neither"
-    )
+    check_share(coverage, "coverage")
     if isinstance(dist, PredictiveDistribution):
         return dist.interval(coverage)
     if np.shape(dist)[1:] != (2,):
         check_distribution(dist, ", or intervals of shape (n, 2)")
-    intervals: Array = check_array(as_floats(dist, "dist"), input_name="dist")
+    intervals = finite(as_floats(dist, "dist"), "dist")
     swapped = intervals[:, 0] > intervals[:, 1]
     if swapped.any():
         row = int(swapped.argmax())
@@ -85,7 +95,7 @@ def weights_of(n_rows: int, sample_weight: ArrayLike | None) -> Array:
         )
     if weight.min() < 0 or not weight.any():
         raise ValueError(
-            f"sample_weight must be non-negative with a positive sum; "
+            "sample_weight must be non-negative with a positive sum; "
             f"got minimum {weight.min()} and maximum {weight.max()}."
         )
     return weight / weight.max()

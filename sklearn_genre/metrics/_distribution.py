@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.distributions._piecewise import PiecewiseUniform
 from sklearn_genre.metrics._checks import (
     Array,
     average,
+    check_share,
     intervals_of,
     targets_of,
     targets_of_distribution,
@@ -119,7 +118,7 @@ def log_score(
     >>> round(log_score([7.0], dist), 2)
     12.5
     """
-    check_scalar(tail, "tail", Real, min_val=0, max_val=1, include_boundaries="left")
+    tail = check_share(tail, "tail", zero=True)
     y = targets_of_distribution(y_true, dist)
     return average(-dist._map(partial(_log_density, tail=tail), y), sample_weight)
 

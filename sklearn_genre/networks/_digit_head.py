@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from sklearn_genre._checks import check_integer, check_real
+from sklearn_genre._checks import check_integer, check_real, shown
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.networks._readouts import HEADS
 from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
@@ -72,4 +72,4 @@ class DigitHead(BaseEstimator):
 def _check_name(value: Any, name: str, choices: list[str]) -> None:
     """Raise ``ValueError`` unless the value is one of the choices."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {choices}, got {shown(value, repr)}.")

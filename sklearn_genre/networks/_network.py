@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
 from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs
@@ -264,7 +265,7 @@ def build_encoder(
     if not (isinstance(module, nn.Module) and isinstance(width, int)):
         raise TypeError(
             "encoder(columns) must return a torch module with an integer attribute "
-            f"width, got {module!r}."
+            f"width, got {shown(module, repr)}."
         )
     return module
 
@@ -287,7 +288,8 @@ def build_decoder(
     module = _built("decoder", decoder, width, tokenizer, **members)
     if not isinstance(module, DigitDecoder):
         raise TypeError(
-            f"decoder(width, tokenizer) must return a DigitDecoder, got {module!r}."
+            "decoder(width, tokenizer) must return a DigitDecoder, got "
+            f"{shown(module, repr)}."
         )
     return module
 
@@ -297,7 +299,7 @@ def _built(name: str, factory: Any, *arguments: Any, **options: Any) -> Any:
     if isinstance(factory, nn.Module):
         raise TypeError(
             f"{name} must be a factory, because sizes are known in fit alone, got the "
-            f"module {factory!r}. Give its class or a functools.partial."
+            f"module {shown(factory, repr)}. Give its class or a functools.partial."
         )
     try:
         return factory(*arguments, **options)
@@ -305,4 +307,6 @@ def _built(name: str, factory: Any, *arguments: Any, **options: Any) -> Any:
         given = ", ".join(
             [*map(repr, arguments), *(f"{k}={v}" for k, v in options.items())]
         )
-        raise TypeError(f"{name}={factory!r} failed for ({given}): {error}") from error
+        raise TypeError(
+            f"{name}={shown(factory, repr)} failed for ({given}): {error}"
+        ) from error

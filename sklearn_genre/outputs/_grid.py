@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from sklearn_genre._checks import shown
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -203,7 +204,9 @@ def finite_numbers(values: ArrayLike, name: str) -> Array:
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must hold numbers, got {values!r}.") from None
+        raise ValueError(
+            f"{name} must hold numbers, got {shown(values, repr)}."
+        ) from None
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError(
             f"{name} must hold at least one number in one dimension, got shape "

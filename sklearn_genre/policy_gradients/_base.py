@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from sklearn_genre._checks import check_integer, check_real
+from sklearn_genre._checks import check_integer, check_real, shown
 from sklearn_genre._objective import Objective
 from sklearn_genre.outputs import DigitOutput
 from sklearn_genre.policy_gradients._normal_scores import (
@@ -277,4 +277,4 @@ def _mean_of_next(log_probs: Tensor, values: Tensor) -> Tensor:
 def _check_choice(value: Any, name: str, choices: list[str]) -> None:
     """Raise ``ValueError`` unless the value is one of the choices."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {choices}, got {shown(value, repr)}.")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_genre._checks import check_integer, check_real
+from sklearn_genre._checks import check_integer, check_real, shown
 from sklearn_genre.policy_gradients._base import PolicyGradient
 
 
@@ -107,7 +107,8 @@ class GRPO(PolicyGradient):
         if not isinstance(self.scale_rewards, (bool, np.bool_)):
             raise TypeError(
                 "GRPO.scale_rewards must be True or False, not "
-                f"{self.scale_rewards!r} of type {type(self.scale_rewards).__name__}."
+                f"{shown(self.scale_rewards, repr)} of type "
+                f"{type(self.scale_rewards).__name__}."
             )
         check_real(self.clip_range, "GRPO.clip_range", 0, exclusive=True)
         check_integer(self.n_updates, "GRPO.n_updates", 1)

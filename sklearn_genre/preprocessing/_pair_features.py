@@ -14,6 +14,8 @@ from sklearn.base import (
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_genre._checks import shown
+
 PARTS: dict[str, Callable[[Any, Any], Any]] = {
     "absolute_difference": lambda u, v: abs(u - v),
     "product": lambda u, v: u.multiply(v) if sparse.issparse(u) else u * v,
@@ -140,13 +142,14 @@ class PairFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         parts = self.parts
         if isinstance(parts, str) or not isinstance(parts, Sequence):
             raise TypeError(
-                f"parts must be a sequence of names, got {parts!r}. Use parts="
+                f"parts must be a sequence of names, got {shown(parts, repr)}. "
+                "Use parts="
                 '("absolute_difference", "product").'
             )
         if not parts or not set(parts) <= set(PARTS) or len({*parts}) < len(parts):
             raise ValueError(
                 f"parts must be one or more different names of {[*PARTS]}, got "
-                f"{parts!r}."
+                f"{shown(parts, repr)}."
             )
 
     def _validated(self, X: Any, *, reset: bool) -> Any:

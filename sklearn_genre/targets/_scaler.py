@@ -18,6 +18,10 @@ N_PROBES = 64
 MAX_INVERSE_ERROR = 1e-2
 # Largest size of a limit, that of a target.
 LARGEST_LIMIT = 1e300
+# Smallest spread that is divided by: far smaller numbers still have all their digits.
+SMALLEST_SPREAD = 1e-300
+# Largest scaled target; those of a validation set may be that far from training.
+LARGEST_Z = 1e300
 # Means beyond this many spreads are taken off before quantiles: all targets are near.
 FAR_OFF = 1024
 
@@ -103,7 +107,8 @@ class TargetScaler(BaseEstimator):
         t = np.asarray(y, dtype=np.float64)
         if self.transformer_ is not None:
             t = self._forward(t)
-        return (t - self.mean_) / self.scale_
+        with np.errstate(over="ignore"):
+            return np.clip((t - self.mean_) / self.scale_, -LARGEST_Z, LARGEST_Z)
 
     def inverse_transform(self, z: NDArray[Any]) -> NDArray[np.float64]:
         """Return targets for scaled values of any shape."""
@@ -121,7 +126,8 @@ class TargetScaler(BaseEstimator):
         if outside.any():
             raise ValueError(
                 f"{name} holds {y[outside][0]:g}, outside of target_range="
-                f"{self.target_range!r}. Widen the range, or leave the sample out."
+                f"{shown(self.target_range, repr)}. Widen the range, or leave the "
+                "sample out."
             )
 
     def _forward(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,7 +135,7 @@ class TargetScaler(BaseEstimator):
         t = _apply(self.transformer_.transform, y)
         if not np.isfinite(t).all():
             raise ValueError(
-                f"target_transform={self.transformer!r} maps the target "
+                f"target_transform={shown(self.transformer, repr)} maps the target "
                 f"{y[~np.isfinite(t)][0]!r} to a value that is not finite. Use a "
                 "transformer that is defined on all targets."
             )
@@ -141,7 +147,8 @@ class TargetScaler(BaseEstimator):
         if not (error <= MAX_INVERSE_ERROR * self.unit_).all():
             worst = np.nan_to_num(error, nan=np.inf).argmax()
             raise ValueError(
-                f"target_transform={self.transformer!r} does not bring the target "
+                f"target_transform={shown(self.transformer, repr)} does not bring "
+                "the target "
                 f"{y[worst]!r} back. Use a monotone transformer with an inverse."
             )
 
@@ -156,7 +163,8 @@ class TargetScaler(BaseEstimator):
         )
         if not (np.isfinite(down[0]) and np.isfinite(up[0])):
             raise ValueError(
-                f"target_transform={self.transformer!r} cannot be inverted at the ends "
+                f"target_transform={shown(self.transformer, repr)} cannot be "
+                "inverted at the ends "
                 f"of the training range: {down[0]!r} and {up[0]!r}. Use a transformer "
                 "whose inverse is defined there."
             )
@@ -197,7 +205,9 @@ def limits_of(target_range: Any) -> tuple[float, float] | None:
         np.inf if last is None else check_real(last, "target_range[1]", -bound, bound)
     )
     if not low < high:
-        raise ValueError(f"target_range must be ascending, got {target_range!r}.")
+        raise ValueError(
+            f"target_range must be ascending, got {shown(target_range, repr)}."
+        )
     return None if np.isinf([low, high]).all() else (low, high)
 
 
@@ -240,7 +250,7 @@ def _transformer(spec: Any, y: NDArray[np.float64]) -> Any:
     if not (hasattr(spec, "transform") and hasattr(spec, "inverse_transform")):
         raise TypeError(
             "target_transform must be 'standard', 'quantile' or a transformer with "
-            f"inverse_transform, got {spec!r}."
+            f"inverse_transform, got {shown(spec, repr)}."
         )
     transformer = clone(spec)
     if hasattr(transformer, "set_output"):
@@ -270,7 +280,10 @@ class _Standardiser(TransformerMixin, BaseEstimator):
 def _mean_and_spread(
     values: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return mean and root mean square around it, 1 for a constant; no overflow."""
+    """Return mean and root mean square around it, 1 for a constant; no overflow.
+
+    A spread that is too small to divide by is `SMALLEST_SPREAD`.
+    """
     first = float(values[0])
     centred = values - first
     shift = float(np.average(centred, weights=weight))
@@ -279,4 +292,5 @@ def _mean_and_spread(
     if size == 0:
         return first + shift, 1.0
     mean_square = float(np.average((centred / size) ** 2, weights=weight))
-    return first + shift, size * float(np.sqrt(mean_square)) or size
+    spread = size * float(np.sqrt(mean_square)) or size
+    return first + shift, max(spread, SMALLEST_SPREAD)

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import partial
 from inspect import signature
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sklearn_genre._checks import as_float, check_integer
+from sklearn_genre._checks import as_float, as_floats, check_integer
 
 # Formats with at most this many strings are listed where nothing faster is known.
 MAX_STRINGS = 4096
@@ -84,16 +85,16 @@ class Tokenizer(BaseEstimator, ABC):
         """
         self._check_integers()
         self._check_parameters()
-        values = _as_float64(y)  # (n,)
+        values = _as_float64(y, "y")  # (n,)
         if values.ndim != 1 or not len(values):
             raise ValueError(
-                f"y must hold at least one number in one dimension, got shape "
+                "y must hold at least one number in one dimension, got shape "
                 f"{tuple(values.shape)}."
             )
         if not (finite := values.isfinite()).all():
             raise ValueError(
                 f"y must be finite, got {values[~finite][0].item()}; remove or impute "
-                f"such rows first."
+                "such rows first."
             )
         self.low_, self.high_ = values.min().item(), values.max().item()
         return self
@@ -118,11 +119,11 @@ class Tokenizer(BaseEstimator, ABC):
             If a number is NaN.
         """
         check_is_fitted(self, "low_")
-        values = _as_float64(values)  # (...)
+        values = _as_float64(values, "values")  # (...)
         if n_nan := int(values.isnan().sum()):
             raise ValueError(
-                f"NaN has no tokens: {n_nan} of {values.numel()} values are NaN; "
-                f"remove or impute them first."
+                f"values must not be NaN, and {n_nan} of {values.numel()} are; "
+                "remove or impute them first."
             )
         return self._encode(values)
 
@@ -188,11 +189,11 @@ class Tokenizer(BaseEstimator, ABC):
         """
         check_is_fitted(self, "low_")
         self.check_nearest_tokens()
-        values = _as_float64(values)
+        values = _as_float64(values, "values")
         if not (finite := values.isfinite()).all():
             raise ValueError(
                 f"values must be finite, got {values[~finite][0].item()}; remove or "
-                f"clip such targets first."
+                "clip such targets first."
             )
         return self._nearest_tokens(self._checked_tokens(tokens), values)
 
@@ -353,19 +354,24 @@ class Tokenizer(BaseEstimator, ABC):
         return tokens
 
 
-def _as_float64(values: ArrayLike | Tensor) -> Tensor:
+def _as_float64(values: ArrayLike | Tensor, name: str) -> Tensor:
     """Values as a float64 tensor of their shape, without a gradient.
 
     Python integers beyond float64 become infinite.
     """
     if isinstance(values, Tensor):
+        if values.is_complex():
+            raise TypeError(f"{name} must hold real numbers; got {values.dtype}.")
         return values.detach().to(torch.float64)
-    try:
-        numbers = np.array(values, dtype=np.float64, order="C")
-    except OverflowError:
-        objects = np.array(values, dtype=object)
-        numbers = np.array([as_float(x) for x in objects.flat]).reshape(objects.shape)
-    return torch.from_numpy(numbers)
+    if np.dtype(getattr(values, "dtype", object)).hasobject:
+        values = _bounded(np.asarray(values, dtype=object))
+    return torch.from_numpy(np.array(as_floats(values, name), order="C"))
+
+
+@partial(np.frompyfunc, nin=1, nout=1)
+def _bounded(value: Any) -> Any:
+    """Infinity for a Python integer beyond float64, everything else as it is."""
+    return as_float(value) if isinstance(value, int) else value
 
 
 def _check_integer_tensor(tokens: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sklearn_genre._checks import shown
 from sklearn_genre.tokenizers._base import Tokenizer
 from sklearn_genre.tokenizers._positional import from_digits, to_digits
 from sklearn_genre.tokenizers._scientific import widened
@@ -160,7 +161,7 @@ class DecimalTokenizer(Tokenizer):
         if not (isinstance(self.format, str) and FORMAT.fullmatch(self.format)):
             raise ValueError(
                 "format must have a 'd' for each digit and at most one '+' before "
-                f"them, as in 'd.d' or '+dd.d', got {self.format!r}."
+                f"them, as in 'd.d' or '+dd.d', got {shown(self.format, repr)}."
             )
         if self.n_digits > MOST_DIGITS:
             raise ValueError(
@@ -170,7 +171,7 @@ class DecimalTokenizer(Tokenizer):
         texts = list(self.digits)
         if len(texts) != 10 or len(set(texts)) != 10:
             raise ValueError(
-                f"digits must be ten different texts, got {self.digits!r}."
+                f"digits must be ten different texts, got {shown(self.digits, repr)}."
             )
 
     def _written(self, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from sklearn_genre._checks import shown
 from sklearn_genre.tokenizers._base import Tokenizer
 from sklearn_genre.tokenizers._positional import (
     DIGITS,
@@ -112,7 +113,8 @@ class NormalizedTokenizer(Tokenizer):
         check_n_digits(self.length, "length", check_base(self.base))
         if self.rounding not in ROUNDINGS:
             raise ValueError(
-                f"rounding must be one of {list(ROUNDINGS)}, got {self.rounding!r}."
+                f"rounding must be one of {list(ROUNDINGS)}, got "
+                f"{shown(self.rounding, repr)}."
             )
 
     def _encode(self, values: Tensor) -> Tensor:

@@ -9,12 +9,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre.distributions import PiecewiseUniform, PredictiveDistribution
+from sklearn_genre._checks import shown
+from sklearn_genre.distributions import (
+    PiecewiseUniform,
+    PredictiveDistribution,
+    piecewise,
+)
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.outputs import Support
 
 # Numbers of draws k of best@k, mean@k and median@k.
 DRAWS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+# Largest error that is squared, in the unit of y: sums of squares stay finite.
+LARGEST_ERROR = 1e140
 
 Array = NDArray[np.float64]
 
@@ -52,12 +60,16 @@ class Predicted:
     @cached_property
     def in_units(self) -> tuple[PredictiveDistribution, Array]:
         """Numbers and targets over the spread: squares of them stay finite."""
-        dist = PredictiveDistribution(
+        pieces = piecewise(
             self.pieces.values / self.unit,
             self.pieces.pmf,
-            edges=self.pieces.edges / self.unit,
+            self.pieces.edges / self.unit,
+            self.pieces.clipped,
         )
-        return dist, self.y / self.unit
+        with np.errstate(over="ignore"):
+            y = self.y / self.unit
+        y = np.clip(y, -LARGEST_ERROR, LARGEST_ERROR)
+        return PredictiveDistribution._of(pieces), y
 
 
 class Column(NamedTuple):
@@ -134,13 +146,14 @@ def diagnostic_columns(names: Iterable[str]) -> dict[str, Column]:
     """
     if isinstance(names, str):
         raise ValueError(
-            f"diagnostics must be a list of names, got the string {names!r}. Use "
-            f"[{names!r}]."
+            "diagnostics must be a list of names, got the string "
+            f"{shown(names, repr)}. Use [{shown(names, repr)}]."
         )
     names = list(names)
     if unknown := [name for name in names if name not in DIAGNOSTICS]:
         raise ValueError(
-            f"diagnostics holds {unknown[0]!r}, must be among {list(DIAGNOSTICS)}."
+            f"diagnostics holds {shown(unknown[0], repr)}, must be among "
+            f"{list(DIAGNOSTICS)}."
         )
     return {column: how for name in names for column, how in DIAGNOSTICS[name].items()}
 

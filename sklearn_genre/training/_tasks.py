@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Self
 
+from sklearn_genre._checks import shown
+
 
 class CallbackSupportMixin:
     """Callbacks as scikit-learn 1.9 has them, for an estimator on its own.
@@ -32,7 +34,7 @@ class CallbackSupportMixin:
             ):
                 raise TypeError(
                     f"callbacks must be instances with the methods {[*HOOKS]}, got "
-                    f"{callback!r}."
+                    f"{shown(callback, repr)}."
                 )
         if callbacks:
             self._skl_callbacks = list(callbacks)

@@ -14,6 +14,7 @@ from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import N_AT_ONCE, Predictor
 from sklearn_genre.training._batches import Encoded
 from sklearn_genre.training._diagnostics import (
+    LARGEST_ERROR,
     Column,
     Predicted,
     averages,
@@ -27,9 +28,6 @@ from sklearn_genre.training._selection import Row
 VALIDATION = ("validation_rmse", "validation_crps", "reward", "entropy")
 # Levels at which formats that are too large to enumerate are decoded for validation.
 VALIDATION_LEVELS = 64
-
-# Largest error that is squared, in the unit of y: sums of squares stay finite.
-LARGEST_ERROR = 1e140
 
 Array = NDArray[np.float64]
 
@@ -146,7 +144,9 @@ def predicted(
 def squared_error(predictor: Predictor, some: Predicted) -> Array:
     """Return squared errors of the prediction, in squares of the unit of y."""
     error = predictor.mean(some.inputs, some.pieces) - some.y
-    return np.clip(error / some.unit, -LARGEST_ERROR, LARGEST_ERROR) ** 2
+    with np.errstate(over="ignore"):
+        error = error / some.unit
+    return np.clip(error, -LARGEST_ERROR, LARGEST_ERROR) ** 2
 
 
 def crps(some: Predicted) -> Array:

@@ -18,7 +18,7 @@ from sklearn_genre.inputs import (
     Data,
     by_column,
     categorical_columns,
-    check_no_dates,
+    check_real_columns,
     is_table,
     plain,
     plain_numbers,
@@ -27,7 +27,10 @@ from sklearn_genre.inputs import (
 # Largest size of a target: sums of many stay finite.
 LARGEST_TARGET = 1e300
 # What numpy says of objects that are no numbers, without the name of an argument.
-OF_OBJECTS = re.compile("could not convert|float\\(\\) argument|setting an array")
+OF_OBJECTS = re.compile(
+    "could not convert|float\\(\\) argument|setting an array|Input should|"
+    "Found array with"
+)
 
 
 def checked_data(
@@ -82,7 +85,7 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
             X, estimator.categorical_features
         )
     if not (is_plain or estimator._is_categorical.any()):
-        check_no_dates(X)
+        check_real_columns(X)
     try:
         if estimator._is_categorical.any():
             return _with_categories(estimator, X, reset=reset)
@@ -106,7 +109,7 @@ def _with_categories(estimator: Any, X: Any, *, reset: bool) -> Any:
         raise ValueError(
             f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
         )
-    check_no_dates(X, estimator._is_categorical)
+    check_real_columns(X, estimator._is_categorical)
     encoder = getattr(estimator, "feature_encoder_", None)
     if encoder is not None and not reset:
         warn_of_unseen(encoder, X)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,20 @@ def warn_of_unseen(encoder: FeatureEncoder, X: Any) -> None:
         f"in place of {some_of(known)}, so it tells nothing.{also} Are the texts or "
         "types those of training?"
     )
+
+
+def warn_of_validation(estimator: Any, X: Any, X_val: Any) -> None:
+    """Warn of a validation set that looks nothing like the training samples."""
+    encoder = estimator.feature_encoder_
+    if not isinstance(encoder, FeatureEncoder):
+        return
+    n_features = estimator.n_features_in_
+    names = getattr(estimator, "feature_names_in_", np.arange(n_features))
+    warn_of_other_units(
+        encoder.numbers(X), encoder.numbers(X_val), names[~encoder.is_categorical]
+    )
+    if encoder.is_categorical.any():
+        warn_of_unseen(encoder, X_val)
 
 
 def warn_of_other_units(
@@ -90,6 +106,18 @@ def other_units(
         is_narrow = 0 < high - low < NARROW * (last - first)
         odd[j] = far or (is_narrow and len(column) >= FEWEST)
     return odd
+
+
+@contextmanager
+def finite_predictions() -> Iterator[None]:
+    """Say what to do about a trained network whose predictions are not finite."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise ValueError(
+            f"The trained network predicts no finite numbers: {error}. Lower the "
+            "learning rate, or check features and targets for outliers."
+        ) from error
 
 
 def _warn(message: str) -> None:

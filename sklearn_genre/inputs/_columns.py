@@ -20,7 +20,13 @@ from sklearn_genre.inputs._frames import (
     is_missing,
     names_of,
 )
-from sklearn_genre.inputs._levels import Writings, all_unseen, matched, writings_of
+from sklearn_genre.inputs._levels import (
+    Writings,
+    all_unseen,
+    check_levels,
+    matched,
+    writings_of,
+)
 
 # Levels of a category beyond the most frequent ones share one code.
 MAX_CATEGORIES = 256
@@ -324,7 +330,8 @@ class FeatureEncoder(BaseEstimator):
     def _categories(self, X: Any) -> NDArray[np.object_]:
         """Return the category columns as objects, NaN where missing."""
         categories = np.empty((len(X), int(self.is_categorical.sum())), dtype=object)
-        for j, (_, column) in enumerate(columns_of(X, self.is_categorical)):
+        for j, (name, column) in enumerate(columns_of(X, self.is_categorical)):
+            check_levels(name, column)
             missing = is_missing(values := column.astype(object))
             if column.dtype.kind in "mM":  # of any unit
                 values = (

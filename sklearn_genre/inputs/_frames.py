@@ -148,11 +148,15 @@ def columns_of(X: Any, wanted: NDArray[np.bool_]) -> Iterator[tuple[Any, Any]]:
             yield int(j), array[:, j]
         return
     for j in np.flatnonzero(wanted):
-        yield frame.columns[j], frame[:, int(j)].to_numpy()
+        column = frame[:, int(j)]
+        if column.null_count() == len(column):  # Arrow cannot take levels of no type
+            yield frame.columns[j], np.full(len(column), None, dtype=object)
+        else:
+            yield frame.columns[j], column.to_numpy()
 
 
-def check_no_dates(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> None:
-    """Refuse dates and durations among the columns of numbers.
+def check_real_columns(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> None:
+    """Refuse dates, durations and complex numbers among the columns of numbers.
 
     Raises
     ------
@@ -173,6 +177,8 @@ def check_no_dates(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> N
     if is_categorical is not None:
         wanted &= ~is_categorical
     for name, values in columns_of(X, wanted):
+        if values.dtype.kind == "c":
+            raise _is_complex(name)
         kind = _time_of(values)
         if kind is not None:
             advice = (ARRAY_ADVICE if frame is None else FRAME_ADVICE)[kind]
@@ -245,7 +251,7 @@ def _column_of_numbers(name: Any, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.ndim > 1:  # such as a struct of polars
         raise TypeError(f"{called} holds several values a sample. Take them apart.")
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {called} holds complex numbers.")
+        raise _is_complex(name)
     if values.dtype.kind == "O":
         values = np.where(is_missing(values), np.nan, values)
     try:
@@ -261,6 +267,14 @@ def _column_of_numbers(name: Any, values: NDArray[Any]) -> NDArray[np.float64]:
             "the samples out."
         )
     return numbers
+
+
+def _is_complex(name: Any) -> ValueError:
+    """Return the error for a column of complex numbers."""
+    return ValueError(
+        f"Complex data not supported: column {shown(name, repr)} of X holds complex "
+        "numbers. Give their real and imaginary parts."
+    )
 
 
 def _no_number(called: str, name: Any, values: NDArray[Any]) -> Exception:

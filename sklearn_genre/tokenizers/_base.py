@@ -122,7 +122,7 @@ class Tokenizer(BaseEstimator, ABC):
         values = _as_float64(values, "values")  # (...)
         if n_nan := int(values.isnan().sum()):
             raise ValueError(
-                f"values must not be NaN, and {n_nan} of {values.numel()} are; "
+                f"NaN has no tokens: {n_nan} of {values.numel()} values are NaN; "
                 "remove or impute them first."
             )
         return self._encode(values)

@@ -24,7 +24,7 @@ from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint, is_learned
-from sklearn_genre.estimators._warnings import finite_predictions, warn_of_validation
+from sklearn_genre.estimators._warnings import not_finite, warn_of_validation
 from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
 from sklearn_genre.networks import OutOfFold
 from sklearn_genre.targets import TargetScaler
@@ -195,8 +195,10 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 held_out = draft._new_folds(data, random)
                 if held_out is None:
                     data, held_out = split(data, self.validation_fraction, random)
-            with finite_predictions():
+            try:
                 draft._train(stages, data, held_out, monitored=self, begun=begun)
+            except FloatingPointError as error:
+                raise not_finite(error) from error
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from sklearn_genre._checks import quiet_sums, shown, tidy, too_large
+from sklearn_genre._checks import QUIET_SUMS, shown, tidy, too_large
 from sklearn_genre._sklearn import _check_sample_weight
 from sklearn_genre.estimators._warnings import warn_of_unseen
 from sklearn_genre.inputs import (
@@ -89,7 +89,7 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     try:
         if estimator._is_categorical.any():
             return _with_categories(estimator, X, reset=reset)
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return validate_data(
                 estimator,
                 X,
@@ -132,7 +132,7 @@ def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
     if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
         values = plain_numbers(values, name)
     try:
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:
         raise too_large(name) from None

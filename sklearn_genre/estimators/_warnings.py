@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -108,16 +106,12 @@ def other_units(
     return odd
 
 
-@contextmanager
-def finite_predictions() -> Iterator[None]:
-    """Say what to do about a trained network whose predictions are not finite."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise ValueError(
-            f"The trained network predicts no finite numbers: {error}. Lower the "
-            "learning rate, or check features and targets for outliers."
-        ) from error
+def not_finite(error: FloatingPointError) -> ValueError:
+    """Return what to say of a trained network whose predictions are not finite."""
+    return ValueError(
+        f"The trained network predicts no finite numbers: {error}. Lower the learning "
+        "rate, or check features and targets for outliers."
+    )
 
 
 def _warn(message: str) -> None:

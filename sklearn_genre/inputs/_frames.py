@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_genre._checks import quiet_sums, shown, too_large
+from sklearn_genre._checks import QUIET_SUMS, shown, too_large
 
 DATES = (datetime.date, datetime.time, np.datetime64)
 DURATIONS = (datetime.timedelta, np.timedelta64)
@@ -222,7 +222,7 @@ def as_numbers(X: Any, is_categorical: NDArray[np.bool_]) -> NDArray[np.float64]
     else:
         numeric = (X if isinstance(X, np.ndarray) else np.asarray(X, object))[:, wanted]
     try:
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return check_array(numeric, dtype=np.float64, ensure_all_finite="allow-nan")
     except (TypeError, ValueError, OverflowError):
         return by_column(X, is_categorical)
@@ -239,7 +239,7 @@ def by_column(
         _column_of_numbers(name, values)
         for name, values in columns_of(X, ~is_categorical)
     ]
-    with quiet_sums():
+    with np.errstate(**QUIET_SUMS):
         return check_array(
             np.column_stack(columns), dtype=np.float64, ensure_all_finite="allow-nan"
         )

@@ -334,7 +334,11 @@ class Tokenizer(BaseEstimator, ABC):
 
     def _checked_tokens(self, tokens: Tensor) -> Tensor:
         """Int64 tokens, or the error that says which token is wrong where."""
-        _check_integer_tensor(tokens)
+        if not isinstance(tokens, Tensor):
+            raise TypeError(f"tokens must be a tensor, got {type(tokens).__name__}.")
+        no_integers = tokens.is_floating_point() or tokens.is_complex()
+        if no_integers or tokens.dtype == torch.bool:
+            raise TypeError(f"tokens must be integers, got dtype {tokens.dtype}.")
         if tokens.ndim == 0 or tokens.shape[-1] != self.length:
             raise ValueError(
                 f"tokens must have shape (..., {self.length}), got "
@@ -363,7 +367,7 @@ def _as_float64(values: ArrayLike | Tensor, name: str) -> Tensor:
         if values.is_complex():
             raise TypeError(f"{name} must hold real numbers; got {values.dtype}.")
         return values.detach().to(torch.float64)
-    if np.dtype(getattr(values, "dtype", object)).hasobject:
+    if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
         values = _bounded(np.asarray(values, dtype=object))
     return torch.from_numpy(np.array(as_floats(values, name), order="C"))
 
@@ -372,11 +376,3 @@ def _as_float64(values: ArrayLike | Tensor, name: str) -> Tensor:
 def _bounded(value: Any) -> Any:
     """Infinity for a Python integer beyond float64, everything else as it is."""
     return as_float(value) if isinstance(value, int) else value
-
-
-def _check_integer_tensor(tokens: Any) -> None:
-    """Raise TypeError unless tokens is a tensor of integers."""
-    if not isinstance(tokens, Tensor):
-        raise TypeError(f"tokens must be a tensor, got {type(tokens).__name__}.")
-    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
-        raise TypeError(f"tokens must be integers, got dtype {tokens.dtype}.")

@@ -68,6 +68,11 @@ def check_levels(name: Any, column: NDArray[Any]) -> None:
     TypeError
         With the name of the column and the first of them.
     """
+    if column.ndim > 1:  # such as a struct of polars
+        raise TypeError(
+            f"Column {shown(name, repr)} of X holds several values a sample. Take them "
+            "apart."
+        )
     kinds = set(map(type, column)) if column.dtype.kind == "O" else {column.dtype.type}
     odd = [kind for kind in kinds if kind.__hash__ is None or issubclass(kind, NOT)]
     if odd:

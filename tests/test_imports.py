@@ -1,6 +1,8 @@
 """The sources keep the arrow of imports: it only points down."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import layers
@@ -153,3 +155,16 @@ def late():
     assert (".", "_base") in imports(source)
     assert ("torch.nn", None) in imports(source)
     assert ("sklearn.callback", "ProgressBar") in imports(source)
+
+
+def test_the_package_imports_torch_when_it_is_needed_and_has_all_its_folders():
+    program = (
+        "import sys, sklearn_genre as package\n"
+        "assert not {'torch', 'sklearn'} & set(sys.modules)\n"
+        "assert all(getattr(package, name) is not None for name in dir(package))\n"
+        "print(*sorted(package._PACKAGES))"
+    )
+    run = [sys.executable, "-c", program]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert set(printed.split()) == folders - {"cli"}

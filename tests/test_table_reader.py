@@ -161,8 +161,8 @@ def test_the_decimal_mark_of_the_others_counts_where_both_would_do():
 def test_dates_come_back(form):
     dates = pd.Timestamp("2021-03-01") + pd.to_timedelta(np.arange(0, 400, 7), unit="D")
     words = [date.strftime(form) for date in dates]
-    found, is_ambiguous = date_format(words)
-    assert_array_equal(read_dates(words, found), dates.to_numpy())
+    detected, is_ambiguous = date_format(words)
+    assert_array_equal(read_dates(words, detected), dates.to_numpy())
     assert not is_ambiguous
     assert column(words)[1]["read as"] == "date"
 

@@ -106,9 +106,9 @@ def _add_reading(add: Any) -> None:
     add(
         "--delimiter",
         type=_delimiter,
-        help="what ends a cell, such as ';' or tab (default: found out)",
+        help="what ends a cell, such as ';' or tab (default: detected)",
     )
-    add("--encoding", help="encoding of a text file (default: found out)")
+    add("--encoding", help="encoding of a text file (default: detected)")
 
 
 def _delimiter(text: str) -> str:

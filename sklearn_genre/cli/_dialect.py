@@ -12,7 +12,7 @@ from sklearn_genre.cli._error import InputError, shown
 from sklearn_genre.preprocessing._number_words import read_number
 
 DELIMITERS = (",", ";", "\t", "|")
-# Records by which the delimiter and the header are found.
+# Records by which the delimiter and the header are detected.
 N_SEEN = 500
 LARGEST_CELL = 2**31 - 1
 # A header names at least this share of the columns.

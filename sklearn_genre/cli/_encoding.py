@@ -22,7 +22,7 @@ def decode(content: bytes, encoding: str | None, name: str) -> tuple[str, str]:
     ----------
     content : bytes
     encoding : str or None
-        None finds it out.
+        None detects it.
     name : str
         The file, for messages.
     """

@@ -1,6 +1,7 @@
 """The pipeline that is saved: read the columns, encode dates and texts, predict."""
 
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -126,7 +127,7 @@ def encode(columns: Columns, train: Table, test: Table) -> tuple[Any, Table, Tab
 
 def _with(table: Table, X: pd.DataFrame) -> Table:
     """Return a table with other columns."""
-    return Table(X, table.y, table.rows)
+    return replace(table, X=X, notes=())
 
 
 def pipeline(steps: list[tuple[str, Any]], model: DecodingRegressor) -> Pipeline:

@@ -16,10 +16,13 @@ from sklearn_genre.inspection import (
     PITHistogramDisplay,
     PredictiveDistributionDisplay,
 )
+from sklearn_genre.preprocessing._columns import escaped
 
 INSTALL = 'install the plot extra: pip install "sklearn_genre[plot]"'
 # Rows that are drawn, at most, and columns that get a fan.
 MOST_ROWS, N_FANS = 500, 2
+# Letters of the name of the target on an axis.
+LONGEST_LABEL = 24
 
 
 class Picture(NamedTuple):
@@ -88,7 +91,7 @@ def _draw_intervals(ax: Any, test: Table, dist: PredictiveDistribution) -> None:
     )
     ax.plot(place, dist.mean(), color="C0", label="mean")
     ax.plot(place, y, ".", color="black", markersize=4, label="truth")
-    ax.set(xlabel="held-out row, sorted by predicted mean", ylabel="target")
+    ax.set(xlabel="held-out row, sorted by predicted mean", ylabel=label(test))
     ax.legend()
 
 
@@ -103,7 +106,7 @@ def _draw_densities(ax: Any, test: Table, dist: PredictiveDistribution) -> None:
     for i, row in enumerate(rows.rows):
         ax.plot(grid, density[i], color=f"C{i}", linewidth=1, label=f"row {row}")
         ax.axvline(rows.y[i], color=f"C{i}", linewidth=1, linestyle="--")
-    ax.set(xlabel="target (dashed: truth)", ylabel="predicted density")
+    ax.set(xlabel=f"{label(test)} (dashed: truth)", ylabel="predicted density")
     ax.legend()
 
 
@@ -114,7 +117,7 @@ def draw_calibration(test: Table, dist: PredictiveDistribution) -> list[Picture]
         test.y,
         dist,
         name="DecodingRegressor",
-        target_name="target",
+        target_name=label(test),
         ax=figure.subplots(),
     )
     farthest = np.abs(np.asarray(curve.observed) - curve.levels).max()
@@ -126,7 +129,7 @@ def draw_calibration(test: Table, dist: PredictiveDistribution) -> list[Picture]
     )
     figure = new_figure(4.5, 4.5)
     PITHistogramDisplay.from_predictions(
-        test.y, dist, target_name="target", ax=figure.subplots()
+        test.y, dist, target_name=label(test), ax=figure.subplots()
     )
     counts, _ = np.histogram(dist.cdf(test.y), bins=10, range=(0, 1))
     histogram = Picture(
@@ -155,7 +158,7 @@ def draw_fans(model: Any, test: Table, names: list[str]) -> list[Picture]:
             some.X,
             some.y,
             feature=name,
-            target_name="target",
+            target_name=label(test),
             ax=figure.subplots(),
         )
         first, last = fan.dist.median()[[0, -1]]
@@ -181,6 +184,13 @@ def draw_importance(names: list[str], mean: np.ndarray, std: np.ndarray) -> Pict
     first = ", ".join(f"{n} {v:.3g}" for n, v in zip(names[:3], mean[:3], strict=True))
     alt = f"Bars of the importance of columns; the largest: {first}."
     return Picture("Importance of columns", alt, as_svg(figure))
+
+
+def label(test: Table) -> str:
+    """Return the name of the target as an axis can bear it."""
+    name = test.target
+    name = name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL]}..."
+    return escaped(name).replace("$", r"\$")
 
 
 def as_svg(figure: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What a run has found out."""
+"""The results of a run."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from sklearn_genre.cli._table import Table
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has found out.
+    """The results of a run.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ def read_source(
         Text, Excel or parquet, also packed by gzip, zip, bzip2 or xz; ``-`` is standard
         input.
     delimiter, encoding : str or None
-        None finds them out.
+        None detects them.
 
     Raises
     ------
@@ -83,8 +83,8 @@ def _read_text(
     content: bytes, name: str, delimiter: str | None, encoding: str | None
 ) -> Source:
     """Read a text file."""
-    text, found = decode(content, encoding, name)
-    notes = [] if found.startswith("utf-8") or encoding else [f"read as {found}"]
+    text, detected = decode(content, encoding, name)
+    notes = [] if detected.startswith("utf-8") or encoding else [f"read as {detected}"]
     table, hint = split_off_hint(text)
     delimiter = delimiter or hint or find_delimiter(table)
     if delimiter != ",":

@@ -3,7 +3,7 @@
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_genre.cli._error import InputError, shown, shown_path
 from sklearn_genre.cli._source import Source
-from sklearn_genre.preprocessing._cells import numbers_in, values_of
 from sklearn_genre.preprocessing._columns import Decimal, decide
 from sklearn_genre.preprocessing._table_reader import listed, place_in
+from sklearn_genre.preprocessing._values import numbers_in, values_of
 
 # Fewest rows with a target that are split, trained on and scored.
 MIN_ROWS = 20
@@ -40,6 +40,7 @@ class Table:
     y: NDArray[np.float64]  # (n,)
     rows: NDArray[np.intp]  # (n,), counted from 1
     notes: tuple[str, ...] = ()  # what was left out while reading
+    target: str = "target"  # its name
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -47,7 +48,9 @@ class Table:
 
     def __getitem__(self, index: NDArray[np.intp]) -> "Table":
         """Return the rows of an index array."""
-        return Table(self.X.iloc[index], self.y[index], self.rows[index])
+        return replace(
+            self, X=self.X.iloc[index], y=self.y[index], rows=self.rows[index], notes=()
+        )
 
 
 def diabetes() -> Table:
@@ -86,7 +89,7 @@ def with_target(
             f"{shown_path(path)} has no values beside the target; --delimiter says "
             "where cells end"
         )
-    return Table(X, y[kept], kept + 1, (*source.notes, *notes))
+    return Table(X, y[kept], kept + 1, (*source.notes, *notes), name)
 
 
 def find_column(path: Path, frame: pd.DataFrame, name: str) -> str:

@@ -188,7 +188,8 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Seed of weights, batches and split. The same seed gives the same bits on the same
     machine; no global generator is touched.""",
     "verbose": """verbose : int, default=0
-    Above zero, a progress bar on standard error if that is a terminal.""",
+    Above zero, a progress bar on standard error; where that is no terminal, a line for
+    each epoch once a fit has lasted ten seconds.""",
     # attributes
     "tokenizer_": """tokenizer_ : Tokenizer
     Fitted on the scaled targets.""",

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sklearn_genre.preprocessing._cells import (
+from sklearn_genre.preprocessing._date_words import ISO, UNIT, date_format
+from sklearn_genre.preprocessing._number_words import decimal_mark
+from sklearn_genre.preprocessing._values import (
     BOOLEANS,
     Values,
     booleans_in,
@@ -19,8 +21,6 @@ from sklearn_genre.preprocessing._cells import (
     numbers_in,
     values_of,
 )
-from sklearn_genre.preprocessing._date_words import ISO, UNIT, date_format
-from sklearn_genre.preprocessing._number_words import decimal_mark
 
 # A column is read as numbers or dates if so many of its values are.
 NEARLY_ALL = 0.9

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre.preprocessing._cells import values_of
 from sklearn_genre.preprocessing._columns import (
     Decimal,
     Reading,
@@ -24,6 +23,7 @@ from sklearn_genre.preprocessing._columns import (
     shown,
 )
 from sklearn_genre.preprocessing._number_words import decimal_mark
+from sklearn_genre.preprocessing._values import values_of
 
 KINDS = ("number", "boolean", "category", "date", "text")
 # Names of columns that a message lists.

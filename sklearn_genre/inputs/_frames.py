@@ -92,6 +92,8 @@ def plain_numbers(values: Any, name: str) -> Any:
             )
         return values.data
     array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds complex numbers.")
     if array.dtype.kind not in "mMOUS" or array.ndim not in (1, 2):
         return values
     array = array.ravel() if array.ndim == 1 or array.shape[1] == 1 else array[:, 0]

@@ -273,7 +273,7 @@ class _Standardiser(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised values."""
-        return (X - self.mean_) / self.spread_
+        return np.clip((X - self.mean_) / self.spread_, -LARGEST_Z, LARGEST_Z)
 
     def inverse_transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values in the first unit."""

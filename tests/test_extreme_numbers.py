@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,19 @@ LARGEST = np.finfo(float).max
 TINY = 5e-324
 DIST = PredictiveDistribution([0.0, 1.0], [[1.0, 3.0], [2.0, 2.0]])
 # What is no probability, and what is no array of numbers.
-NO_SHARE = [-0.1, 1.1, None, np.nan, np.inf, HUGE, -HUGE, 2j, {}, "x", [[[0.5]]]]
+NO_SHARE: list[Any] = [
+    -0.1,
+    1.1,
+    None,
+    np.nan,
+    np.inf,
+    HUGE,
+    -HUGE,
+    2j,
+    {},
+    "x",
+    [[[0.5]]],
+]
 NO_NUMBERS = [{"a": 1}, object(), "abc", ["a"], [1j], np.ones(2) + 1j, [np.nan]]
 
 
@@ -52,7 +65,7 @@ def refused(name, function, *args, **kwargs):
 def estimator(kind, **parameters):
     """Return an estimator that is fitted in a hundredth of a second."""
     names = kind._parameter_constraints
-    epochs = {name: 1 for name in names if name.endswith("epochs")}
+    epochs: dict[str, Any] = {name: 1 for name in names if name.endswith("epochs")}
     if kind is DecodingRegressor:
         epochs["fine_tuning"] = None
     return kind(**{"encoder": ENCODER, "random_state": 0, **epochs, **parameters})

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from functools import partial
 from inspect import signature
 from typing import Any, Self
 
@@ -372,7 +371,9 @@ def _as_float64(values: ArrayLike | Tensor, name: str) -> Tensor:
     return torch.from_numpy(np.array(as_floats(values, name), order="C"))
 
 
-@partial(np.frompyfunc, nin=1, nout=1)
-def _bounded(value: Any) -> Any:
+def _bounded_number(value: Any) -> Any:
     """Infinity for a Python integer beyond float64, everything else as it is."""
     return as_float(value) if isinstance(value, int) else value
+
+
+_bounded = np.frompyfunc(_bounded_number, 1, 1)

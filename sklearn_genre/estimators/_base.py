@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from sklearn_genre._checks import tidy
+from sklearn_genre._checks import shown, tidy
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature
@@ -204,11 +204,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         return self
 
     def _validate_params(self) -> None:
-        """Let scikit-learn check the parameters, and cut what it says of long ones."""
+        """Let scikit-learn check the parameters; cut long values in what it says."""
         try:
             super()._validate_params()
         except ValueError as error:
-            raise type(error)(tidy(str(error))) from None
+            must, got, value = str(error).rpartition(" Got ")
+            text = f"{must}{got}{shown(value.removesuffix(' instead.'))} instead."
+            raise type(error)(text if got else tidy(value)) from None
 
     def _draft(self, is_warm: bool) -> Self:
         """Return the estimator that a fit works on, in place of this one."""

@@ -11,6 +11,9 @@ from sklearn.utils import check_random_state
 
 # Lines of a message of another package that are passed on, and how much of each.
 MAX_LINES, MAX_LINE = 20, 300
+# For `numpy.errstate`: scikit-learn sums numbers to look for infinity, and of 1.8e308
+# and -1.8e308 that sum is NaN.
+QUIET_SUMS: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
 
 
 def check_integer(
@@ -162,14 +165,6 @@ def as_probabilities(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if not valid.all():
         raise ValueError(f"{name} must lie between 0 and 1; got {numbers[~valid][0]}.")
     return numbers
-
-
-def quiet_sums() -> np.errstate:
-    """Return what silences the sum by which scikit-learn looks for infinity.
-
-    Of numbers such as 1.8e308 and -1.8e308 that sum is NaN, with a warning.
-    """
-    return np.errstate(over="ignore", invalid="ignore")
 
 
 def too_large(name: str, place: str = "") -> ValueError:

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_genre._checks import shown
-
 # Where and as what weights are born, whatever the defaults of the process are.
 BORN: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
 
@@ -41,21 +39,19 @@ def resolve_device(device: str) -> torch.device:
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(
-            f"device={shown(device, repr)} is not a torch device: {error}"
-        ) from None
+        raise ValueError(f"device={device!r} is not a torch device: {error}") from None
     if resolved.type == "cpu":
         return resolved
     if resolved.type == "mps":
         raise ValueError(
-            f"device={shown(device, repr)} has no float64, which targets and "
-            "probabilities need. Use 'cpu'."
+            f"device={device!r} has no float64, which targets and probabilities need. "
+            "Use 'cpu'."
         )
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if resolved.type != "cuda" or (resolved.index or 0) >= n_devices:
         raise ValueError(
-            f"device={shown(device, repr)} is not available here: this machine has "
-            f"{n_devices} CUDA devices. Use 'cpu' or 'auto'."
+            f"device={device!r} is not available here: this machine has {n_devices} "
+            "CUDA devices. Use 'cpu' or 'auto'."
         )
     return resolved
 

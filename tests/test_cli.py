@@ -179,7 +179,7 @@ def test_unreadable_file(tmp_path, refusal):
         (binary, "is no text"),
         (broken, "cannot unpack"),
         (loop, "symbolic links"),
-        ("a\x00b", "null byte"),
+        ("a\x00b", "cannot read 'a"),
         ("a" * 300, "name too long"),
     ]:
         assert message in refusal(path, "--target", "price")

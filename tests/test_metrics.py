@@ -442,7 +442,10 @@ def test_what_is_no_number_is_named(numbers, error, message):
         (lambda: pit_values([0.0], DIST), "inconsistent numbers of samples"),
         (lambda: wasserstein1_score([np.inf, 0], DIST), "y_true contains infinity"),
         (lambda: best_at_k_score([0, 0], DIST, 0), "k must be at least 1"),
-        (lambda: mean_at_k_score([0, 0], [[1, 2], [3, 4]], 3), "k == 3, must be <= 2"),
+        (
+            lambda: mean_at_k_score([0, 0], [[1, 2], [3, 4]], 3),
+            "k == 3, must be >= 1 and <= 2",
+        ),
         (lambda: median_at_k_score([0.0], [[1.0, np.nan]], 1), "draws contains NaN"),
         (lambda: best_at_k_score([0, 0], [[1.0]], 1), "inconsistent numbers"),
         (lambda: coverage_score([0.0], [[0, 1], [0, 1]]), "inconsistent numbers"),

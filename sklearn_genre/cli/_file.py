@@ -40,8 +40,9 @@ def read_bytes(path: Path) -> tuple[bytes, str]:
     """
     try:
         content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {shown_path(path)}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # of a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {shown_path(path)}: {why}") from error
     try:
         for _ in range(DEEPEST):
             content, is_packed = _unpacked(content)

@@ -44,14 +44,13 @@ def truth(y: ArrayLike, n_rows: int) -> Array:
     numbers = as_floats(y, "y")
     if np.isnan(numbers).any():
         raise ValueError("y contains NaN; drop or impute those rows first.")
-    numbers = _for_each_row(numbers, n_rows, "y")
     valid = np.abs(numbers) <= LARGEST
     if not valid.all():
         raise ValueError(
             f"y must be finite and at most {LARGEST:.3g} in size; "
             f"got {numbers[~valid][0]}."
         )
-    return numbers
+    return _for_each_row(numbers, n_rows, "y")
 
 
 def levels(q: ArrayLike, n_rows: int) -> tuple[Array, Shape]:

@@ -106,8 +106,10 @@ def spread_inside(
     strict = np.asarray((np.diff(edges, axis=-1) > 0).all(axis=-1, keepdims=True))
     if strict.all():
         return edges, strict
-    above = np.minimum(pushed_up(edges), high)
-    inside = np.where(strict, edges, -pushed_up(-above[..., ::-1])[..., ::-1])
+    up = pushed_up(edges)
+    down = -pushed_up(-np.minimum(up, high)[..., ::-1])[..., ::-1]
+    moved = np.where(up[..., -1:] <= high, up, down)
+    inside = np.where(strict, edges, moved)
     rises = (np.diff(inside, axis=-1) > 0).all(axis=-1, keepdims=True)
     return inside, np.asarray(rises & (inside[..., :1] >= low))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,6 +40,20 @@ def checked_arrays(
         borders = strictly_increasing(sorted_edges)
     fractions, is_even = _fractions(clipped, n_rows), are_middles(numbers, borders)
     return PiecewiseUniform(numbers, mass, borders, fractions, is_even)
+
+
+def with_columns(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a distribution; without rows, lists have lost a shape."""
+    if np.size(data["pmf"]):
+        return {**data}
+    n_values = max(np.size(data["values"]), 1)
+    shapes = {"values": n_values, "pmf": n_values, "edges": n_values + 1}
+    return {
+        name: np.empty((0, shapes[name]))
+        if name in shapes and not np.size(array)
+        else array
+        for name, array in data.items()
+    }
 
 
 def _normalised(pmf: ArrayLike) -> Array:

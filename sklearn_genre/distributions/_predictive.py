@@ -13,6 +13,7 @@ from sklearn_genre._checks import check_generator, check_integer
 from sklearn_genre.distributions._arguments import shares
 from sklearn_genre.distributions._bins import Array
 from sklearn_genre.distributions._clipping import limits, moved_inside
+from sklearn_genre.distributions._construction import with_columns
 from sklearn_genre.distributions._functions import DistributionFunctions
 from sklearn_genre.distributions._lazy import Source, mapped
 from sklearn_genre.distributions._mixing import joined, mixed
@@ -324,7 +325,7 @@ class PredictiveDistribution(DistributionFunctions):
                 "data must hold 'values' and 'pmf', and may hold 'edges' and "
                 f"'clipped'; got {sorted(map(str, data))}."
             )
-        return cls(**data)
+        return cls(**with_columns(data))
 
 
 def _sources(dists: Iterable[DistributionFunctions], name: str) -> list[Source]:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from sklearn_genre._checks import shown, tidy
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature
@@ -23,7 +24,7 @@ from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint, is_learned
-from sklearn_genre.estimators._warnings import warn_of_other_units, warn_of_unseen
+from sklearn_genre.estimators._warnings import not_finite, warn_of_validation
 from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
 from sklearn_genre.networks import OutOfFold
 from sklearn_genre.targets import TargetScaler
@@ -185,7 +186,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if validation is not None:
                 draft.target_scaler_.check_inside(validation.y, "y_val")
             if validation is not None and not is_warm:
-                draft._look_at_validation(data, validation)
+                warn_of_validation(draft, data.X, validation.X)
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
@@ -197,13 +198,19 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             try:
                 draft._train(stages, data, held_out, monitored=self, begun=begun)
             except FloatingPointError as error:
-                raise ValueError(
-                    f"The trained network predicts no finite numbers: {error}. Lower "
-                    "the learning rate, or check features and targets for outliers."
-                ) from error
+                raise not_finite(error) from error
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
+
+    def _validate_params(self) -> None:
+        """Let scikit-learn check the parameters; cut long values in what it says."""
+        try:
+            super()._validate_params()
+        except ValueError as error:
+            must, got, value = str(error).rpartition(" Got ")
+            text = f"{must}{got}{shown(value.removesuffix(' instead.'))} instead."
+            raise type(error)(text if got else tidy(value)) from None
 
     def _draft(self, is_warm: bool) -> Self:
         """Return the estimator that a fit works on, in place of this one."""
@@ -244,17 +251,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self._is_categorical, normal_scores=self.normal_scores
         )
         self.feature_encoder_.fit(data.X, data.weight)
-
-    def _look_at_validation(self, data: Data, validation: Data) -> None:
-        """Warn of a validation set that looks nothing like the training samples."""
-        encoder = self.feature_encoder_
-        if not isinstance(encoder, FeatureEncoder):
-            return
-        X, X_val = encoder.numbers(data.X), encoder.numbers(validation.X)
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        warn_of_other_units(X, X_val, names[~self._is_categorical])
-        if self._is_categorical.any():
-            warn_of_unseen(encoder, validation.X)
 
     def _start_network(
         self, stages: list[Stage], data: Data, device: torch.device

@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from sklearn_genre._checks import quiet_sums, shown, tidy, too_large
+from sklearn_genre._checks import QUIET_SUMS, shown, tidy, too_large
 from sklearn_genre._sklearn import _check_sample_weight
 from sklearn_genre.estimators._warnings import warn_of_unseen
 from sklearn_genre.inputs import (
     Data,
     by_column,
     categorical_columns,
-    check_no_dates,
+    check_real_columns,
     is_table,
     plain,
     plain_numbers,
@@ -27,7 +27,10 @@ from sklearn_genre.inputs import (
 # Largest size of a target: sums of many stay finite.
 LARGEST_TARGET = 1e300
 # What numpy says of objects that are no numbers, without the name of an argument.
-OF_OBJECTS = re.compile("could not convert|float\\(\\) argument|setting an array")
+OF_OBJECTS = re.compile(
+    "could not convert|float\\(\\) argument|setting an array|Input should|"
+    "Found array with"
+)
 
 
 def checked_data(
@@ -82,11 +85,11 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
             X, estimator.categorical_features
         )
     if not (is_plain or estimator._is_categorical.any()):
-        check_no_dates(X)
+        check_real_columns(X)
     try:
         if estimator._is_categorical.any():
             return _with_categories(estimator, X, reset=reset)
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return validate_data(
                 estimator,
                 X,
@@ -106,7 +109,7 @@ def _with_categories(estimator: Any, X: Any, *, reset: bool) -> Any:
         raise ValueError(
             f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
         )
-    check_no_dates(X, estimator._is_categorical)
+    check_real_columns(X, estimator._is_categorical)
     encoder = getattr(estimator, "feature_encoder_", None)
     if encoder is not None and not reset:
         warn_of_unseen(encoder, X)
@@ -129,7 +132,7 @@ def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
     if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
         values = plain_numbers(values, name)
     try:
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:
         raise too_large(name) from None

@@ -17,12 +17,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre._checks import as_probabilities, check_generator
-from sklearn_genre._device import (
-    drawing,
-    own_defaults,
-    redirected,
-    resolve_device,
-)
+from sklearn_genre._device import drawing, own_defaults, redirected, resolve_device
 from sklearn_genre._doc_link import page_of
 from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.distributions import PredictiveDistribution
@@ -37,12 +32,7 @@ from sklearn_genre.inputs import FeatureEncoder, Inputs
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.outputs import Grid
 from sklearn_genre.targets import TargetScaler
-from sklearn_genre.training import (
-    DIAGNOSTICS,
-    averages,
-    diagnostic_columns,
-    predicted,
-)
+from sklearn_genre.training import DIAGNOSTICS, averages, diagnostic_columns, predicted
 
 # Levels of predicted quantiles, unless others are asked for.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

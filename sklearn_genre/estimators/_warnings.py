@@ -36,6 +36,20 @@ def warn_of_unseen(encoder: FeatureEncoder, X: Any) -> None:
     )
 
 
+def warn_of_validation(estimator: Any, X: Any, X_val: Any) -> None:
+    """Warn of a validation set that looks nothing like the training samples."""
+    encoder = estimator.feature_encoder_
+    if not isinstance(encoder, FeatureEncoder):
+        return
+    n_features = estimator.n_features_in_
+    names = getattr(estimator, "feature_names_in_", np.arange(n_features))
+    warn_of_other_units(
+        encoder.numbers(X), encoder.numbers(X_val), names[~encoder.is_categorical]
+    )
+    if encoder.is_categorical.any():
+        warn_of_unseen(encoder, X_val)
+
+
 def warn_of_other_units(
     X: NDArray[np.float64], X_val: NDArray[np.float64], names: NDArray[Any]
 ) -> None:
@@ -90,6 +104,14 @@ def other_units(
         is_narrow = 0 < high - low < NARROW * (last - first)
         odd[j] = far or (is_narrow and len(column) >= FEWEST)
     return odd
+
+
+def not_finite(error: FloatingPointError) -> ValueError:
+    """Return what to say of a trained network whose predictions are not finite."""
+    return ValueError(
+        f"The trained network predicts no finite numbers: {error}. Lower the learning "
+        "rate, or check features and targets for outliers."
+    )
 
 
 def _warn(message: str) -> None:

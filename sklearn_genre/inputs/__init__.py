@@ -11,7 +11,7 @@ from sklearn_genre.inputs._data import Data, categorical_columns, split
 from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
 from sklearn_genre.inputs._frames import (
     by_column,
-    check_no_dates,
+    check_real_columns,
     is_table,
     plain,
     plain_numbers,
@@ -33,7 +33,7 @@ __all__ = [
     "Prompts",
     "by_column",
     "categorical_columns",
-    "check_no_dates",
+    "check_real_columns",
     "fields_of",
     "folds_of",
     "is_table",

@@ -14,13 +14,20 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 from torch import Tensor
 
+from sklearn_genre._checks import some_of
 from sklearn_genre.inputs._frames import (
     as_numbers,
     columns_of,
     is_missing,
     names_of,
 )
-from sklearn_genre.inputs._levels import Writings, all_unseen, matched, writings_of
+from sklearn_genre.inputs._levels import (
+    Writings,
+    all_unseen,
+    check_levels,
+    matched,
+    writings_of,
+)
 
 # Levels of a category beyond the most frequent ones share one code.
 MAX_CATEGORIES = 256
@@ -224,14 +231,15 @@ class FeatureEncoder(BaseEstimator):
         self.cardinalities_: list[int] = []
         self.writings_: list[Writings] = []
         if self.is_categorical.any():
-            codes = self._fit_levels(self._categories(X))
+            codes = self._fit_levels(X)
             missing_level = (codes == -2).any(0)
             self.cardinalities_ = (codes.max(0).clip(-1) + 1 + missing_level).tolist()
             self.writings_ = [*map(writings_of, self.levels_.categories_)]
         return self
 
-    def _fit_levels(self, categories: NDArray[np.object_]) -> NDArray[np.int64]:
+    def _fit_levels(self, X: Any) -> NDArray[np.int64]:
         """Learn the levels and return their codes."""
+        categories = self._categories(X)
         try:
             codes = self.levels_.fit_transform(categories)
             if (codes.max(0) + 1).sum() > MAX_LEVELS:
@@ -241,16 +249,16 @@ class FeatureEncoder(BaseEstimator):
             return codes
         except TypeError as error:
             mixed = [
-                int(j)
-                for j, column in zip(
-                    np.flatnonzero(self.is_categorical), categories.T, strict=True
+                name
+                for name, column in zip(
+                    names_of(X, self.is_categorical), categories.T, strict=True
                 )
                 if len({isinstance(level, str) for level in column if level == level})
                 > 1
             ]
             raise TypeError(
-                f"The category columns at {mixed} mix strings with other types. "
-                "Convert them to strings."
+                f"Category columns of X mix strings with other types: {some_of(mixed)}."
+                " Convert them to strings."
             ) from error
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -325,7 +333,8 @@ class FeatureEncoder(BaseEstimator):
     def _categories(self, X: Any) -> NDArray[np.object_]:
         """Return the category columns as objects, NaN where missing."""
         categories = np.empty((len(X), int(self.is_categorical.sum())), dtype=object)
-        for j, (_, column) in enumerate(columns_of(X, self.is_categorical)):
+        for j, (name, column) in enumerate(columns_of(X, self.is_categorical)):
+            check_levels(name, column)
             missing = is_missing(values := column.astype(object))
             if column.dtype.kind in "mM":  # of any unit
                 values = (

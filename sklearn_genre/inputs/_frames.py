@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_genre._checks import quiet_sums, shown, too_large
+from sklearn_genre._checks import QUIET_SUMS, shown, too_large
 
 DATES = (datetime.date, datetime.time, np.datetime64)
 DURATIONS = (datetime.timedelta, np.timedelta64)
@@ -92,6 +92,8 @@ def plain_numbers(values: Any, name: str) -> Any:
             )
         return values.data
     array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds complex numbers.")
     if array.dtype.kind not in "mMOUS" or array.ndim not in (1, 2):
         return values
     array = array.ravel() if array.ndim == 1 or array.shape[1] == 1 else array[:, 0]
@@ -148,11 +150,15 @@ def columns_of(X: Any, wanted: NDArray[np.bool_]) -> Iterator[tuple[Any, Any]]:
             yield int(j), array[:, j]
         return
     for j in np.flatnonzero(wanted):
-        yield frame.columns[j], frame[:, int(j)].to_numpy()
+        column = frame[:, int(j)]
+        if column.null_count() == len(column):  # Arrow cannot take levels of no type
+            yield frame.columns[j], np.full(len(column), None, dtype=object)
+        else:
+            yield frame.columns[j], column.to_numpy()
 
 
-def check_no_dates(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> None:
-    """Refuse dates and durations among the columns of numbers.
+def check_real_columns(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> None:
+    """Refuse dates, durations and complex numbers among the columns of numbers.
 
     Raises
     ------
@@ -173,6 +179,8 @@ def check_no_dates(X: Any, is_categorical: NDArray[np.bool_] | None = None) -> N
     if is_categorical is not None:
         wanted &= ~is_categorical
     for name, values in columns_of(X, wanted):
+        if values.dtype.kind == "c":
+            raise _is_complex(name)
         kind = _time_of(values)
         if kind is not None:
             advice = (ARRAY_ADVICE if frame is None else FRAME_ADVICE)[kind]
@@ -216,7 +224,7 @@ def as_numbers(X: Any, is_categorical: NDArray[np.bool_]) -> NDArray[np.float64]
     else:
         numeric = (X if isinstance(X, np.ndarray) else np.asarray(X, object))[:, wanted]
     try:
-        with quiet_sums():
+        with np.errstate(**QUIET_SUMS):
             return check_array(numeric, dtype=np.float64, ensure_all_finite="allow-nan")
     except (TypeError, ValueError, OverflowError):
         return by_column(X, is_categorical)
@@ -233,7 +241,7 @@ def by_column(
         _column_of_numbers(name, values)
         for name, values in columns_of(X, ~is_categorical)
     ]
-    with quiet_sums():
+    with np.errstate(**QUIET_SUMS):
         return check_array(
             np.column_stack(columns), dtype=np.float64, ensure_all_finite="allow-nan"
         )
@@ -245,7 +253,7 @@ def _column_of_numbers(name: Any, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.ndim > 1:  # such as a struct of polars
         raise TypeError(f"{called} holds several values a sample. Take them apart.")
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {called} holds complex numbers.")
+        raise _is_complex(name)
     if values.dtype.kind == "O":
         values = np.where(is_missing(values), np.nan, values)
     try:
@@ -261,6 +269,14 @@ def _column_of_numbers(name: Any, values: NDArray[Any]) -> NDArray[np.float64]:
             "the samples out."
         )
     return numbers
+
+
+def _is_complex(name: Any) -> ValueError:
+    """Return the error for a column of complex numbers."""
+    return ValueError(
+        f"Complex data not supported: column {shown(name, repr)} of X holds complex "
+        "numbers. Give their real and imaginary parts."
+    )
 
 
 def _no_number(called: str, name: Any, values: NDArray[Any]) -> Exception:

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import shown
+
+NOT = (complex, np.complexfloating)  # what no level is
 TRUTH = {"true": "1", "false": "0"}
 
 
@@ -55,6 +58,30 @@ def _number_of(text: str) -> int | float | None:
         if str(number) == text and abs(number) < float("inf"):
             return number
     return None
+
+
+def check_levels(name: Any, column: NDArray[Any]) -> None:
+    """Refuse a category column of lists, dicts or complex numbers.
+
+    Raises
+    ------
+    TypeError
+        With the name of the column and the first of them.
+    """
+    if column.ndim > 1:  # such as a struct of polars
+        raise TypeError(
+            f"Column {shown(name, repr)} of X holds several values a sample. Take them "
+            "apart."
+        )
+    kinds = set(map(type, column)) if column.dtype.kind == "O" else {column.dtype.type}
+    odd = [kind for kind in kinds if kind.__hash__ is None or issubclass(kind, NOT)]
+    if odd:
+        value = next(value for value in column if isinstance(value, odd[0]))
+        raise TypeError(
+            f"Column {shown(name, repr)} of X holds {shown(value, repr)}, a "
+            f"{odd[0].__name__}, which cannot be the level of a category. Make texts "
+            "or numbers of them, or leave the column out."
+        )
 
 
 class Writings(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_genre._checks import as_floats, check_real, quiet_sums
+from sklearn_genre._checks import QUIET_SUMS, as_floats, check_real
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ def column(numbers: ArrayLike, name: str) -> Array:
 
 def finite(floats: Array, name: str) -> Array:
     """Return numbers as they are, unless there are none or some are not finite."""
-    with quiet_sums():
+    with np.errstate(**QUIET_SUMS):
         checked: Array = check_array(floats, ensure_2d=False, input_name=name)
     return checked
 

@@ -210,18 +210,16 @@ class TableReader(TransformerMixin, BaseEstimator):
         """Raise an error unless the parameters can be used."""
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or isinstance(self.kinds, str):
-            raise ValueError(
-                f"kinds must be some of {[*KINDS]}, got {shown(self.kinds, repr)}."
-            )
+            raise ValueError(f"kinds must be some of {[*KINDS]}, got {self.kinds!r}.")
         if self.decimal not in ("auto", ".", ","):
             raise ValueError(
-                f"decimal must be 'auto', '.' or ',', got {shown(self.decimal, repr)}."
+                f"decimal must be 'auto', '.' or ',', got {self.decimal!r}."
             )
         for name in ("missing", "leave_out"):
             if isinstance(getattr(self, name), str):
                 raise ValueError(
                     f"{name} must be a sequence of words, got the word "
-                    f"{shown(getattr(self, name), repr)}."
+                    f"{getattr(self, name)!r}."
                 )
 
     def _decimal(self, frame: pd.DataFrame) -> Decimal:

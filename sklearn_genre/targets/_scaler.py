@@ -20,6 +20,8 @@ MAX_INVERSE_ERROR = 1e-2
 LARGEST_LIMIT = 1e300
 # Smallest spread that is divided by: far smaller numbers still have all their digits.
 SMALLEST_SPREAD = 1e-300
+# Predictions are in this range, so that their sums and differences stay finite.
+LARGEST_RANGE = (-1e307, 1e307)
 # Largest scaled target; those of a validation set may be that far from training.
 LARGEST_Z = 1e300
 # Means beyond this many spreads are taken off before quantiles: all targets are near.
@@ -112,10 +114,11 @@ class TargetScaler(BaseEstimator):
 
     def inverse_transform(self, z: NDArray[Any]) -> NDArray[np.float64]:
         """Return targets for scaled values of any shape."""
-        t = np.clip(z, *self.domain_) * self.scale_ + self.mean_
+        with np.errstate(over="ignore"):
+            t = np.clip(z, *self.domain_) * self.scale_ + self.mean_
         if self.transformer_ is not None:
             t = _apply(self.transformer_.inverse_transform, t)
-        return t if self.limits_ is None else np.clip(t, *self.limits_)
+        return np.clip(t, *(self.limits_ or LARGEST_RANGE))
 
     def check_inside(self, y: NDArray[np.float64], name: str) -> None:
         """Refuse targets outside of the range that they are said to have."""
@@ -270,7 +273,7 @@ class _Standardiser(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised values."""
-        return (X - self.mean_) / self.spread_
+        return np.clip((X - self.mean_) / self.spread_, -LARGEST_Z, LARGEST_Z)
 
     def inverse_transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values in the first unit."""

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from functools import partial
 from inspect import signature
 from typing import Any, Self
 
@@ -122,7 +121,7 @@ class Tokenizer(BaseEstimator, ABC):
         values = _as_float64(values, "values")  # (...)
         if n_nan := int(values.isnan().sum()):
             raise ValueError(
-                f"values must not be NaN, and {n_nan} of {values.numel()} are; "
+                f"NaN has no tokens: {n_nan} of {values.numel()} values are NaN; "
                 "remove or impute them first."
             )
         return self._encode(values)
@@ -334,7 +333,11 @@ class Tokenizer(BaseEstimator, ABC):
 
     def _checked_tokens(self, tokens: Tensor) -> Tensor:
         """Int64 tokens, or the error that says which token is wrong where."""
-        _check_integer_tensor(tokens)
+        if not isinstance(tokens, Tensor):
+            raise TypeError(f"tokens must be a tensor, got {type(tokens).__name__}.")
+        no_integers = tokens.is_floating_point() or tokens.is_complex()
+        if no_integers or tokens.dtype == torch.bool:
+            raise TypeError(f"tokens must be integers, got dtype {tokens.dtype}.")
         if tokens.ndim == 0 or tokens.shape[-1] != self.length:
             raise ValueError(
                 f"tokens must have shape (..., {self.length}), got "
@@ -363,20 +366,14 @@ def _as_float64(values: ArrayLike | Tensor, name: str) -> Tensor:
         if values.is_complex():
             raise TypeError(f"{name} must hold real numbers; got {values.dtype}.")
         return values.detach().to(torch.float64)
-    if np.dtype(getattr(values, "dtype", object)).hasobject:
+    if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
         values = _bounded(np.asarray(values, dtype=object))
     return torch.from_numpy(np.array(as_floats(values, name), order="C"))
 
 
-@partial(np.frompyfunc, nin=1, nout=1)
-def _bounded(value: Any) -> Any:
+def _bounded_number(value: Any) -> Any:
     """Infinity for a Python integer beyond float64, everything else as it is."""
     return as_float(value) if isinstance(value, int) else value
 
 
-def _check_integer_tensor(tokens: Any) -> None:
-    """Raise TypeError unless tokens is a tensor of integers."""
-    if not isinstance(tokens, Tensor):
-        raise TypeError(f"tokens must be a tensor, got {type(tokens).__name__}.")
-    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
-        raise TypeError(f"tokens must be integers, got dtype {tokens.dtype}.")
+_bounded = np.frompyfunc(_bounded_number, 1, 1)

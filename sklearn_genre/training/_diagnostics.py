@@ -135,6 +135,8 @@ def diagnostic_columns(names: Iterable[str]) -> dict[str, Column]:
 
     Raises
     ------
+    TypeError
+        If `names` is no list.
     ValueError
         If there is no diagnostic of a name, or `names` is a string.
 
@@ -149,6 +151,8 @@ def diagnostic_columns(names: Iterable[str]) -> dict[str, Column]:
             "diagnostics must be a list of names, got the string "
             f"{shown(names, repr)}. Use [{shown(names, repr)}]."
         )
+    if not isinstance(names, Iterable):
+        raise TypeError(f"diagnostics must be a list of names, got {shown(names)}.")
     names = list(names)
     if unknown := [name for name in names if name not in DIAGNOSTICS]:
         raise ValueError(

@@ -225,6 +225,14 @@ def test_what_was_trained_is_saved_elsewhere(
     assert contents(old) == before
 
 
+@pytest.fixture(autouse=True)
+def heeds_signals():
+    """Let SIGINT interrupt, which a shell has background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def send(number):
     """Return a function that sends this process a signal."""
     return lambda *_: os.kill(os.getpid(), number)

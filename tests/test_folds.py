@@ -19,6 +19,7 @@ from sklearn_genre.networks import OutOfFold
 X, y = load_diabetes(return_X_y=True)
 X, y = X[:60], y[:60]
 SMALL = partial(TabularEncoder, n_members=4, hidden_layer_sizes=(8,))
+SPLITS = [(np.arange(30, 60), np.arange(30)), (np.arange(30), np.arange(30, 60))]
 ESTIMATORS = {
     "decoding": partial(DecodingRegressor, fine_tuning=None, pretraining_epochs=2),
     "riemann": partial(RiemannRegressor, max_epochs=2),
@@ -114,13 +115,15 @@ def test_errors_of_all_folds_are_those_of_the_mean_of_alike_members():
 
 
 @pytest.mark.parametrize(
-    "cv", [3, KFold(4), PredefinedSplit(np.arange(60) // 20), LeaveOneOut()]
+    "cv", [3, KFold(4), PredefinedSplit(np.arange(60) // 20), LeaveOneOut(), SPLITS]
 )
 def test_each_sample_has_one_fold(cv):
     folds = folds_of(cv, X, y, np.random.RandomState(0))
     assert np.bincount(folds.fold, minlength=folds.n_folds).min() > 0
     if isinstance(cv, PredefinedSplit):
         assert (folds.fold == cv.test_fold).all()
+    if cv is SPLITS:
+        assert (folds.fold[:30] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_prediction_is_that_of_the_clipped_distribution(name):
     ours = model.predict_distribution(X)
     theirs = free.predict_distribution(X).clip(0, None)
     levels = [0.1, 0.5, 0.9]
-    assert_allclose(ours.ppf(levels), theirs.ppf(levels), rtol=1e-9, atol=1e-12)
+    assert_allclose(ours.ppf([levels]), theirs.ppf([levels]), rtol=1e-9, atol=1e-12)
     assert_allclose(ours.mean(), theirs.mean(), rtol=1e-12)
     if name != "grid":
         assert_array_equal(model.predict(X), ours.mean())

@@ -59,6 +59,7 @@ SHARED: Constraints = {
     "cv": [
         integer(2),
         HasMethods(["split", "get_n_splits"]),
+        "array-like",
         None,
     ],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],
@@ -147,7 +148,7 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
-    "cv": """cv : int, cross-validation splitter or None, default=None
+    "cv": """cv : int, cross-validation splitter, list of splits or None, default=None
     Folds of the training samples, of which each ensemble member leaves one out: all
     samples train and all validate, in one fit of two members for each fold. It needs
     members that are trained each on its own loss, as those of the tabular encoder are

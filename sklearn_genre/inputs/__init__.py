@@ -5,6 +5,7 @@ from sklearn_genre.inputs._columns import (
     ColumnSpec,
     FeatureEncoder,
     Inputs,
+    n_samples_of,
 )
 from sklearn_genre.inputs._data import Data, categorical_columns, split
 from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
@@ -36,6 +37,7 @@ __all__ = [
     "fields_of",
     "folds_of",
     "is_table",
+    "n_samples_of",
     "plain",
     "plain_numbers",
     "split",

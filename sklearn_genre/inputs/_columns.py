@@ -113,11 +113,6 @@ class Columns:
         """Return the number of samples, of each member if they have their own."""
         return self.numbers.shape[-2]
 
-    @property
-    def n_samples(self) -> int:
-        """The same, where its tracing by torch must not end in an int."""
-        return self.numbers.shape[-2]
-
     def __getitem__(self, index: Tensor | slice) -> Columns:
         """Return some of the samples."""
         return Columns(self.numbers[index], self.codes[index])
@@ -150,6 +145,12 @@ class Columns:
     def joined(self) -> Tensor:
         """Return numbers and codes side by side, float64."""
         return torch.cat([self.numbers.double(), self.codes.double()], 1)
+
+
+def n_samples_of(inputs: Any) -> int:
+    """Return the number of samples, which for columns torch can trace: no `len`."""
+    is_columns = isinstance(inputs, Columns)
+    return inputs.numbers.shape[-2] if is_columns else len(inputs)
 
 
 def squash(z: NDArray[np.float64]) -> NDArray[np.float64]:

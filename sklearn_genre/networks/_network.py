@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import DigitDecoder
-from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs
+from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs, n_samples_of
 from sklearn_genre.outputs import Grid, Leaves, Output, TokenDistribution, leaves_of
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -114,7 +114,7 @@ class EncodedNetwork(Network):
     def encode(self, inputs: Columns) -> Tensor:
         """Return the contexts, (batch, width) or (n_members, batch, width)."""
         context: Tensor = self.encoder(inputs)
-        shape = (*self.members_shape, inputs.n_samples, self.width)
+        shape = (*self.members_shape, n_samples_of(inputs), self.width)
         if context.shape != shape:
             raise ValueError(
                 f"encoder={type(self.encoder).__name__} returned a context of shape "
@@ -165,12 +165,12 @@ class DecodingNetwork(EncodedNetwork):
     def forward(self, inputs: Columns) -> TokenDistribution:
         """Return the predictive distributions of a batch."""
         context = self.decoder.read(self.encode(inputs))
-        return self._distribution(context, inputs.n_samples, inputs.device)
+        return self._distribution(context, n_samples_of(inputs), inputs.device)
 
     def members(self, inputs: Columns) -> TokenDistribution:
         """Return the distributions of each member, member after member."""
         context = self.decoder.read_members(self.encode(inputs))
-        size = self.n_members * inputs.n_samples
+        size = self.n_members * n_samples_of(inputs)
         return self._distribution(context, size, inputs.device)
 
     def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:

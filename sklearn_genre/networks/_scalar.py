@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import by_fold, weights_in_folds
 from sklearn_genre.decoders._base import side_by_side
-from sklearn_genre.inputs import Columns, FoldedInputs
+from sklearn_genre.inputs import Columns, FoldedInputs, n_samples_of
 from sklearn_genre.networks._network import (
     DecodingNetwork,
     EncodedNetwork,
@@ -141,7 +141,7 @@ class HeadNetwork(Network):
         """Return normal distributions around the numbers that are read."""
         context = self.digits.encode(inputs)
         dist = self.digits._distribution(
-            self.digits.decoder.read(context), inputs.n_samples, inputs.device
+            self.digits.decoder.read(context), n_samples_of(inputs), inputs.device
         )
         number = self.readout(side_by_side(context), dist)  # (batch,)
         return PointDistribution(number, self.residual_scale)

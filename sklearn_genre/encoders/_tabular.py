@@ -129,38 +129,24 @@ class _Periods(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
-        if not self.n_each:
-            return self._features(x, *self._tensors(), "bcp,cpf->bcf")
-        tensors = self._tensors()
-        equation = "...cp,...cpf->...cf"
-        if x.ndim == 3:  # each member has samples of its own
-            tensors = [each.repeat_interleave(self.n_each, 0) for each in tensors]
-            return self._features(x, *tensors, equation)
-        features = self._features(x, *tensors, equation)
-        return features.repeat_interleave(self.n_each, 0)
-
-    def _tensors(self) -> list[Tensor]:
-        """Return frequencies, phases, weights and biases in their unit."""
-        return [
+        tensors = [
             2 * math.pi * self.unit * self.frequency,
             self.unit * self.phase,
             self.unit * self.weight,
             self.unit * self.bias,
         ]
-
-    @staticmethod
-    def _features(
-        x: Tensor,
-        frequency: Tensor,
-        phase: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        equation: str,
-    ) -> Tensor:
-        """Return the combinations of cosines of each column side by side."""
+        has_members = x.ndim == 3  # each with samples of its own
+        equation = "mbcp,cpf->mbcf" if has_members else "bcp,cpf->bcf"
+        if self.n_each:
+            equation = "...cp,...cpf->...cf"
+            if has_members:
+                tensors = [each.repeat_interleave(self.n_each, 0) for each in tensors]
+        frequency, phase, weight, bias = tensors
         cosines = (x[..., None] * frequency + phase).cos()
-        reduced = torch.einsum(equation, cosines, weight)
-        return (reduced + bias).flatten(-2)
+        features = (torch.einsum(equation, cosines, weight) + bias).flatten(-2)
+        if self.n_each and not has_members:
+            features = features.repeat_interleave(self.n_each, 0)
+        return features
 
 
 class TabularEncoder(nn.Module):

@@ -18,7 +18,7 @@ from papers.recipe import BASE, RIEMANN, objective, point
 
 from talent.ablation import ABLATION, DEFAULT
 from talent.datasets import Array, Part
-from talent.ours import New, Ours, Task, policy_facts
+from talent.ours import Alone, New, Ours, Task, policy_facts
 from talent.peers import PEERS
 from talent.predictions import Prediction
 
@@ -90,7 +90,13 @@ POLICIES = {
     "default_rloo": DEFAULT_BASE.changed(fine_tuning="rloo"),
 }
 FACTS = dict.fromkeys(POLICIES, policy_facts)
-OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES}
+# The default without a validation set: a share held out, or folds of two members each.
+ALONE = {
+    "alone": DEFAULT,
+    "alone_folds_4": DEFAULT.changed(cv=4),
+    "alone_folds_8": DEFAULT.changed(cv=8),
+}
+OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 
 # A registry of the package, what its members are, and the method of one of them.
 FAMILIES: tuple[tuple[str, str, Callable[[str], New]], ...] = (
@@ -122,7 +128,7 @@ def registered() -> dict[str, New]:
 
 def of_ours(name: str, new: New) -> Method:
     """Return the method of an estimator of ours."""
-    make = partial(Ours, new, facts=FACTS.get(name))
+    make = partial(Alone if name in ALONE else Ours, new, facts=FACTS.get(name))
     return Method(make, seconds=rough_seconds(name))
 
 
@@ -162,5 +168,6 @@ SUITES: dict[str, list[str]] = {
     ],
     "ablation": list(ABLATION),
     "policies": list(POLICIES),
+    "alone": list(ALONE),
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

@@ -70,14 +70,16 @@ class Ours:
 
     def fit(self, train: Part, val: Part) -> None:
         """Train, and select by the validation part."""
-        self.val = val
-        self.grid = np.linspace(train.y.min(), train.y.max(), GRID)
-        self.estimator = self.new(
-            train.y,
-            categorical_features=self.task.categories,
-            random_state=self.task.seed,
-        )
+        self.make(train.y, val)
         self.estimator.fit(train.X, train.y, X_val=val.X, y_val=val.y)
+
+    def make(self, y: Array, val: Part) -> None:
+        """Make the estimator for some targets."""
+        self.val = val
+        self.grid = np.linspace(y.min(), y.max(), GRID)
+        self.estimator = self.new(
+            y, categorical_features=self.task.categories, random_state=self.task.seed
+        )
 
     def predict(self, X: NDArray[Any]) -> Prediction:
         """Return the prediction and the distribution of each row."""
@@ -117,6 +119,16 @@ class Ours:
         if self.facts is not None:
             row |= self.facts(model, self.val, unit)
         return row
+
+
+class Alone(Ours):
+    """An estimator as users call it, ``fit(X, y)``: it finds samples to select by."""
+
+    def fit(self, train: Part, val: Part) -> None:
+        """Train on both parts."""
+        y = np.concatenate([train.y, val.y])
+        self.make(y, val)
+        self.estimator.fit(np.concatenate([train.X, val.X]), y)
 
 
 def policy_facts(model: Any, val: Part, unit: float) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def checked_data(
     )
     if not (largest := weight.max()) > 0:
         raise ValueError("sample_weight must hold a positive number: all are zero.")
+    if weight.min() == largest:
+        return Data(X, y, np.ones_like(weight))
     # divided by a power of two: whole numbers stay exact, and two is as good as twice
     data = Data(X, y, np.ldexp(weight, -np.frexp(largest)[1]))
     return data if data.weight.all() else data.take(np.flatnonzero(data.weight))

@@ -231,3 +231,10 @@ def test_arrow_columns_of_no_type_are_missing():
         empty = pa.table({"kind": kind, "size": X[:40, 0]})
         as_pandas = good.to_pandas().assign(kind=None)
         assert_array_equal(model.predict(empty), model.predict(as_pandas))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_squares_beyond_float64_are_infinite_and_never_nan(k):
+    draws = [[-9e298, 1.5e299, 2e299]]
+    for score in (best_at_k_score, mean_at_k_score, median_at_k_score):
+        assert score([0.0], draws, k=k) == np.inf

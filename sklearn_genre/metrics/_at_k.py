@@ -217,5 +217,7 @@ def _mean_of_draws(deviation: Array, k: int) -> Array:
     """Return the mean over all k-subsets of the squared mean deviation."""
     m = deviation.shape[1]
     error = deviation.mean(axis=1)
+    if k == m:  # the only subset
+        return error**2
     spread = ((deviation - error[:, None]) ** 2).sum(axis=1) / max(m - 1, 1)
     return error**2 + spread * (1 / k - 1 / m)

@@ -174,11 +174,12 @@ def test_predictions_beyond_float64_are_cut(rate):
     assert np.isfinite(predicted).all()
 
 
-def test_squares_of_draws_overflow_in_silence():
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_squares_of_draws_overflow_in_silence(k):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for score in (best_at_k_score, mean_at_k_score, median_at_k_score):
-            assert score([0.0], [[1e299, -1e299, 1e298]], 2) == np.inf
+            assert score([0.0], [[1e299, -2e299, 3e299]], k) == np.inf
 
 
 def test_distributions_without_rows_come_back():
@@ -231,10 +232,3 @@ def test_arrow_columns_of_no_type_are_missing():
         empty = pa.table({"kind": kind, "size": X[:40, 0]})
         as_pandas = good.to_pandas().assign(kind=None)
         assert_array_equal(model.predict(empty), model.predict(as_pandas))
-
-
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_squares_beyond_float64_are_infinite_and_never_nan(k):
-    draws = [[-9e298, 1.5e299, 2e299]]
-    for score in (best_at_k_score, mean_at_k_score, median_at_k_score):
-        assert score([0.0], draws, k=k) == np.inf

@@ -63,10 +63,10 @@ def test_samples_meet_the_members_that_left_them_out(name):
     network = model.network_
     fold = np.random.default_rng(1).integers(0, 2, len(X))
     inputs = folded(model, fold)
-    network.set_member_weight(torch.tensor([0.1, 0.4, 0.3, 0.2]))
+    network.member_weight.copy_(torch.tensor([0.1, 0.4, 0.3, 0.2]))
     out = OutOfFold(network, 2)(inputs).support()
     for number, weight in enumerate([(0.2, 0.8, 0, 0), (0, 0, 0.6, 0.4)]):
-        network.set_member_weight(torch.tensor(weight))
+        network.member_weight.copy_(torch.tensor(weight))
         alone = network(inputs.inputs).support()
         mine = torch.as_tensor(fold == number)
         torch.testing.assert_close(
@@ -197,7 +197,7 @@ def test_training_samples_are_predicted_by_the_members_that_left_them_out():
     for number in range(2):
         alone = torch.zeros(4)
         alone[2 * number : 2 * number + 2] = weight[:2] / weight[:2].sum()
-        model.network_.set_member_weight(alone)
+        model.network_.member_weight.copy_(alone)
         mine = fold == number
         np.testing.assert_allclose(mean[mine], model.predict(X)[mine], rtol=1e-5)
 
@@ -215,3 +215,13 @@ def test_a_warm_start_keeps_the_folds():
     model.fit(X, y)
     assert model._folds.fold is fold
     assert pickle.loads(pickle.dumps(model))._folds.n_folds == 2
+
+
+def test_a_warm_start_after_a_validation_set_keeps_the_network():
+    model = ESTIMATORS["decoding"](
+        encoder=SMALL, random_state=0, cv=2, warm_start=True
+    ).fit(X, y, X_val=X, y_val=y)
+    before = model.network_.encoder.periods.frequency.shape
+    model.set_params(learning_rate=1e-9).fit(X, y)
+    assert model.network_.encoder.periods.frequency.shape == before
+    assert model._folds is None

@@ -44,7 +44,8 @@ def fit_ensemble_weights(
     if network.n_folds > 1:
         whole = of_all_folds(products, network.n_folds)
     weights = ensemble_weights(whole, n_samples)
-    network.set_member_weight(torch.tensor(weights, dtype=torch.float64))
+    shared = torch.tensor(weights / network.n_folds, dtype=torch.float64)
+    network.member_weight.copy_(shared.repeat(network.n_folds))
     here = float(weights @ products @ weights)
     return float(weights @ whole @ weights) / here if here > 0 else 1.0
 

@@ -192,7 +192,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 stages[0] = stages[0]._replace(keep_start=True)
             held_out: Data | Folds | None = validation
             if validation is None and self._sets_aside(len(data)):
-                held_out = draft._new_folds(data, random)
+                if getattr(self, "cv", None) is not None:
+                    held_out = draft._new_folds(data, random)
                 if held_out is None:
                     data, held_out = split(data, self.validation_fraction, random)
             try:
@@ -221,6 +222,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         else:
             draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
             draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
+            draft._folds = None
         return draft
 
     def _check_structure(self) -> None:
@@ -276,11 +278,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
 
         The network is made anew, of members that share nothing between folds.
         """
-        if hasattr(self, "_folds"):  # a warm start
-            return None if self._folds is None else self._folds.of(len(data), random)
-        cv, self._folds = getattr(self, "cv", None), None
-        if cv is None:
-            return None
+        if self._folds is not None:  # a warm start
+            return self._folds.of(len(data), random)
+        if self.warm_start and self.n_iter_:
+            return None  # the members of the former fit share what folds must not
+        cv = self.cv
         if not self._network.takes_folds:
             raise ValueError(
                 f"cv={cv!r} needs an ensemble whose members are trained each on its "

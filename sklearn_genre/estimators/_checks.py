@@ -57,7 +57,7 @@ def checked_data(
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None."
         )
-    y = column_or_1d(as_floats(y, "y", ensure_2d=False), warn=True)
+    y = column_or_1d(checked_numbers(y, "y", ensure_2d=False), warn=True)
     if np.abs(y).max() > LARGEST_TARGET:
         raise ValueError(
             f"y must be at most {LARGEST_TARGET:g} in size, got "
@@ -65,7 +65,7 @@ def checked_data(
         )
     check_consistent_length(X, y)
     if sample_weight is not None:
-        sample_weight = as_floats(sample_weight, "sample_weight", ensure_2d=False)
+        sample_weight = checked_numbers(sample_weight, "sample_weight", ensure_2d=False)
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
@@ -130,7 +130,7 @@ def _explained(estimator: Any, X: Any, error: Exception, *, reset: bool) -> Any:
     return by_column(X)
 
 
-def as_floats(values: ArrayLike, name: str, **options: Any) -> Any:
+def checked_numbers(values: ArrayLike, name: str, **options: Any) -> Any:
     """Return a float64 array, checked by scikit-learn."""
     if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
         values = plain_numbers(values, name)

@@ -17,7 +17,7 @@ INSIDE = ("sklearn_genre", "sklearn", "contextlib")
 # Validation samples of which a spread is told, and the share of that of the training
 # samples below which their units differ.
 FEWEST, NARROW = 20, 1e-2
-# Columns that are looked at, at most.
+# Columns that are compared, at most.
 MOST = 100
 
 
@@ -69,7 +69,7 @@ def warn_of_other_units(
     some = [name for name, is_odd in zip(names, odd, strict=True) if is_odd]
     if len(some) > len(names) / 2:
         _warn(
-            f"X_val is far from X in {len(some)} of {len(names)} columns looked at, "
+            f"X_val is far from X in {len(some)} of {len(names)} columns compared, "
             f"{some_of(some)}. A Pipeline transforms X alone, unless it is told: "
             "Pipeline(steps, transform_input=['X_val'])."
         )

@@ -288,7 +288,7 @@ class FeatureEncoder(BaseEstimator):
             codes = self.levels_.transform(categories)
         last = np.asarray(self.cardinalities_) - 1
         codes = np.where(codes == -2, last, codes)
-        return np.where(last == 0, 0, codes)  # a column of one level says nothing
+        return np.where(last == 0, 0, codes)  # a column of one level is a constant
 
     def unseen(self, X: Any) -> dict[Any, tuple[list[Any], list[Any]]]:
         """Return category columns without a level of training: theirs, and those."""

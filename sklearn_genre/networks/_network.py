@@ -78,10 +78,6 @@ class Network(nn.Module, ABC):
         """Return the prediction of samples by the members that have left them out."""
         raise NotImplementedError
 
-    def set_member_weight(self, weight: Tensor) -> None:
-        """Let the members count by these weights, (n_members,), which add to one."""
-        self.member_weight.copy_(weight)
-
     def remember(self, inputs: Any) -> Any:
         """Return inputs with what need not be computed anew in each epoch."""
         return inputs

@@ -33,8 +33,8 @@ class OutOfFold(Network):
 
     @property
     def member_weight(self) -> Tensor:  # type: ignore[override]
-        """Weights of the members of a fold, which add to one."""
-        return self.network.member_weight[: self.n_members] * self.n_folds
+        """Weights of the members of all folds, which add to one."""
+        return self.network.member_weight
 
     @property
     def residual_scale(self) -> Tensor:  # type: ignore[override]
@@ -64,7 +64,3 @@ class OutOfFold(Network):
         read, index = inputs.of_members(self.network.n_members)
         errors = self.network.member_errors(read, z[index])
         return by_fold(errors, self.n_folds)[inputs.slots[1]].movedim(1, 0)
-
-    def set_member_weight(self, weight: Tensor) -> None:
-        """Let the members of all folds count by these weights."""
-        self.network.member_weight.copy_(weight.repeat(self.n_folds) / self.n_folds)

@@ -54,13 +54,14 @@ def of_all_folds(products: NDArray[np.float64], n_folds: int) -> NDArray[np.floa
     r"""Return the products of errors that the means over members of all folds have.
 
     A sample is out of fold for few members, its prediction comes from the members of
-    all folds. Those of a kind are alike, so that the error of their mean has the
-    variance
+    all folds. The mean of n members of a kind, one of each fold, has an error whose
+    square is
 
-    .. math:: G'_{kk} = G_{kk} \Bigl(\frac 1 n + \frac{n - 1} n \rho\Bigr),
+    .. math:: G'_{kk} = \frac 1 n G_{kk} + \frac{n - 1} n
+        \min\Bigl(G_{kk}, \operatorname{mean}_{l \ne k} G_{kl}\Bigr),
 
-    with n folds and the correlation :math:`\rho` of two errors, which is measured
-    between the members that have left out the same sample.
+    because the product of the errors of two of them is about that of two members that
+    have left out the same sample.
 
     Parameters
     ----------
@@ -81,14 +82,13 @@ def of_all_folds(products: NDArray[np.float64], n_folds: int) -> NDArray[np.floa
            [0.5, 0.6]])
     """
     n_members = len(products)
-    size = np.sqrt(np.diag(products))
-    if n_folds == 1 or n_members == 1 or not (size > 0).all():
+    if n_folds == 1 or n_members == 1:
         return products
-    correlation = products / np.outer(size, size)
-    mean = (correlation.sum() - n_members) / (n_members * (n_members - 1))
-    share = 1 / n_folds + (1 - 1 / n_folds) * max(mean, 0.0)
+    own = np.diag(products)
+    others = (products.sum(axis=1) - own) / (n_members - 1)
+    shared = np.clip(others, 0.0, own)  # errors of two members of a kind
     whole = products.copy()
-    np.fill_diagonal(whole, share * np.diag(products))
+    np.fill_diagonal(whole, own / n_folds + (1 - 1 / n_folds) * shared)
     values, vectors = np.linalg.eigh(whole)
     positive: NDArray[np.float64] = (vectors * values.clip(0)) @ vectors.T
     return positive

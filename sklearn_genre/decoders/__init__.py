@@ -10,6 +10,7 @@ from sklearn_genre.decoders._language_model import (
     last_states,
     new_decoder,
 )
+from sklearn_genre.decoders._line import Line, line_of
 from sklearn_genre.decoders._mlp import MLPDecoder
 from sklearn_genre.decoders._spelling import Spelling, spell
 from sklearn_genre.decoders._transformer import TransformerDecoder
@@ -27,6 +28,7 @@ __all__ = [
     "CacheDecoder",
     "DigitDecoder",
     "LanguageModelDecoder",
+    "Line",
     "MLPDecoder",
     "Spelling",
     "TransformerDecoder",
@@ -34,6 +36,7 @@ __all__ = [
     "fits_table",
     "freeze",
     "last_states",
+    "line_of",
     "new_decoder",
     "spell",
     "weights_in_folds",

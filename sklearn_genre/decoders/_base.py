@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_genre.decoders._line import Line
 from sklearn_genre.tokenizers import MAX_STRINGS, Tokenizer
 
 # Visiting one prefix of a token sequence costs about as much as this many in the whole
@@ -60,6 +61,9 @@ class DigitDecoder(nn.Module, ABC):
         Whether :meth:`sequence_log_probs` is faster than scoring each token.
     reads_folds : bool
         Whether there is :meth:`read_folds`.
+    knows_line : bool
+        Whether there is :meth:`line_masses`: numbers are intervals of a distribution on
+        the whole line, which predictions then read.
     """
 
     forbidden: Tensor | None
@@ -70,6 +74,7 @@ class DigitDecoder(nn.Module, ABC):
     max_strings = MAX_STRINGS
     knows_sequences = False
     reads_folds = False
+    knows_line = False
 
     def __init__(self, width: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -268,6 +273,10 @@ class DigitDecoder(nn.Module, ABC):
         """
         log_probs = self(context, tokens).log_softmax(-1)
         return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
+
+    def line_masses(self, context: Any, line: Line) -> Tensor:
+        """Return the mass of each bin of the line, (batch, n_bins)."""
+        raise NotImplementedError
 
     def leaf_cumulative(self, context: Any) -> Tensor:
         """Return the probability of all up to each sequence but the last, in order.

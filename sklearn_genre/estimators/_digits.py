@@ -24,7 +24,7 @@ from sklearn_genre.estimators._parameters import (
     factory,
     resolve,
 )
-from sklearn_genre.estimators._predicting import READ, Read
+from sklearn_genre.estimators._reads import READ, Read
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import ExpectedNumberLoss
 from sklearn_genre.networks import (

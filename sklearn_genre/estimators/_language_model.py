@@ -25,8 +25,8 @@ from sklearn_genre.estimators._language_settings import (
     trains_blocks,
 )
 from sklearn_genre.estimators._parameters import Constraints, documented, resolve
-from sklearn_genre.estimators._predicting import READ, Read
 from sklearn_genre.estimators._pretrained import Pretrained, digest
+from sklearn_genre.estimators._reads import READ, Read
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import Network

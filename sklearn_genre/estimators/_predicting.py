@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 
@@ -27,32 +27,20 @@ from sklearn_genre.estimators._checks import (
     checked_features,
 )
 from sklearn_genre.estimators._overloads import overloaded
+from sklearn_genre.estimators._reads import (
+    LEVELS,
+    READ,
+    Array,
+    Read,
+    interval_by,
+    of_distribution,
+)
 from sklearn_genre.estimators._state import arrays_of, load_arrays
 from sklearn_genre.inputs import FeatureEncoder, Inputs
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.outputs import Grid
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import DIAGNOSTICS, averages, diagnostic_columns, predicted
-
-# Levels of predicted quantiles, unless others are asked for.
-LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-Array = NDArray[np.float64]
-Read = Callable[[Predictor, Inputs], Any]
-
-
-def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:
-    """Return what reads numbers off the distribution of each sample."""
-    return lambda predictor, inputs: method(predictor.distribution(inputs), *arguments)
-
-
-# What ``predict`` can read of every network, one number for each sample.
-READ: dict[str, Read] = {
-    "mean": Predictor.mean,
-    "median": of_distribution(PredictiveDistribution.median),
-    "mode": of_distribution(PredictiveDistribution.mode),
-    "std": of_distribution(PredictiveDistribution.std),
-}
 
 
 class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
@@ -178,7 +166,9 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         read = of_distribution(PredictiveDistribution.ppf, levels[None])
         return np.concatenate(self._map(X, read))
 
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+    def predict_interval(
+        self, X: Any, coverage: float = 0.9, *, method: str = "distribution"
+    ) -> Array:
         """Predict the central interval that should hold the target.
 
         Parameters
@@ -186,16 +176,33 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         X : array-like or data frame of shape (n_samples, n_features)
         coverage : float, default=0.9
             Probability inside, in [0, 1].
+        method : {"distribution", "conformal"}, default="distribution"
+            ``"distribution"`` reads quantiles of the predictive distribution.
+            ``"conformal"`` takes those levels between which the targets of held-out
+            samples lay, with folds by CV+ [1]_: see the user guide for what that
+            guarantees. Infinite where fewer than ``2 / (1 - coverage) - 1`` samples
+            were held out.
 
         Returns
         -------
         interval : array of shape (n_samples, 2)
             Lower and upper end.
+
+        Raises
+        ------
+        ValueError
+            If ``method="conformal"`` and no samples were held out.
+
+        References
+        ----------
+        .. [1] Barber, Candès, Ramdas and Tibshirani, "Predictive Inference with the
+               Jackknife+", Annals of Statistics 49, 2021.
         """
         level = as_probabilities(coverage, "coverage")
         if level.ndim:
             raise ValueError(f"coverage must be one number, got shape {level.shape}.")
-        read = of_distribution(PredictiveDistribution.interval, level)
+        check_is_fitted(self)
+        read = interval_by(method, float(level), getattr(self, "_held_out", None))
         return np.concatenate(self._map(X, read))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:

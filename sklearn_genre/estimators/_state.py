@@ -18,6 +18,7 @@ LEARNED = (
     "_architecture",
     "_digest",
     "_folds",
+    "_held_out",
     "_is_categorical",
     "_n_steps",
     "_network",

@@ -75,7 +75,7 @@ class SharedReading(nn.Module):
         self.temperature = predictor.temperature
         pieces, group = _bins_of(predictor, output)
         self.n_bins = pieces.pmf.shape[1]
-        self.is_identity = bool((group == np.arange(self.n_bins)).all())
+        self.is_identity = np.array_equal(group, np.arange(self.n_bins))
         left, right = half_widths(pieces.values, pieces.edges)
         for name, values in {
             "group": group,
@@ -99,7 +99,7 @@ class SharedReading(nn.Module):
 
     def _masses(self, output: Any) -> Tensor:
         """Return the masses of the bins, (batch, n_bins), in ascending order."""
-        masses: Tensor = output.support().probs
+        masses: Tensor = output.reading().probs
         if self.is_identity:
             return masses
         merged = masses.new_zeros(masses.shape[0], self.n_bins)
@@ -136,7 +136,7 @@ class SharedReading(nn.Module):
 
 def _bins_of(predictor: Predictor, output: Any) -> tuple[Any, Any]:
     """Return the bins in the units of the target, and the bin of each support point."""
-    support: Support = output.support()
+    support: Support = output.reading()
     n_values = support.probs.shape[1]
     zeros = torch.zeros(n_values, dtype=torch.float64)
     each = torch.eye(n_values, dtype=torch.float64)  # all mass on one number

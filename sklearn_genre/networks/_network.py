@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
-from sklearn_genre.decoders import DigitDecoder
+from sklearn_genre.decoders import DigitDecoder, Line, line_of
 from sklearn_genre.inputs import Columns, ColumnSpec, FoldedInputs, n_samples_of
 from sklearn_genre.outputs import Grid, Leaves, Output, TokenDistribution, leaves_of
 from sklearn_genre.tokenizers import Tokenizer
@@ -146,7 +146,7 @@ class DecodingNetwork(EncodedNetwork):
         self.decoder = decoder
         self.tokenizer = tokenizer
         self.rule: Grid | None = None
-        self._leaves: dict[torch.device, Leaves | None] = {}
+        self._leaves: dict[torch.device, tuple[Leaves | None, Line | None]] = {}
 
     @property
     def n_members(self) -> int:  # type: ignore[override]
@@ -192,18 +192,25 @@ class DecodingNetwork(EncodedNetwork):
         """Return the distributions of contexts."""
         if device not in self._leaves:
             with torch.inference_mode(False):  # so that they may be trained with
-                self._leaves[device] = leaves_of(
-                    self.tokenizer, device, self.decoder.max_strings
-                )
+                leaves = leaves_of(self.tokenizer, device, self.decoder.max_strings)
+                self._leaves[device] = leaves, self._line(leaves)
+        leaves, line = self._leaves[device]
         return TokenDistribution(
             self.decoder,
             context,
             batch_size,
             device,
             self.tokenizer,
-            self._leaves[device],
+            leaves,
             rule=self.rule,
+            line=line,
         )
+
+    def _line(self, leaves: Leaves | None) -> Line | None:
+        """Return the line that predictions are read from, if the decoder knows it."""
+        if leaves is None or leaves.column is not None or leaves.outside is not None:
+            return None
+        return line_of(leaves.values, 1) if self.decoder.knows_line else None
 
 
 class MemberLinear(nn.Module):

@@ -155,7 +155,7 @@ def joined_support(
     FloatingPointError
         If a probability or a number is not finite.
     """
-    blocks = [(output.support(n_levels), n) for output, n in outputs]
+    blocks = [(output.reading(n_levels), n) for output, n in outputs]
     first = blocks[0][0]
 
     def join(name: str) -> Tensor:

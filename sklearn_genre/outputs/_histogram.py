@@ -154,6 +154,10 @@ class HistogramDistribution:
             self.bins.edges,
         )
 
+    def reading(self, n_levels: int | None = None) -> Support:
+        """Return the support: all that is known."""
+        return self.support(n_levels)
+
     def expectation(self) -> Tensor:
         """Return the differentiable mean of each sample, shape (batch,)."""
         return self.support().mean

@@ -22,6 +22,9 @@ class Output(Protocol):
     def support(self, n_levels: int | None = None) -> Support:
         """Return numbers and probabilities; large formats at so many levels."""
 
+    def reading(self, n_levels: int | None = None) -> Support:
+        """Return what users are given: the support, and tails where they are known."""
+
     def expectation(self) -> Tensor:
         """Return the differentiable prediction of each sample, (batch,), float64."""
 

@@ -55,6 +55,10 @@ class PointDistribution:
             entropy,
         )
 
+    def reading(self, n_levels: int | None = None) -> Support:
+        """Return the support: all that is known."""
+        return self.support(n_levels)
+
 
 def normal_bins() -> tuple[Tensor, Tensor]:
     """Return middles and masses of equal bins of the standard normal distribution."""

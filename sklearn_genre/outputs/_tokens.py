@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sklearn_genre._device import generator
-from sklearn_genre.decoders import DigitDecoder
+from sklearn_genre.decoders import DigitDecoder, Line
 from sklearn_genre.distributions import bin_edges
 from sklearn_genre.outputs._support import Support
 from sklearn_genre.tokenizers import Tokenizer
@@ -78,6 +78,8 @@ class TokenDistribution:
         Divides the logits, for sampling and for scoring alike.
     rule : Grid or None, default=None
         Where :meth:`expectation` is read from; None means from all leaves.
+    line : Line or None, default=None
+        Bins in which a decoder that knows the whole line is read for predictions.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class TokenDistribution:
         leaves: Leaves | None,
         temperature: float = 1.0,
         rule: Any = None,
+        line: Line | None = None,
     ) -> None:
         self.decoder = decoder
         self.context = context
@@ -99,6 +102,7 @@ class TokenDistribution:
         self.leaves = leaves
         self.temperature = temperature
         self.rule = rule
+        self.line = line
 
     def at_temperature(self, temperature: float) -> TokenDistribution:
         """Return the same at another temperature."""
@@ -113,6 +117,7 @@ class TokenDistribution:
             self.leaves,
             temperature,
             self.rule,
+            self.line,
         )
 
     def log_probs(self, tokens: Tensor) -> Tensor:
@@ -278,6 +283,26 @@ class TokenDistribution:
         if self.leaves is None:
             return self._support_at_levels(n_levels)
         return self._exact_support()
+
+    def reading(self, n_levels: int | None = None) -> Support:
+        """Return what is predicted: the support, or the whole line where it is known.
+
+        The numbers of the format may then be divided, and there are two tails.
+        """
+        support = self.support(n_levels)
+        if self.line is None:
+            return support
+        masses = self.decoder.line_masses(self.context, self.line).double()
+        if self.temperature != 1:  # of digits: within a number, all is as it was
+            within = torch.zeros_like(support.probs)
+            within.index_add_(1, self.line.leaf, masses)
+            share = (masses + TINY) / (within + TINY)[:, self.line.leaf]
+            masses = support.probs[:, self.line.leaf] * share
+        probs = masses + self.line.spread
+        probs = probs / probs.sum(-1, keepdim=True)
+        return support._replace(
+            values=self.line.values, probs=probs, edges=self.line.edges
+        )
 
     def cumulative(self) -> Tensor:
         """Return the distribution function at all numbers of the format but the last.

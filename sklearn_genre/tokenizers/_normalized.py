@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from sklearn_genre._checks import shown
+from sklearn_genre._checks import check_real, shown
 from sklearn_genre.tokenizers._base import Tokenizer
 from sklearn_genre.tokenizers._positional import (
     DIGITS,
@@ -17,6 +17,8 @@ from sklearn_genre.tokenizers._positional import (
     to_digits,
 )
 
+# Largest share of numbers beyond each end of the training range.
+MAX_MARGIN = 0.4
 ROUNDINGS = ("endpoint", "midpoint", "floor", "round")
 
 
@@ -49,6 +51,10 @@ class NormalizedTokenizer(Tokenizer):
         - "round": index ``round(u * K)``, at most ``K - 1``, number ``k / K``, as in
           GenRe: the top half bin is pulled down. For comparison only.
 
+    margin : float, default=0.0
+        Share of the numbers that lie beyond each end of the training range, 0 to 0.4,
+        rounded to whole numbers of the format. Both ends are exact all the same.
+
     Attributes
     ----------
     low_ : float
@@ -75,11 +81,16 @@ class NormalizedTokenizer(Tokenizer):
     length: int = 0  # the parameter, stored by __init__, stands for the property
 
     def __init__(
-        self, base: int = 2, length: int = 8, rounding: str = "endpoint"
+        self,
+        base: int = 2,
+        length: int = 8,
+        rounding: str = "endpoint",
+        margin: float = 0.0,
     ) -> None:
         self.base = base
         self.length = length
         self.rounding = rounding
+        self.margin = margin
 
     @property
     def vocab_size(self) -> int:
@@ -116,6 +127,7 @@ class NormalizedTokenizer(Tokenizer):
                 f"rounding must be one of {list(ROUNDINGS)}, got "
                 f"{shown(self.rounding, repr)}."
             )
+        check_real(self.margin, "margin", 0.0, MAX_MARGIN)
 
     def _encode(self, values: Tensor) -> Tensor:
         return to_digits(self._index(values, self.rounding), *self._format)
@@ -123,20 +135,27 @@ class NormalizedTokenizer(Tokenizer):
     def _index(self, values: Tensor, rounding: str) -> Tensor:
         """Int64 indices (...) of values (...) by one of the roundings."""
         size = self._size
-        if self.low_ == self.high_:
+        low, high = self._ends
+        if low == high:
             index = torch.zeros_like(values)
         elif rounding in ("endpoint", "round"):
-            steps = to_unit(values, self.low_, self.high_) * self._n_steps
+            steps = to_unit(values, low, high) * self._n_steps
             index = steps.round().clamp(max=size - 1)
         else:
-            index = bin_index(values, self.low_, self.high_, size)
+            index = bin_index(values, low, high, size)
         return index.long()
 
     def _decode(self, tokens: Tensor) -> Tensor:
         index = from_digits(tokens, self._format[0]).to(torch.float64)  # (...)
         if self.rounding == "midpoint":
             index = index + 0.5
-        return from_unit(index / self._n_steps, self.low_, self.high_)
+        low, high = self._ends
+        numbers = from_unit(index / self._n_steps, low, high)
+        if self._n_beyond:
+            n = self._n_beyond
+            numbers = torch.where(index == n, self.low_, numbers)
+            numbers = torch.where(index == self._n_steps - n, self.high_, numbers)
+        return numbers
 
     def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
         # numbers rise with their index: of those in reach, the nearest to the nearest
@@ -158,6 +177,18 @@ class NormalizedTokenizer(Tokenizer):
         """How many numbers there are."""
         base, length = self._format
         return base**length
+
+    @property
+    def _n_beyond(self) -> int:
+        """How many numbers lie beyond each end of the training range."""
+        return round(self.margin * self._size)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The smallest and the largest number of the format."""
+        n = self._n_beyond
+        step = (self.high_ - self.low_) / (self._n_steps - 2 * n)
+        return self.low_ - n * step, self.high_ + n * step
 
     @property
     def _n_steps(self) -> int:

@@ -1,0 +1,108 @@
+"""Intervals from where held-out targets lie in the distributions predicted for them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.inputs import FoldedInputs, Inputs
+from sklearn_genre.networks import N_AT_ONCE, OutOfFold, Predictor
+
+# Held-out samples that are kept, at most.
+MAX_KEPT = 4096
+# A rank that misses a whole number by less was one before rounding.
+ROUNDING = 1e-9
+
+Array = NDArray[np.float64]
+
+
+class HeldOut(NamedTuple):
+    """Values of the distribution function at the targets of held-out samples."""
+
+    pit: Array  # (n,) ascending
+    fold: NDArray[np.int64]  # (n,) whose members had not seen the sample
+    n_folds: int  # 1: a validation set
+
+
+def held_out_values(predictor: Predictor, inputs: Inputs, y: Array) -> HeldOut:
+    """Return what conformal intervals need to know of held-out samples.
+
+    Of many samples, some are drawn by a fixed seed.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of a network, or of what it predicts out of fold.
+    inputs : Inputs
+    y : array of shape (n_samples,)
+        In their units.
+    """
+    some = np.arange(len(y))
+    if len(y) > MAX_KEPT:
+        some = np.sort(np.random.RandomState(0).permutation(len(y))[:MAX_KEPT])
+    kept, y = inputs[torch.from_numpy(some).to(inputs.device)], y[some]
+    pit = np.concatenate(
+        [
+            predictor.distribution(kept[start : start + N_AT_ONCE]).cdf(
+                y[start : start + N_AT_ONCE]
+            )
+            for start in range(0, len(y), N_AT_ONCE)
+        ]
+    )
+    order = np.argsort(pit, kind="stable")
+    if not isinstance(kept, FoldedInputs):
+        return HeldOut(pit[order], np.zeros_like(order), 1)
+    return HeldOut(pit[order], kept.fold.cpu().numpy()[order], kept.n_folds)
+
+
+def conformal_interval(
+    held_out: HeldOut, coverage: float, predictor: Predictor, inputs: Inputs
+) -> Array:
+    r"""Return the conformal interval of each sample, shape (n_samples, 2).
+
+    A held-out sample i of fold k has the candidate :math:`F_k^{-1}(u_i)` for an end,
+    where :math:`F_k` is what those predict that have not seen fold k, and :math:`u_i`
+    is where the target of i lies in it. The ends are the candidates of ranks
+    :math:`\lfloor \alpha / 2 \, (n + 1) \rfloor` and
+    :math:`\lceil (1 - \alpha / 2) (n + 1) \rceil`, with :math:`\alpha` one less the
+    coverage; beyond all candidates they are infinite.
+    """
+    n = len(held_out.pit)
+    first = math.floor((1 - coverage) / 2 * (n + 1) + ROUNDING)
+    last = n + 1 - first
+    ends = np.empty((len(inputs), 2))
+    ends[:] = predictor.scaler.limits_ or (-np.inf, np.inf)
+    if first == 0:
+        return ends
+    if held_out.n_folds == 1:
+        levels = held_out.pit[None, [first - 1, last - 1]]
+        return predictor.distribution(inputs).ppf(levels)
+    candidates = np.concatenate(
+        [
+            dist.ppf(held_out.pit[None, held_out.fold == fold])
+            for fold, dist in enumerate(of_each_fold(predictor, inputs, held_out))
+        ],
+        axis=1,
+    )
+    candidates.partition((first - 1, last - 1), axis=1)
+    return candidates[:, [first - 1, last - 1]]
+
+
+def of_each_fold(
+    predictor: Predictor, inputs: Inputs, held_out: HeldOut
+) -> list[PredictiveDistribution]:
+    """Return what the members that leave out each fold predict for new samples."""
+    n, n_folds = len(inputs), held_out.n_folds
+    samples = torch.arange(n, device=inputs.device).repeat_interleave(n_folds)
+    fold = torch.arange(n_folds, device=inputs.device).repeat(n)
+    network = OutOfFold(predictor.network, n_folds).eval()
+    dist = replace(predictor, network=network).distribution(
+        FoldedInputs(inputs, samples, fold, n_folds)
+    )
+    return [dist[k::n_folds] for k in range(n_folds)]

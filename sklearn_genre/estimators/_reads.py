@@ -1,0 +1,52 @@
+"""What is read of the predictive distributions of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_genre._checks import shown
+from sklearn_genre.calibration import HeldOut, conformal_interval
+from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.inputs import Inputs
+from sklearn_genre.networks import Predictor
+
+# Levels of predicted quantiles, unless others are asked for.
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+Array = NDArray[np.float64]
+Read = Callable[[Predictor, Inputs], Any]
+
+
+def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:
+    """Return what reads numbers off the distribution of each sample."""
+    return lambda predictor, inputs: method(predictor.distribution(inputs), *arguments)
+
+
+def interval_by(method: str, coverage: float, held_out: HeldOut | None) -> Read:
+    """Return what reads an interval for each sample."""
+    if method == "distribution":
+        return of_distribution(PredictiveDistribution.interval, coverage)
+    if method != "conformal":
+        raise ValueError(
+            f"method must be 'distribution' or 'conformal', got {shown(method, repr)}."
+        )
+    if held_out is None:
+        raise ValueError(
+            "method='conformal' needs samples that were held out, and the fit had no "
+            "validation set. Fit with early_stopping=True, with cv=, or with X_val."
+        )
+    return partial(conformal_interval, held_out, coverage)
+
+
+# What ``predict`` can read of every network, one number for each sample.
+READ: dict[str, Read] = {
+    "mean": Predictor.mean,
+    "median": of_distribution(PredictiveDistribution.median),
+    "mode": of_distribution(PredictiveDistribution.mode),
+    "std": of_distribution(PredictiveDistribution.std),
+}

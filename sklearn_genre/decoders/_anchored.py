@@ -19,6 +19,8 @@ SMALLEST_SCALE = 0.05
 SHIFT = 2.0
 # Components of a single member, and of each of several.
 ALONE, EACH = 4, 2
+# Parts that predictions divide a number into where a scale is typically below a step.
+FINE = 5
 # Edges at which members are compared, at most.
 N_EDGES = 1024
 
@@ -163,6 +165,7 @@ class AnchoredDecoder(DigitDecoder):
         weight = bound * (2 * torch.rand(n_members, width, n_outputs, **BORN) - 1)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(n_members, 1, n_outputs, **BORN))
+        self.n_parts = 1
         self.hidden_size = self.vocab_size
         self.out = nn.Identity()
         self.n_strings = self.vocab_size**self.length
@@ -272,6 +275,19 @@ class AnchoredDecoder(DigitDecoder):
             context.mass_above(edges[-1:]),
         ]
         return torch.cat(probs, -1)
+
+    def choose_line(self, context: Mixture) -> None:
+        """Divide the numbers if there is typically less noise than they are apart."""
+        typical = (context.log_weight.exp() * context.scale).sum(2).median()
+        self.n_parts = FINE if typical < self.step_size else 1
+
+    def get_extra_state(self) -> Tensor:
+        """Return what is learned beside the weights."""
+        return torch.tensor(self.n_parts, device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Put back what was learned."""
+        self.n_parts = int(state)
 
     def line_masses(self, context: Mixture, line: Line) -> Tensor:
         """Return the mass of each bin of the line, (batch, n_bins)."""

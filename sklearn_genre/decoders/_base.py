@@ -62,8 +62,10 @@ class DigitDecoder(nn.Module, ABC):
     reads_folds : bool
         Whether there is :meth:`read_folds`.
     knows_line : bool
-        Whether there is :meth:`line_masses`: numbers are intervals of a distribution on
-        the whole line, which predictions then read.
+        Whether there are :meth:`line_masses` and :meth:`choose_line`: numbers are
+        intervals of a distribution on the whole line, which predictions then read.
+    n_parts : int
+        Of each number, in that reading.
     """
 
     forbidden: Tensor | None
@@ -75,6 +77,7 @@ class DigitDecoder(nn.Module, ABC):
     knows_sequences = False
     reads_folds = False
     knows_line = False
+    n_parts = 1
 
     def __init__(self, width: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -273,6 +276,9 @@ class DigitDecoder(nn.Module, ABC):
         """
         log_probs = self(context, tokens).log_softmax(-1)
         return log_probs.gather(-1, tokens[..., None])[..., 0].sum(-1)
+
+    def choose_line(self, context: Any) -> None:
+        """Choose `n_parts` once training has ended, by the contexts of samples."""
 
     def line_masses(self, context: Any, line: Line) -> Tensor:
         """Return the mass of each bin of the line, (batch, n_bins)."""

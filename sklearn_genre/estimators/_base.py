@@ -26,7 +26,7 @@ from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint, is_learned
 from sklearn_genre.estimators._warnings import not_finite, warn_of_validation
 from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
-from sklearn_genre.networks import OutOfFold
+from sklearn_genre.networks import N_AT_ONCE, OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
     CallbackSupportMixin,
@@ -348,6 +348,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 calibrate_without(predictor, training)
             elif not history:  # interrupted before the first epoch had ended
                 calibrate(predictor, held_out)
+            predictor.network.choose_line(training.inputs[:N_AT_ONCE])
             if held_out is not None and temperature == "validation":
                 temperature = fit_temperature(
                     predictor,

@@ -85,6 +85,9 @@ class Network(nn.Module, ABC):
     def begin_stage(self, name: str) -> None:
         """Make the network ready for a stage of training."""
 
+    def choose_line(self, inputs: Any) -> None:
+        """Choose how finely predictions are read, once training has ended."""
+
 
 class EncodedNetwork(Network):
     """A network that begins with an encoder of a user's choice.
@@ -146,7 +149,8 @@ class DecodingNetwork(EncodedNetwork):
         self.decoder = decoder
         self.tokenizer = tokenizer
         self.rule: Grid | None = None
-        self._leaves: dict[torch.device, tuple[Leaves | None, Line | None]] = {}
+        self._leaves: dict[torch.device, Leaves | None] = {}
+        self._lines: dict[tuple[torch.device, int], Line] = {}
 
     @property
     def n_members(self) -> int:  # type: ignore[override]
@@ -173,6 +177,12 @@ class DecodingNetwork(EncodedNetwork):
         """Return errors of each distribution function, (n_members, batch, n_edges)."""
         return self.decoder.member_errors(self.encode(inputs), z)
 
+    @torch.inference_mode()
+    def choose_line(self, inputs: Columns) -> None:
+        """Let the decoder choose how finely its predictions are read."""
+        if self.decoder.knows_line:
+            self.decoder.choose_line(self.decoder.read(self.encode(inputs)))
+
     @property
     def takes_folds(self) -> bool:
         """Whether encoder and decoder can give each member its own samples."""
@@ -192,25 +202,30 @@ class DecodingNetwork(EncodedNetwork):
         """Return the distributions of contexts."""
         if device not in self._leaves:
             with torch.inference_mode(False):  # so that they may be trained with
-                leaves = leaves_of(self.tokenizer, device, self.decoder.max_strings)
-                self._leaves[device] = leaves, self._line(leaves)
-        leaves, line = self._leaves[device]
+                self._leaves[device] = leaves_of(
+                    self.tokenizer, device, self.decoder.max_strings
+                )
         return TokenDistribution(
             self.decoder,
             context,
             batch_size,
             device,
             self.tokenizer,
-            leaves,
+            self._leaves[device],
             rule=self.rule,
-            line=line,
+            line=self._line(device),
         )
 
-    def _line(self, leaves: Leaves | None) -> Line | None:
+    def _line(self, device: torch.device) -> Line | None:
         """Return the line that predictions are read from, if the decoder knows it."""
-        if leaves is None or leaves.column is not None or leaves.outside is not None:
+        leaves = self._leaves[device]
+        if not (self.decoder.knows_line and leaves and leaves.is_plain):
             return None
-        return line_of(leaves.values, 1) if self.decoder.knows_line else None
+        key = device, self.decoder.n_parts
+        if key not in self._lines:
+            with torch.inference_mode(False):
+                self._lines[key] = line_of(leaves.values, self.decoder.n_parts)
+        return self._lines[key]
 
 
 class MemberLinear(nn.Module):

@@ -59,6 +59,10 @@ class OutOfFold(Network):
         """Return what is trained: the members of the network itself."""
         return self.network.members(inputs)
 
+    def choose_line(self, inputs: Any) -> None:
+        """Choose how finely predictions are read, by the prediction of all."""
+        self.network.choose_line(inputs)
+
     def member_errors(self, inputs: FoldedInputs, z: Tensor) -> Tensor:
         """Return the errors of those that have left a sample out, (members, n, ...)."""
         read, index = inputs.of_members(self.network.n_members)

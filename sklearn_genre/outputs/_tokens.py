@@ -27,6 +27,11 @@ class Leaves(NamedTuple):
     tokens: Tensor  # (n_strings, length) each sequence, in tree order
     edges: Tensor  # (n_values + 1,) of the bins around the values
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each sequence has a number of its own."""
+        return self.column is None and self.outside is None
+
 
 # Probabilities below this add nothing to an entropy.
 TINY = 1e-300

@@ -17,8 +17,11 @@ RECIPE: dict[str, Any] = {
     "n_iter_no_change": 30,
     "normal_scores": False,
     "scoring": "rmse",
+    "tokenizer": "normalized",
 }
-WITHOUT_DIGITS = {name: RECIPE[name] for name in RECIPE if name != "decoder"}
+WITHOUT_DIGITS = {
+    name: RECIPE[name] for name in RECIPE if name not in ("decoder", "tokenizer")
+}
 
 BASE = New("DecodingRegressor", fine_tuning=None, **RECIPE)
 RIEMANN = New("RiemannRegressor", **WITHOUT_DIGITS)

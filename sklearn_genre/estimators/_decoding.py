@@ -128,7 +128,7 @@ class DecodingRegressor(DigitRegressor):
 
     def __init__(
         self,
-        tokenizer: Any = "normalized",
+        tokenizer: Any = "auto",
         encoder: Any = "tabular",
         decoder: Any = "auto",
         pretraining: Any = "cross_entropy",

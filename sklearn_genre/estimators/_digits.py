@@ -22,7 +22,7 @@ from sklearn_genre.estimators._parameters import (
     TEMPERATURE,
     Constraints,
     factory,
-    resolve,
+    new_tokenizer,
 )
 from sklearn_genre.estimators._reads import READ, Read
 from sklearn_genre.inputs import Data
@@ -35,7 +35,7 @@ from sklearn_genre.networks import (
     build_encoder,
 )
 from sklearn_genre.outputs import Grid, check_grid
-from sklearn_genre.tokenizers import MAX_STRINGS, TOKENIZERS, Tokenizer
+from sklearn_genre.tokenizers import MAX_STRINGS, Tokenizer
 from sklearn_genre.training import Stage
 
 # Share of the targets beyond the fitted range above which a warm start warns.
@@ -217,7 +217,7 @@ class DigitRegressor(BaseDistributionRegressor):
 
     def _learn_head(self, data: Data, z: Array) -> None:
         """Learn the number format."""
-        self.tokenizer_ = resolve(self.tokenizer, TOKENIZERS)
+        self.tokenizer_ = new_tokenizer(self.tokenizer)
         self.tokenizer_.fit(z)
 
     def _new_network(self) -> Network:

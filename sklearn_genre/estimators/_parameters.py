@@ -14,12 +14,15 @@ from sklearn_genre._checks import as_float
 from sklearn_genre._sklearn import HasMethods, Interval, StrOptions
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
-from sklearn_genre.tokenizers import TOKENIZERS, Tokenizer
+from sklearn_genre.tokenizers import TOKENIZERS, NormalizedTokenizer, Tokenizer
 from sklearn_genre.training import SCORING
 
 # Temperatures beyond would overflow logits.
 LOWEST, HIGHEST = 1e-6, 1e6
 LARGEST_INTEGER = 2**63 - 1
+# Share of the numbers beyond each end of the training range, unless a user says
+# otherwise: there a network learns where its distribution has to end.
+MARGIN = 0.1
 
 Constraints = dict[str, list[Any]]
 
@@ -80,7 +83,7 @@ TEMPERATURE: Constraints = {
     ],
 }
 DIGITS: Constraints = {
-    "tokenizer": [StrOptions(set(TOKENIZERS)), Tokenizer],
+    "tokenizer": [StrOptions({"auto", *TOKENIZERS}), Tokenizer],
     "decoder": [StrOptions({"auto", *DECODERS}), callable],
 }
 
@@ -88,6 +91,14 @@ DIGITS: Constraints = {
 def resolve(spec: Any, registry: Mapping[str, type]) -> Any:
     """Return a new object for a name of the registry, or a clone of an instance."""
     return registry[spec]() if isinstance(spec, str) else clone(spec)
+
+
+def new_tokenizer(spec: Any) -> Tokenizer:
+    """Return a tokenizer that is not fitted yet."""
+    if isinstance(spec, str) and spec == "auto":
+        return NormalizedTokenizer(margin=MARGIN)
+    tokenizer: Tokenizer = resolve(spec, TOKENIZERS)
+    return tokenizer
 
 
 def factory(spec: Any, registry: Mapping[str, Any]) -> Any:
@@ -101,10 +112,11 @@ def names(registry: dict[str, Any], *others: str) -> str:
 
 
 TEXTS: dict[str, str] = {
-    "tokenizer": f"""tokenizer : {names(TOKENIZERS)} or Tokenizer, default="normalized"
+    "tokenizer": f"""\
+tokenizer : {names(TOKENIZERS, "auto")} or Tokenizer, default="auto"
     How numbers are written. ``NormalizedTokenizer(base, length)`` spends its digits on
-    the training range; ``"ieee"`` and ``"p10"`` are floating-point formats, for targets
-    of many magnitudes.""",
+    the training range, and ``"auto"`` a tenth of them beyond each end of it; ``"ieee"``
+    and ``"p10"`` are floating-point formats, for targets of many magnitudes.""",
     "encoder": f"""encoder : {names(ENCODERS)} or callable, default="tabular"
     The network from the columns to a context: ``encoder(columns)`` returns a torch
     module. Options go in by ``functools.partial(TabularEncoder, n_members=4)``.

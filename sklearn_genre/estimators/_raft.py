@@ -116,7 +116,7 @@ class RAFTRegressor(DigitRegressor):
 
     def __init__(
         self,
-        tokenizer: Any = "normalized",
+        tokenizer: Any = "auto",
         encoder: Any = "tabular",
         decoder: Any = "auto",
         fine_tuning: Any = "raft",

@@ -19,6 +19,8 @@ from sklearn_genre.tokenizers._positional import (
 
 # Largest share of numbers beyond each end of the training range.
 MAX_MARGIN = 0.4
+# Largest number of a format.
+LARGEST = 1.7e308
 ROUNDINGS = ("endpoint", "midpoint", "floor", "round")
 
 
@@ -53,7 +55,10 @@ class NormalizedTokenizer(Tokenizer):
 
     margin : float, default=0.0
         Share of the numbers that lie beyond each end of the training range, 0 to 0.4,
-        rounded to whole numbers of the format. Both ends are exact all the same.
+        as many whole numbers as that is. Targets and predictions may be there, and a
+        network learns where its distribution has to end: 0.1 is what the estimators
+        use by default. Both ends of the training range remain numbers of the format
+        with "endpoint".
 
     Attributes
     ----------
@@ -149,12 +154,11 @@ class NormalizedTokenizer(Tokenizer):
         index = from_digits(tokens, self._format[0]).to(torch.float64)  # (...)
         if self.rounding == "midpoint":
             index = index + 0.5
-        low, high = self._ends
-        numbers = from_unit(index / self._n_steps, low, high)
-        if self._n_beyond:
-            n = self._n_beyond
+        n, end = self._n_beyond, self._n_steps
+        numbers = from_unit(index / end, *self._ends)
+        if n and self.rounding == "endpoint":  # exact at both ends of the range
             numbers = torch.where(index == n, self.low_, numbers)
-            numbers = torch.where(index == self._n_steps - n, self.high_, numbers)
+            numbers = torch.where(index == end - n, self.high_, numbers)
         return numbers
 
     def _nearest_tokens(self, tokens: Tensor, values: Tensor) -> Tensor:
@@ -181,14 +185,20 @@ class NormalizedTokenizer(Tokenizer):
     @property
     def _n_beyond(self) -> int:
         """How many numbers lie beyond each end of the training range."""
-        return round(self.margin * self._size)
+        return min(round(float(self.margin) * self._size), (self._size - 2) // 2)
 
     @property
     def _ends(self) -> tuple[float, float]:
         """The smallest and the largest number of the format."""
         n = self._n_beyond
-        step = (self.high_ - self.low_) / (self._n_steps - 2 * n)
-        return self.low_ - n * step, self.high_ + n * step
+        if n == 0:
+            return self.low_, self.high_
+        share = n / (self._n_steps - 2 * n)  # of the training range, at each end
+        low, high = self.low_ * (1 + share), self.high_ * (1 + share)
+        return (
+            max(low - share * self.high_, -LARGEST),
+            min(high - share * self.low_, LARGEST),
+        )
 
     @property
     def _n_steps(self) -> int:

@@ -10,7 +10,7 @@ from sklearn.datasets import make_friedman1
 from small_models import small
 
 from sklearn_genre import DecodingRegressor
-from sklearn_genre.calibration._conformal import of_each_fold
+from sklearn_genre.calibration._conformal import HeldOut, of_each_fold
 from sklearn_genre.encoders import TabularEncoder
 
 X, Y = make_friedman1(2400, 5, noise=1.0, random_state=0)
@@ -42,7 +42,7 @@ def split():
 def test_the_interval_holds_as_many_targets_as_it_should(name, coverage, request):
     model = request.getfixturevalue(name)
     low, high = model.predict_interval(X[NEW], coverage, method="conformal").T
-    n_held_out = len(model._held_out.pit)
+    n_held_out = len(model._held_out[0])
     # of held-out and of new samples: four standard deviations
     deviation = np.sqrt(coverage * (1 - coverage) * (1 / n_held_out + 1 / N_NEW))
     share = ((low <= Y[NEW]) & (Y[NEW] <= high)).mean()
@@ -52,7 +52,7 @@ def test_the_interval_holds_as_many_targets_as_it_should(name, coverage, request
 
 def test_an_interval_has_the_ends_that_its_definition_gives(folded):
     rows = X[NEW][:5]
-    held_out = folded._held_out
+    held_out = HeldOut(*folded._held_out)
     inputs = folded._encode(folded._check_features(rows, reset=False))
     with torch.inference_mode():
         dists = of_each_fold(folded._predictor(), inputs, held_out)
@@ -71,7 +71,7 @@ def test_an_interval_has_the_ends_that_its_definition_gives(folded):
 
 
 def test_one_fold_is_a_quantile_at_a_held_out_level(split):
-    pit = split._held_out.pit
+    pit, *_ = split._held_out
     rank = int(0.05 * (len(pit) + 1))
     low, _ = split.predict_interval(X[NEW], method="conformal").T
     expected = split.predict_distribution(X[NEW]).ppf(pit[rank - 1])

@@ -279,7 +279,7 @@ def test_mean_is_the_mean_of_the_numbers_in_the_units_of_y(name):
 def test_numbers_are_the_inverse_transformed_strings():
     bounded = FunctionTransformer(logit, expit)
     y = expit(NORMAL)
-    model = small(target_transform=bounded).fit(X, y)
+    model = small(target_transform=bounded, tokenizer="normalized").fit(X, y)
     support = model.predict_distribution(X).support
     assert (np.diff(support) > 0).all()
     assert_allclose([support[0], support[-1]], [y.min(), y.max()], rtol=1e-9)

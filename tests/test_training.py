@@ -163,6 +163,7 @@ def test_the_best_state_is_selected_and_kept(scoring, fine_tuning):
 
     model = fit(
         scoring=scoring,
+        tokenizer="normalized",
         normal_scores=False,
         pretraining_epochs=30,
         n_iter_no_change=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class HeldOut(NamedTuple):
     n_folds: int  # 1: a validation set
 
 
-def held_out_values(predictor: Predictor, inputs: Inputs, y: Array) -> HeldOut:
+def held_out_values(predictor: Predictor, held_out: Any) -> HeldOut:
     """Return what conformal intervals need to know of held-out samples.
 
     Of many samples, some are drawn by a fixed seed.
@@ -39,22 +39,19 @@ def held_out_values(predictor: Predictor, inputs: Inputs, y: Array) -> HeldOut:
     ----------
     predictor : Predictor
         Of a network, or of what it predicts out of fold.
-    inputs : Inputs
-    y : array of shape (n_samples,)
-        In their units.
+    held_out : Encoded
+        The samples, `inputs`, and their targets `y` in their units.
     """
+    inputs, y = held_out.inputs, held_out.y
     some = np.arange(len(y))
     if len(y) > MAX_KEPT:
         some = np.sort(np.random.RandomState(0).permutation(len(y))[:MAX_KEPT])
     kept, y = inputs[torch.from_numpy(some).to(inputs.device)], y[some]
-    pit = np.concatenate(
-        [
-            predictor.distribution(kept[start : start + N_AT_ONCE]).cdf(
-                y[start : start + N_AT_ONCE]
-            )
-            for start in range(0, len(y), N_AT_ONCE)
-        ]
-    )
+    pit = np.empty(len(y))
+    for start in range(0, len(y), N_AT_ONCE):
+        few = slice(start, start + N_AT_ONCE)
+        pieces = predictor.pieces(predictor.support(kept[few]))
+        pit[few] = pieces.cdf(y[few, None])[:, 0]
     order = np.argsort(pit, kind="stable")
     if not isinstance(kept, FoldedInputs):
         return HeldOut(pit[order], np.zeros_like(order), 1)

@@ -36,30 +36,25 @@ class Mixture(NamedTuple):
         """Map (n,) or (batch or 1, m, 1, n) to (batch, m or 1, n_components, n)."""
         return (edges - self.location) * self.scale.reciprocal()
 
-    def mass_below(self, edges: Tensor) -> Tensor:
-        """Return the mass below edges (n,), (batch, n)."""
-        z = self.standardised(edges.to(self.location.dtype))
-        return (self.log_weight.exp().mT @ z.sigmoid())[:, 0, 0]
-
-    def mass_above(self, edges: Tensor) -> Tensor:
-        """Return the mass above edges (n,), (batch, n)."""
-        z = self.standardised(edges.to(self.location.dtype))
-        return (self.log_weight.exp().mT @ (-z).sigmoid())[:, 0, 0]
-
-    def even_masses(self, edges: Tensor, step_size: float) -> Tensor:
-        """Return the masses between edges (n + 1,) that are equally far apart."""
-        z = self.standardised(edges.to(self.location.dtype))
-        share = -(-step_size / self.scale).expm1()  # (batch, 1, n_components, 1)
-        weight = (self.log_weight.exp() * share).mT
-        between = z[..., 1:].sigmoid() * (-z[..., :-1]).sigmoid()
-        return (weight @ between)[:, 0, 0]
-
-    def masses(self, edges: Tensor) -> Tensor:
-        """Return the masses between edges (n + 1,), (batch, n)."""
-        z = self.standardised(edges.to(self.location.dtype))
-        share = -(z[..., :-1] - z[..., 1:]).expm1()
-        between = z[..., 1:].sigmoid() * (-z[..., :-1]).sigmoid() * share
-        return (self.log_weight.exp().mT @ between)[:, 0, 0]
+    def line_masses(self, line: Line) -> Tensor:
+        """Return the masses of the bins of the whole line, (batch, n_bins)."""
+        z = self.standardised(line.edges[1:-1].to(self.location.dtype))
+        weight = self.log_weight.exp().mT  # (batch, 1, 1, n_components)
+        below, above = z.sigmoid(), (-z).sigmoid()
+        between = below[..., 1:] * above[..., :-1]
+        even = -(-line.step_size / self.scale).expm1().mT
+        n = line.n_tail - 1  # bins of a tail with an end, and where the other begins
+        m = between.shape[-1] - n
+        first = between[..., :n] * -(z[..., :n] - z[..., 1 : n + 1]).expm1()
+        last = between[..., m:] * -(z[..., m:-1] - z[..., m + 1 :]).expm1()
+        masses = [
+            weight @ below[..., :1],
+            weight @ first,
+            (weight * even) @ between[..., n:m],
+            weight @ last,
+            weight @ above[..., -1:],
+        ]
+        return torch.cat(masses, -1)[:, 0, 0]
 
 
 class _Cache(NamedTuple):
@@ -268,13 +263,16 @@ class AnchoredDecoder(DigitDecoder):
         """Return the probability of every token sequence, without logarithms."""
         if temperature != 1 or self.forbidden is not None:
             return super().leaf_probs(context, temperature)
-        edges = self.edges
+        weight = context.log_weight.exp().mT  # (batch, 1, 1, n_components)
+        z = context.standardised(self.edges.to(context.location.dtype))
+        below, above = z.sigmoid(), (-z).sigmoid()
+        between = -(-self.step_size / context.scale).expm1().mT
         probs = [
-            context.mass_below(edges[:1]),
-            context.even_masses(edges, self.step_size),
-            context.mass_above(edges[-1:]),
+            weight @ below[..., :1],
+            (weight * between) @ (below[..., 1:] * above[..., :-1]),
+            weight @ above[..., -1:],
         ]
-        return torch.cat(probs, -1)
+        return torch.cat(probs, -1)[:, 0, 0]
 
     def choose_line(self, context: Mixture) -> None:
         """Divide the numbers if there is typically less noise than they are apart."""
@@ -291,15 +289,7 @@ class AnchoredDecoder(DigitDecoder):
 
     def line_masses(self, context: Mixture, line: Line) -> Tensor:
         """Return the mass of each bin of the line, (batch, n_bins)."""
-        edges, n_tail = line.edges, line.n_tail
-        masses = [
-            context.mass_below(edges[1:2]),
-            context.masses(edges[1 : n_tail + 1]),
-            context.even_masses(line.inner, line.step_size),
-            context.masses(edges[-n_tail - 1 : -1]),
-            context.mass_above(edges[-2:-1]),
-        ]
-        return torch.cat(masses, -1)
+        return context.line_masses(line)
 
     def sequence_log_probs(self, context: Mixture, tokens: Tensor) -> Tensor:
         """Return the log-probabilities of whole sequences, each from its two edges."""
@@ -315,7 +305,8 @@ class AnchoredDecoder(DigitDecoder):
 
     def _cumulative(self, mixture: Mixture, edges: Tensor) -> Tensor:
         """Return the cumulative distribution of each sample at edges, (batch, n)."""
-        return mixture.mass_below(edges)
+        z = mixture.standardised(edges.to(mixture.location.dtype))
+        return (mixture.log_weight.exp().mT @ z.sigmoid())[:, 0, 0]
 
     def _edge(self, index: Tensor) -> Tensor:
         """Return the numbers at edges; the two outermost ones are never used."""

@@ -26,11 +26,6 @@ class Line(NamedTuple):
     step_size: float  # width of all bins but those of the tails
     n_tail: int  # bins of each tail
 
-    @property
-    def inner(self) -> Tensor:
-        """Edges of the bins that are equally wide."""
-        return self.edges[self.n_tail : len(self.edges) - self.n_tail]
-
 
 def line_of(values: Tensor, n_parts: int) -> Line:
     """Return the bins around even numbers (n,), n_parts for each, and the tails."""

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn_genre._checks import shown, tidy
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
-from sklearn_genre.calibration import HeldOut, fit_temperature, held_out_values
+from sklearn_genre.calibration import fit_temperature, held_out_values
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
@@ -96,7 +96,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_features_in_: int
     _n_steps: int
     _folds: Folds | None
-    _held_out: HeldOut | None
+    _held_out: tuple[Any, ...] | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -362,7 +362,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self._held_out = None
             if held_out is not None:
                 predictor = replace(predictor, temperature=float(temperature))
-                self._held_out = held_out_values(predictor, held_out.inputs, held_out.y)
+                self._held_out = tuple(held_out_values(predictor, held_out))
 
     def _temperature_without(self, n_samples: int) -> float:
         """Return 1 where a small table has no validation set; else that is an error."""

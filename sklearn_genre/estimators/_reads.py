@@ -27,7 +27,7 @@ def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:
     return lambda predictor, inputs: method(predictor.distribution(inputs), *arguments)
 
 
-def interval_by(method: str, coverage: float, held_out: HeldOut | None) -> Read:
+def interval_by(method: str, coverage: float, held_out: Any) -> Read:
     """Return what reads an interval for each sample."""
     if method == "distribution":
         return of_distribution(PredictiveDistribution.interval, coverage)
@@ -40,7 +40,7 @@ def interval_by(method: str, coverage: float, held_out: HeldOut | None) -> Read:
             "method='conformal' needs samples that were held out, and the fit had no "
             "validation set. Fit with early_stopping=True, with cv=, or with X_val."
         )
-    return partial(conformal_interval, held_out, coverage)
+    return partial(conformal_interval, HeldOut(*held_out), coverage)
 
 
 # What ``predict`` can read of every network, one number for each sample.

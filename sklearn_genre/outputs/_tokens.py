@@ -294,19 +294,26 @@ class TokenDistribution:
 
         The numbers of the format may then be divided, and there are two tails.
         """
-        support = self.support(n_levels)
         if self.line is None:
-            return support
+            return self.support(n_levels)
         masses = self.decoder.line_masses(self.context, self.line).double()
+        leaf = self.line.leaf
+        assert self.leaves is not None
+        probs = masses.new_zeros(masses.shape[0], len(self.leaves.values))
+        probs.index_add_(1, leaf, masses)
         if self.temperature != 1:  # of digits: within a number, all is as it was
-            within = torch.zeros_like(support.probs)
-            within.index_add_(1, self.line.leaf, masses)
-            share = (masses + TINY) / (within + TINY)[:, self.line.leaf]
-            masses = support.probs[:, self.line.leaf] * share
-        probs = masses + self.line.spread
-        probs = probs / probs.sum(-1, keepdim=True)
-        return support._replace(
-            values=self.line.values, probs=probs, edges=self.line.edges
+            share = (masses + TINY) / (probs + TINY)[:, leaf]
+            probs = self.decoder.leaf_probs(self.context, self.temperature).double()
+            masses = probs[:, leaf] * share
+        entropy = -(probs * probs.clamp_min(TINY).log()).sum(-1)
+        masses = masses + self.line.spread
+        return Support(
+            self.line.values,
+            masses / masses.sum(-1, keepdim=True),
+            torch.zeros_like(entropy),
+            entropy,
+            entropy / self.decoder.length,
+            self.line.edges,
         )
 
     def cumulative(self) -> Tensor:

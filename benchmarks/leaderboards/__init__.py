@@ -1,0 +1,1 @@
+"""Public splits and published results, called as users call an estimator."""

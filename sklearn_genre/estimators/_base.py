@@ -21,7 +21,12 @@ from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature, held_out_values
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
-from sklearn_genre.estimators._parameters import SHARED, Constraints, factory
+from sklearn_genre.estimators._parameters import (
+    SHARED,
+    Constraints,
+    factory,
+    lets_fold,
+)
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._state import fingerprint, is_learned
 from sklearn_genre.estimators._warnings import not_finite, warn_of_validation
@@ -96,7 +101,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_features_in_: int
     _n_steps: int
     _folds: Folds | None
-    _held_out: tuple[Any, ...] | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -283,18 +287,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             return self._folds.of(len(data), random)
         if self.warm_start and self.n_iter_:
             return None  # the members of the former fit share what folds must not
-        cv = self.cv
-        if not self._network.takes_folds:
-            raise ValueError(
-                f"cv={cv!r} needs an ensemble whose members are trained each on its "
-                "own loss, as encoder='tabular' with decoder='anchored' is. Use those, "
-                "or cv=None for one validation set."
-            )
-        self._folds = folds_of(cv, data.X, data.y, random)
         encoder = factory(self.encoder, ENCODERS)
-        self._architecture["encoder"] = partial(encoder, n_folds=self._folds.n_folds)
-        self._network = self._build_network(next(self._network.parameters()).device)
-        return self._folds
+        can_fold = self._network.takes_folds and lets_fold(self.cv, encoder)
+        folds = folds_of(self.cv, data.X, data.y, random, can_fold)
+        if folds is not None:
+            self._folds = folds
+            self._architecture["encoder"] = partial(encoder, n_folds=folds.n_folds)
+            self._network = self._build_network(next(self._network.parameters()).device)
+        return folds
 
     def _train(
         self,
@@ -359,7 +359,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 )
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
-            self._held_out = None
+            self._held_out: tuple[Any, ...] | None = None
             if held_out is not None:
                 predictor = replace(predictor, temperature=float(temperature))
                 self._held_out = tuple(held_out_values(predictor, held_out))

@@ -146,7 +146,7 @@ class DecodingRegressor(DigitRegressor):
         weight_decay: float = 0.01,
         ema_decay: float = 0.99,
         early_stopping: Any = "auto",
-        cv: Any = None,
+        cv: Any = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = 20,
         max_fit_seconds: float | None = None,

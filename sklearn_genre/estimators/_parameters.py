@@ -60,6 +60,7 @@ SHARED: Constraints = {
     "ema_decay": [Number(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean", StrOptions({"auto"})],
     "cv": [
+        StrOptions({"auto"}),
         integer(2),
         HasMethods(["split", "get_n_splits"]),
         "array-like",
@@ -104,6 +105,14 @@ def new_tokenizer(spec: Any) -> Tokenizer:
 def factory(spec: Any, registry: Mapping[str, Any]) -> Any:
     """Return the factory behind a name of the registry, or the factory given."""
     return registry[spec] if isinstance(spec, str) else spec
+
+
+def lets_fold(cv: Any, encoder: Any) -> bool:
+    """Return whether folds were asked for, or the encoder chooses its own members."""
+    if not isinstance(cv, str):
+        return True
+    is_class = isinstance(getattr(encoder, "func", encoder), type)
+    return is_class and "n_members" not in getattr(encoder, "keywords", {})
 
 
 def names(registry: dict[str, Any], *others: str) -> str:
@@ -160,12 +169,15 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Whether to hold out a validation set, unless ``fit`` is given one, and to stop a
     stage after `n_iter_no_change` epochs without improvement. ``"auto"`` does so from
     40 samples on. Without a validation set each stage keeps its last state.""",
-    "cv": """cv : int, cross-validation splitter, list of splits or None, default=None
+    "cv": """\
+cv : "auto", int, cross-validation splitter, list of splits or None, default="auto"
     Folds of the training samples, of which each ensemble member leaves one out: all
     samples train and all validate, in one fit of two members for each fold. It needs
     members that are trained each on its own loss, as those of the tabular encoder are
-    with the anchored decoder. None holds out `validation_fraction` of the samples. Not
-    used if ``fit`` gets X_val, or `early_stopping` sets none aside.""",
+    with the anchored decoder. ``"auto"`` makes eight folds there, for up to 10,000
+    samples, unless the encoder was given a number of members. None holds out
+    `validation_fraction` of the samples, in about half the time. Not used if ``fit``
+    gets X_val, or `early_stopping` sets none aside.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20

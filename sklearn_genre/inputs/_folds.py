@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import check_cv
 from torch import Tensor
 
+# Folds, unless a user says otherwise, and the samples beyond which there are none:
+# a validation set is then large enough, and costs the others little.
+N_FOLDS, MAX_FOLDED = 8, 10_000
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -79,16 +83,40 @@ class Folds:
 
 
 def folds_of(
-    cv: Any, X: Any, y: NDArray[np.float64], random: np.random.RandomState
-) -> Folds:
+    cv: Any,
+    X: Any,
+    y: NDArray[np.float64],
+    random: np.random.RandomState,
+    can_fold: bool = True,
+) -> Folds | None:
     """Return the folds that a number or a splitter of scikit-learn makes.
+
+    Parameters
+    ----------
+    cv : "auto", int, splitter or iterable
+        "auto" may make none.
+    X, y : array-like
+        Samples and targets.
+    random : RandomState
+    can_fold : bool, default=True
+        Whether the network can give its members samples of their own.
 
     Raises
     ------
     ValueError
-        If there are fewer samples than folds, or the splitter does not test each
-        sample once.
+        If the network cannot and folds were asked for, if there are fewer samples than
+        folds, or if the splitter does not test each sample once.
     """
+    if isinstance(cv, str):
+        if not (can_fold and N_FOLDS <= len(y) <= MAX_FOLDED):
+            return None
+        cv = N_FOLDS
+    if not can_fold:
+        raise ValueError(
+            f"cv={cv!r} needs an ensemble whose members are trained each on its own "
+            "loss, as encoder='tabular' with decoder='anchored' is. Use those, or "
+            "cv=None for one validation set."
+        )
     n_samples = len(y)
     if isinstance(cv, Integral):
         n_folds = int(cv)

@@ -96,6 +96,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_features_in_: int
     _n_steps: int
     _folds: Folds | None
+    _stream: dict[str, Any] | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -223,6 +224,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
             draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
             draft._folds = None
+        draft._stream = None
         return draft
 
     def _check_structure(self) -> None:
@@ -234,9 +236,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         ]
         if changed:
             raise ValueError(
-                f"warm_start=True keeps the fitted network and scales, but {changed} "
+                f"A warm start keeps the fitted network and scales, but {changed} "
                 "changed since the last fit, or cannot be compared. Set them back, or "
-                "warm_start=False to start anew."
+                "fit with warm_start=False to start anew."
             )
 
     def _learn_scales(self, data: Data) -> None:

@@ -24,6 +24,7 @@ LEARNED = (
     "_rule",
     "_spelling",
     "_splits",
+    "_stream",
     "_structure",
 )
 

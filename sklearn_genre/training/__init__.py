@@ -16,6 +16,7 @@ from sklearn_genre.training._diagnostics import (
 from sklearn_genre.training._loop import run_stages
 from sklearn_genre.training._selection import SCORING, Row
 from sklearn_genre.training._stage import Settings, Stage
+from sklearn_genre.training._stream import train_on
 from sklearn_genre.training._validation import (
     NoValidation,
     Validation,
@@ -44,5 +45,6 @@ __all__ = [
     "encoded",
     "predicted",
     "run_stages",
+    "train_on",
     "working_copy",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -28,7 +27,8 @@ from sklearn_genre.estimators._checks import (
 )
 from sklearn_genre.estimators._overloads import overloaded
 from sklearn_genre.estimators._state import arrays_of, load_arrays
-from sklearn_genre.inputs import FeatureEncoder, Inputs
+from sklearn_genre.estimators._stored import rows_to_predict, source_to_predict
+from sklearn_genre.inputs import FeatureEncoder, Inputs, rows_of_block
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.outputs import Grid
 from sklearn_genre.targets import TargetScaler
@@ -64,6 +64,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
 
     _architectural: ClassVar[tuple[str, ...]] = ("encoder", "dtype")
     _read: ClassVar[dict[str, Read]] = READ
+    # Whether samples may come from files, and large tables are not copied.
+    _reads_blocks: ClassVar[bool] = True
 
     feature_encoder_: FeatureEncoder
     target_scaler_: TargetScaler
@@ -149,14 +151,14 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         fitted = self._view()
-        X = copy.deepcopy(fitted._check_features(X, reset=False))
+        n_samples, rows = rows_to_predict(fitted, X)
         predictor = fitted._predictor()
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
             with fitted._own_defaults():
-                return predictor.distribution(fitted._encode(_safe_indexing(X, index)))
+                return predictor.distribution(fitted._encode(rows(index)))
 
-        return PredictiveDistribution.lazy(X.shape[0], look_up)
+        return PredictiveDistribution.lazy(n_samples, look_up)
 
     def predict_quantiles(self, X: Any, quantiles: ArrayLike = LEVELS) -> Array:
         """Predict quantiles at any levels; they never cross.
@@ -302,7 +304,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return self._network
 
-    # What every prediction passes through --------------------------------------
+    # What every prediction passes through
 
     def _view(self) -> Self:
         """Return the estimator as it is now, whatever a fit in another thread does."""
@@ -314,6 +316,11 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """Apply a function of a predictor and inputs to samples, some at a time."""
         check_is_fitted(self)
         fitted = self._view()
+        is_array = type(X) is np.ndarray
+        source = None if is_array else source_to_predict(fitted, X)
+        if source is not None:
+            places = gen_batches(len(source), rows_of_block(self.n_features_in_))
+            return [p for some in places for p in fitted._map(source[some], function)]
         X = fitted._check_features(X, reset=False)
         predictor = fitted._predictor()
         with fitted._own_defaults():

@@ -1,7 +1,7 @@
 """How a network is trained: stages, batches, selection of the best state."""
 
 from sklearn_genre.training._averaging import working_copy
-from sklearn_genre.training._batches import Encoded, encoded
+from sklearn_genre.training._batches import Encoded, StoredEncoded, encoded
 from sklearn_genre.training._callbacks import (
     CallbackSupportMixin,
     Monitor,
@@ -37,6 +37,7 @@ __all__ = [
     "Row",
     "Settings",
     "Stage",
+    "StoredEncoded",
     "Validation",
     "averages",
     "calibrate",

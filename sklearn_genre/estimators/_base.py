@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
@@ -28,9 +27,22 @@ from sklearn_genre.estimators._parameters import (
     lets_fold,
 )
 from sklearn_genre.estimators._predicting import PredictingRegressor
-from sklearn_genre.estimators._state import fingerprint, is_learned
-from sklearn_genre.estimators._warnings import not_finite, warn_of_validation
-from sklearn_genre.inputs import Data, FeatureEncoder, Folds, folds_of, split
+from sklearn_genre.estimators._state import check_structure, fingerprint, is_learned
+from sklearn_genre.estimators._stored import checked_samples
+from sklearn_genre.estimators._warnings import (
+    not_finite,
+    temperature_without,
+    warn_of_validation,
+)
+from sklearn_genre.inputs import (
+    MEMORY_ROWS,
+    Data,
+    FeatureEncoder,
+    Folds,
+    StoredData,
+    folds_of,
+    split,
+)
 from sklearn_genre.networks import N_AT_ONCE, OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
@@ -41,6 +53,7 @@ from sklearn_genre.training import (
     Row,
     Settings,
     Stage,
+    StoredEncoded,
     Validation,
     calibrate,
     calibrate_without,
@@ -101,6 +114,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_features_in_: int
     _n_steps: int
     _folds: Folds | None
+    _stream: dict[str, Any] | None
 
     @abstractmethod
     def _stages(self) -> list[Stage]:
@@ -130,10 +144,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training samples. NaN is allowed.
-        y : array-like of shape (n_samples,)
-            Targets, in any unit.
+        X : array-like, data frame, path or dataset of shape (n_samples, n_features)
+            Training samples. NaN is allowed. A memory map, the path of a ``.npy`` or a
+            parquet file or of a folder of these, a pyarrow dataset, or an object with
+            ``len`` whose slices are arrays or frames is read in blocks, and so is a
+            table of more than 262,144 rows.
+        y : array-like of shape (n_samples,), or str
+            Targets, in any unit; of a file or dataset the name of their column, too.
         sample_weight : array-like of shape (n_samples,), default=None
             Samples of weight zero are left out. A target transformer, and the grouping
             of rare levels, do not see the weights.
@@ -164,7 +181,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             raise ValueError("sample_weight_val needs X_val and y_val.")
         is_warm = self.warm_start and hasattr(self, "_network")
         draft = self._draft(is_warm)
-        data = checked_data(draft, X, y, sample_weight, reset=not is_warm)
+        is_small = type(X) is np.ndarray and X.size <= MEMORY_ROWS
+        checked = checked_data if is_small else checked_samples
+        data = checked(draft, X, y, sample_weight, reset=not is_warm)
         validation = None
         if X_val is not None:
             validation = checked_data(
@@ -196,8 +215,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
             held_out: Data | Folds | None = validation
+            in_memory = not isinstance(data, StoredData)
             if validation is None and self._sets_aside(len(data)):
-                if getattr(self, "cv", None) is not None:
+                if in_memory and getattr(self, "cv", None) is not None:
                     held_out = draft._new_folds(data, random)
                 if held_out is None:
                     data, held_out = split(data, self.validation_fraction, random)
@@ -222,27 +242,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         """Return the estimator that a fit works on, in place of this one."""
         draft = self._view()
         if is_warm:
-            self._check_structure()
+            check_structure(self)
             draft.history_ = list(self.history_)
         else:
             draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
             draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
             draft._folds = None
+        draft._stream = None
         return draft
-
-    def _check_structure(self) -> None:
-        """Refuse a warm start with parameters that the fitted network lacks."""
-        changed = [
-            name
-            for name, before in self._structure.items()
-            if fingerprint(getattr(self, name)) != before
-        ]
-        if changed:
-            raise ValueError(
-                f"warm_start=True keeps the fitted network and scales, but {changed} "
-                "changed since the last fit, or cannot be compared. Set them back, or "
-                "warm_start=False to start anew."
-            )
 
     def _learn_scales(self, data: Data) -> None:
         """Learn how features and targets are scaled, and what the head needs."""
@@ -308,10 +315,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         """Run the stages, then calibrate what the weights must be known for."""
         temperature = getattr(self, "temperature", 1.0)
         if temperature == "validation" and validation is None:
-            temperature = self._temperature_without(len(data))
+            temperature = temperature_without(self, len(data))
         if hasattr(self, "temperature"):
             self.temperature_ = 1.0  # in training
         predictor, training = self._predictor(), self._encoded(data)
+        if isinstance(data, StoredData):
+            encode = partial(self._encoded, mean_weight=data.mean_weight)
+            training = StoredEncoded(**vars(training), stored=data, encode=encode)
         held_out = None
         if isinstance(validation, Folds):
             training = training.with_folds(validation, self._network.n_members)
@@ -364,18 +374,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 predictor = replace(predictor, temperature=float(temperature))
                 self._held_out = tuple(held_out_values(predictor, held_out))
 
-    def _temperature_without(self, n_samples: int) -> float:
-        """Return 1 where a small table has no validation set; else that is an error."""
-        message = (
-            "temperature='validation' needs a validation set, and early_stopping="
-            f"{self.early_stopping!r} sets none of {n_samples} samples aside"
-        )
-        advice = "Set early_stopping=True, or give fit X_val and y_val."
-        if self.early_stopping != "auto":
-            raise ValueError(f"{message}. {advice}")
-        warnings.warn(f"{message}: temperature_ is 1. {advice}", stacklevel=5)
-        return 1.0
-
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""
         return Settings(
@@ -386,11 +384,11 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             self.n_iter_no_change if self.early_stopping else None,
         )
 
-    def _encoded(self, data: Data) -> Encoded:
+    def _encoded(self, data: Data, mean_weight: float | None = None) -> Encoded:
         """Return samples as the training loop reads them."""
         dtype = next(self._network.parameters()).dtype
         inputs = self._network.remember(self._encode(data.X))
-        return encoded(data, inputs, self.target_scaler_, dtype)
+        return encoded(data, inputs, self.target_scaler_, dtype, mean_weight)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""

@@ -15,6 +15,7 @@ from sklearn_genre.estimators._parameters import (
     documented,
     resolve,
 )
+from sklearn_genre.estimators._partial_fit import PartialFitMixin
 from sklearn_genre.losses import LOSSES
 from sklearn_genre.policy_gradients import POLICY_GRADIENTS, PolicyGradient
 from sklearn_genre.training import Stage
@@ -23,7 +24,7 @@ OBJECTIVES: dict[str, type[Objective]] = {**LOSSES, **POLICY_GRADIENTS}
 
 
 @documented
-class DecodingRegressor(DigitRegressor):
+class DecodingRegressor(PartialFitMixin, DigitRegressor):
     r"""Regression that writes its prediction digit by digit.
 
     A network encodes a sample and a decoder emits the digits of the target, most

@@ -236,7 +236,7 @@ class DigitRegressor(BaseDistributionRegressor):
         outside = float(np.mean((z < low) | (z > high)))
         if outside > MAX_OUTSIDE:
             warnings.warn(
-                f"warm_start=True keeps the range of the first fit, and {outside:.0%} "
+                f"The range of the first fit is kept, and {outside:.0%} "
                 "of the new targets lie outside of it: they are trained as its ends.",
                 stacklevel=4,
             )

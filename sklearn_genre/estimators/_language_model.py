@@ -171,6 +171,7 @@ class LanguageModelRegressor(DigitRegressor):
                            trainable=0)
     """
 
+    _reads_blocks: ClassVar[bool] = False
     _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
     _structural: ClassVar[tuple[str, ...]] = tuple(
         "model revision prompt numbers head trainable attention "

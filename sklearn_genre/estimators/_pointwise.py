@@ -23,6 +23,7 @@ from sklearn_genre.estimators._parameters import (
     factory,
     resolve,
 )
+from sklearn_genre.estimators._partial_fit import PartialFitMixin
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import CrossEntropy, SquaredError
 from sklearn_genre.networks import (
@@ -37,7 +38,7 @@ from sklearn_genre.training import Stage
 
 
 @documented
-class PointwiseRegressor(BaseDistributionRegressor):
+class PointwiseRegressor(PartialFitMixin):
     r"""Regression by squared error, with one normal distribution around each number.
 
     The conventional head: a network encodes a sample as :class:`DecodingRegressor`
@@ -228,6 +229,10 @@ class PointwiseRegressor(BaseDistributionRegressor):
             keep_start=False,
         )
         return [pretraining, training]
+
+    def _stream_stage(self, stages: list[Stage]) -> Stage:
+        """Return the stage that trains the number, not its digits."""
+        return stages[-1]
 
     def _learn_head(self, data: Data, z: NDArray[np.float64]) -> None:
         """Learn the number format, if there is a digit decoder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -36,7 +35,8 @@ from sklearn_genre.estimators._reads import (
     of_distribution,
 )
 from sklearn_genre.estimators._state import arrays_of, load_arrays
-from sklearn_genre.inputs import FeatureEncoder, Inputs
+from sklearn_genre.estimators._stored import rows_to_predict, source_to_predict
+from sklearn_genre.inputs import FeatureEncoder, Inputs, rows_of_block
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.outputs import Grid
 from sklearn_genre.targets import TargetScaler
@@ -52,6 +52,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
 
     _architectural: ClassVar[tuple[str, ...]] = ("encoder", "dtype")
     _read: ClassVar[dict[str, Read]] = READ
+    # Whether samples may come from files, and large tables are not copied.
+    _reads_blocks: ClassVar[bool] = True
 
     feature_encoder_: FeatureEncoder
     target_scaler_: TargetScaler
@@ -137,14 +139,14 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         fitted = self._view()
-        X = copy.deepcopy(fitted._check_features(X, reset=False))
+        n_samples, rows = rows_to_predict(fitted, X)
         predictor = fitted._predictor()
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
             with fitted._own_defaults():
-                return predictor.distribution(fitted._encode(_safe_indexing(X, index)))
+                return predictor.distribution(fitted._encode(rows(index)))
 
-        return PredictiveDistribution.lazy(X.shape[0], look_up)
+        return PredictiveDistribution.lazy(n_samples, look_up)
 
     def predict_quantiles(self, X: Any, quantiles: ArrayLike = LEVELS) -> Array:
         """Predict quantiles at any levels; they never cross.
@@ -177,11 +179,9 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         coverage : float, default=0.9
             Probability inside, in [0, 1].
         method : {"distribution", "conformal"}, default="distribution"
-            ``"distribution"`` reads quantiles of the predictive distribution.
-            ``"conformal"`` takes those levels between which the targets of held-out
-            samples lay, with folds by CV+ [1]_: see the user guide for what that
-            guarantees. Infinite where fewer than ``2 / (1 - coverage) - 1`` samples
-            were held out.
+            Quantiles of the distribution, or those between which the targets of
+            held-out samples lay, with folds by CV+. The user guide says what that
+            guarantees; an end is infinite with fewer than ``2 / (1 - coverage) - 1``.
 
         Returns
         -------
@@ -192,11 +192,6 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         ------
         ValueError
             If ``method="conformal"`` and no samples were held out.
-
-        References
-        ----------
-        .. [1] Barber, Candès, Ramdas and Tibshirani, "Predictive Inference with the
-               Jackknife+", Annals of Statistics 49, 2021.
         """
         level = as_probabilities(coverage, "coverage")
         if level.ndim:
@@ -309,7 +304,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return self._network
 
-    # What every prediction passes through --------------------------------------
+    # What every prediction passes through
 
     def _view(self) -> Self:
         """Return the estimator as it is now, whatever a fit in another thread does."""
@@ -321,6 +316,11 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         """Apply a function of a predictor and inputs to samples, some at a time."""
         check_is_fitted(self)
         fitted = self._view()
+        is_array = type(X) is np.ndarray
+        source = None if is_array else source_to_predict(fitted, X)
+        if source is not None:
+            places = gen_batches(len(source), rows_of_block(self.n_features_in_))
+            return [p for some in places for p in fitted._map(source[some], function)]
         X = fitted._check_features(X, reset=False)
         predictor = fitted._predictor()
         with fitted._own_defaults():

@@ -18,12 +18,13 @@ from sklearn_genre.estimators._parameters import (
     documented,
     resolve,
 )
+from sklearn_genre.estimators._partial_fit import PartialFitMixin
 from sklearn_genre.losses import RAFT, CrossEntropy
 from sklearn_genre.training import Stage
 
 
 @documented
-class RAFTRegressor(DigitRegressor):
+class RAFTRegressor(PartialFitMixin, DigitRegressor):
     r"""Regression-aware fine-tuning of a digit decoder: the mean is what is trained.
 
     A network writes the target digit by digit, as in :class:`DecodingRegressor`, and is

@@ -21,6 +21,7 @@ from sklearn_genre.estimators._parameters import (
     factory,
     integer,
 )
+from sklearn_genre.estimators._partial_fit import PartialFitMixin
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import HISTOGRAM_LOSSES
 from sklearn_genre.networks import HistogramNetwork, build_encoder
@@ -31,7 +32,7 @@ Array = NDArray[np.float64]
 
 
 @documented
-class RiemannRegressor(BaseDistributionRegressor):
+class RiemannRegressor(PartialFitMixin):
     r"""Regression by a histogram: a softmax over bins of the target.
 
     The head of prior-fitted networks [1]_ and of distributional regression [2]_: a

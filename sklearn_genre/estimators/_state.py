@@ -25,6 +25,7 @@ LEARNED = (
     "_rule",
     "_spelling",
     "_splits",
+    "_stream",
     "_structure",
 )
 
@@ -126,3 +127,18 @@ def description(value: Any) -> str:
 def is_learned(name: str) -> bool:
     """Return whether an attribute is a result of ``fit``."""
     return name in LEARNED or (name.endswith("_") and not name.startswith("_"))
+
+
+def check_structure(estimator: Any) -> None:
+    """Refuse a warm start with parameters that the fitted network lacks."""
+    changed = [
+        name
+        for name, before in estimator._structure.items()
+        if fingerprint(getattr(estimator, name)) != before
+    ]
+    if changed:
+        raise ValueError(
+            f"A warm start keeps the fitted network and scales, but {changed} changed "
+            "since the last fit, or cannot be compared. Set them back, or fit with "
+            "warm_start=False to start anew."
+        )

@@ -120,3 +120,16 @@ def _warn(message: str) -> None:
     while frame.f_back and frame.f_globals["__name__"].split(".")[0] in INSIDE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def temperature_without(estimator: Any, n_samples: int) -> float:
+    """Return 1 where a small table has no validation set; else that is an error."""
+    message = (
+        "temperature='validation' needs a validation set, and early_stopping="
+        f"{estimator.early_stopping!r} sets none of {n_samples} samples aside"
+    )
+    advice = "Set early_stopping=True, or give fit X_val and y_val."
+    if estimator.early_stopping != "auto":
+        raise ValueError(f"{message}. {advice}")
+    warnings.warn(f"{message}: temperature_ is 1. {advice}", stacklevel=5)
+    return 1.0

@@ -18,8 +18,26 @@ from sklearn_genre.inputs._frames import (
 )
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.inputs._prompts import Memory, Prompts
+from sklearn_genre.inputs._sources import (
+    SlicedSource,
+    Source,
+    column_values,
+    rows_at,
+    source_of,
+    with_columns,
+    without_columns,
+)
+from sklearn_genre.inputs._stored import (
+    MEMORY_ROWS,
+    MEMORY_VALUES,
+    StoredData,
+    rows_of_block,
+    stored,
+)
 
 __all__ = [
+    "MEMORY_ROWS",
+    "MEMORY_VALUES",
     "TRUNCATIONS",
     "ColumnSpec",
     "Columns",
@@ -31,14 +49,24 @@ __all__ = [
     "Memory",
     "PromptEncoder",
     "Prompts",
+    "SlicedSource",
+    "Source",
+    "StoredData",
     "by_column",
     "categorical_columns",
     "check_real_columns",
+    "column_values",
     "fields_of",
     "folds_of",
     "is_table",
     "n_samples_of",
     "plain",
     "plain_numbers",
+    "rows_at",
+    "rows_of_block",
+    "source_of",
     "split",
+    "stored",
+    "with_columns",
+    "without_columns",
 ]

@@ -43,7 +43,13 @@ class Data:
 def split(
     data: Data, fraction: float, random: np.random.RandomState
 ) -> tuple[Data, Data]:
-    """Return a training set and a validation set, which holds a fraction at random."""
+    """Return a training set and a validation set, which holds a fraction at random.
+
+    Samples that are read in blocks have a way of their own.
+    """
+    own = getattr(data, "split", None)
+    if own is not None:
+        return own(fraction, random)
     n_validation = min(math.ceil(fraction * len(data)), len(data) - 1)
     order = random.permutation(len(data))
     return data.take(order[n_validation:]), data.take(order[:n_validation])

@@ -1,7 +1,7 @@
 """How a network is trained: stages, batches, selection of the best state."""
 
 from sklearn_genre.training._averaging import working_copy
-from sklearn_genre.training._batches import Encoded, encoded
+from sklearn_genre.training._batches import Encoded, StoredEncoded, encoded
 from sklearn_genre.training._callbacks import (
     CallbackSupportMixin,
     Monitor,
@@ -16,6 +16,7 @@ from sklearn_genre.training._diagnostics import (
 from sklearn_genre.training._loop import run_stages
 from sklearn_genre.training._selection import SCORING, Row
 from sklearn_genre.training._stage import Settings, Stage
+from sklearn_genre.training._stream import train_on
 from sklearn_genre.training._validation import (
     NoValidation,
     Validation,
@@ -36,6 +37,7 @@ __all__ = [
     "Row",
     "Settings",
     "Stage",
+    "StoredEncoded",
     "Validation",
     "averages",
     "calibrate",
@@ -44,5 +46,6 @@ __all__ = [
     "encoded",
     "predicted",
     "run_stages",
+    "train_on",
     "working_copy",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklearn_genre._device import generator
-from sklearn_genre.inputs import Data, FoldedInputs, Folds, Inputs
+from sklearn_genre.inputs import Data, FoldedInputs, Folds, Inputs, StoredData
 from sklearn_genre.targets import TargetScaler
 
 
@@ -66,12 +67,51 @@ class Encoded:
         )
 
 
+@dataclass(frozen=True)
+class StoredEncoded(Encoded):
+    """Samples that are read and encoded in blocks, the next while one is trained on.
+
+    As tensors they hold the sample that scales are learned from.
+
+    Parameters
+    ----------
+    stored : StoredData
+    encode : callable
+        Returns samples as the network reads them.
+    """
+
+    stored: StoredData = field(kw_only=True)
+    encode: Callable[[Data], Encoded] = field(kw_only=True)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.stored)
+
+    def blocks(self, batch_size: int) -> Iterator[Encoded]:
+        """Yield the samples of an epoch, a block at a time."""
+        ranges = self.stored.blocks(batch_size, generator(torch.device("cpu")))
+        with ThreadPoolExecutor(1) as reader:
+            ahead = [reader.submit(self._read, next(ranges))]
+            for each in ranges:
+                ahead.append(reader.submit(self._read, each))
+                yield ahead.pop(0).result()
+            yield ahead.pop().result()
+
+    def _read(self, ranges: list[tuple[int, int]]) -> Encoded:
+        """Return the samples of some ranges."""
+        return self.encode(self.stored.taken(ranges))
+
+
 def encoded(
-    data: Data, inputs: Inputs, scaler: TargetScaler, dtype: torch.dtype
+    data: Data,
+    inputs: Inputs,
+    scaler: TargetScaler,
+    dtype: torch.dtype,
+    mean_weight: float | None = None,
 ) -> Encoded:
     """Join encoded inputs with the targets and weights of the same samples."""
     device = inputs.device
-    weight = data.weight / data.weight.mean()
+    weight = data.weight / (data.weight.mean() if mean_weight is None else mean_weight)
     return Encoded(
         inputs,
         torch.tensor(scaler.transform(data.y), dtype=torch.float64, device=device),
@@ -95,6 +135,10 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Inputs, tuple[Tensor, Tensor]]]:
         """Yield the batches ``(inputs, (z, weight))`` of one epoch."""
+        if isinstance(self.dataset, StoredEncoded):
+            for block in self.dataset.blocks(self.batch_size):
+                yield from Batches(block, self.batch_size)
+            return
         inputs, z, weight = self.dataset.inputs, self.dataset.z, self.dataset.weight
         cpu = torch.device("cpu")
         if self.dataset.folds is not None:

@@ -229,9 +229,9 @@ def is_own(network: Network, objective: Objective) -> bool:
     )
 
 
-def rate_at(step: int, total: int) -> float:
+def rate_at(step: int, total: float) -> float:
     """Return the share of the learning rate: linear warm-up times cosine decay."""
-    warm_up = min(WARM_UP, total // 10)
+    warm_up = int(min(WARM_UP, total / 10))
     cosine = (1 + math.cos(math.pi * step / total)) / 2
     rate = FINAL_RATE + (1 - FINAL_RATE) * cosine
     return rate * min(1.0, (step + 1) / (warm_up + 1))

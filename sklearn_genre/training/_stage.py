@@ -11,7 +11,7 @@ class Stage(NamedTuple):
 
     name: str
     objective: Objective
-    max_epochs: int
+    max_epochs: Any  # an integer, or infinity for a stream
     learning_rate: float
     keep_start: bool  # whether the state before the stage is a candidate
     solver: str = "adamw"  # a key of SOLVERS

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import linear_regression
 from typing import Any
 
-from processes import MEGABYTE, in_new_process, peak, work
+from processes import in_new_process, peak, work
 from rows import Results, Row, parser, print_table
 
 # Packages that take memory are imported by the workers alone.
@@ -115,7 +115,9 @@ def main() -> None:
     for kind in args.kinds:
         own = [row for row in results.rows if row["kind"] == kind]
         if len({row["rows"] for row in own}) > 1:
-            print(f"\n{kind}: seconds grow with rows to the {exponent(own, 'fit_s'):.3f}")
+            print(
+                f"\n{kind}: seconds grow with rows to the {exponent(own, 'fit_s'):.3f}"
+            )
 
 
 if __name__ == "__main__":

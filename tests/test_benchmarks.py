@@ -38,6 +38,7 @@ TOYS = {
     "--train-rows 64 --out {out}",
     "memory.py": "--only predict --bases 2 --outputs mean --rows 8 --out {out}",
     "scaling.py": "--methods free --rows 64 --columns --epochs 1 --out {out}",
+    "out_of_core.py": "--rows 64 --out {out}",
     "profiling.py": "--methods free --rows 64 --epochs 1 --out {out}",
     "calibration.py": f"--data {{data}} --sets tiny --methods raft {ONE} --out {{out}}",
     "code_memory/build.py": "--packages numpy --limit 3 --out {out}",

@@ -90,11 +90,12 @@ POLICIES = {
     "default_rloo": DEFAULT_BASE.changed(fine_tuning="rloo"),
 }
 FACTS = dict.fromkeys(POLICIES, policy_facts)
-# The default without a validation set: a share held out, or folds of two members each.
+# The default as users call it, without a validation set: with folds; with a share held
+# out; and with numbers that end where the training range does.
 ALONE = {
     "alone": DEFAULT,
-    "alone_folds_4": DEFAULT.changed(cv=4),
-    "alone_folds_8": DEFAULT.changed(cv=8),
+    "alone_held_out": DEFAULT.changed(cv=None),
+    "alone_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 

@@ -29,7 +29,7 @@ PAGES = BENCHMARKS.parent / "docs" / "results"
 PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
-ABOUT_DEFAULT = ("accuracy", "ablation")
+ABOUT_DEFAULT = ("accuracy", "ablation", "alone")
 ABOUT_COST = (
     "Hours of jobs, of which two ran at once: what `run.py --dry-run` says before the "
     "first row, and the sum over the rows."
@@ -45,6 +45,14 @@ ABOUT_ABLATION = (
     f"over seeds, to that of `{OURS}`: above 1, the ingredient helps. ± is the "
     f"standard error over sets. Methods within {tables.TIE:.1%} are tied. Seconds are "
     "summed over the sets."
+)
+
+
+ABOUT_ALONE = (
+    "The train part of TALENT's split alone, `fit(X, y)`; the val part is scored, the "
+    "test part not read. Geometric means over sets of the ratio of an error to that of "
+    "`alone`, the default: above 1, the default is better. ± is the standard error "
+    "over sets."
 )
 
 
@@ -110,6 +118,15 @@ def of_ablation(frame: pd.DataFrame) -> Parts:
     }
 
 
+def of_alone(frame: pd.DataFrame) -> Parts:
+    """Return what folds and a wider range are worth, over sets and on each."""
+    return {
+        "Against `alone`": ratios.exchanged(frame, "alone"),
+        "RMSE of the mean": ratios.on_sets(frame, RMSE, "alone"),
+        "Coverage of 90 % intervals": ratios.on_sets(frame, "coverage_90", "alone"),
+    }
+
+
 def about_default(frames: Frames, published: Path) -> dict[str, str]:
     """Return the fragments of the rows about the default that are there."""
     found = {}
@@ -122,6 +139,8 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
+    if "alone" in frames:
+        found["alone"] = of_sets(ABOUT_ALONE, frames["alone"], of_alone)
     return found
 
 

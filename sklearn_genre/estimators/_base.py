@@ -27,7 +27,12 @@ from sklearn_genre.estimators._parameters import (
     lets_fold,
 )
 from sklearn_genre.estimators._predicting import PredictingRegressor
-from sklearn_genre.estimators._state import check_structure, fingerprint, is_learned
+from sklearn_genre.estimators._state import (
+    check_structure,
+    fingerprint,
+    fit_identity,
+    is_learned,
+)
 from sklearn_genre.estimators._stored import checked_samples
 from sklearn_genre.estimators._warnings import (
     not_finite,
@@ -47,6 +52,7 @@ from sklearn_genre.networks import N_AT_ONCE, OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
     CallbackSupportMixin,
+    Checkpoint,
     Encoded,
     Monitor,
     NoValidation,
@@ -339,6 +345,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         limit = math.inf if self.max_fit_seconds is None else self.max_fit_seconds
         share = TRAINING_SHARE if temperature == "validation" else 1.0
         settings = settings._replace(deadline=begun + share * limit)
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint(self.checkpoint, fit_identity(self, training))
+            settings = settings._replace(checkpoint=checkpoint)
         monitor = Monitor(
             monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
         )

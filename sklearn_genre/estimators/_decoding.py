@@ -153,6 +153,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
         temperature: Any = 1.0,
+        checkpoint: Any = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -183,6 +184,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
         self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.temperature = temperature
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

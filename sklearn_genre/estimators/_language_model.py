@@ -16,7 +16,6 @@ from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._language_network import language_network, same_digest
 from sklearn_genre.estimators._language_settings import (
     CONSTRAINTS,
-    fit_identity,
     language_stages,
     numbers_tokenizer,
     placed,
@@ -31,7 +30,7 @@ from sklearn_genre.inputs import Data
 from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import Network
 from sklearn_genre.tokenizers import TOKENIZERS
-from sklearn_genre.training import Checkpoint, Encoded, Settings, Stage
+from sklearn_genre.training import Encoded, Settings, Stage
 
 
 class Tokenized(NamedTuple):
@@ -131,10 +130,7 @@ class LanguageModelRegressor(DigitRegressor):
     <max_fit_seconds>
     <scoring>
     <temperature>
-    checkpoint : str, path or None, default=None
-        A file that is written after each epoch. A fit with the same data and parameters
-        that finds it goes on from there, to the same result; it is deleted at the end.
-        Needs an integer `random_state`.
+    <checkpoint>
     <warm_start>
     <device>
     <diagnostics>
@@ -363,17 +359,12 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""
-        checkpoint = None
-        if self.checkpoint is not None:
-            identity = fit_identity(self, training, self._digest)
-            checkpoint = Checkpoint(self.checkpoint, identity)
         return (
             super()
             ._settings(training)
             ._replace(
                 accumulate=self.accumulate,
                 watches_collapse=self.head is None,
-                checkpoint=checkpoint,
             )
         )
 

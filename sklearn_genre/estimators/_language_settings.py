@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import warnings
 from functools import lru_cache
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklearn_genre._checks import shown
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
@@ -28,14 +26,13 @@ from sklearn_genre.estimators._parameters import (
     resolve,
 )
 from sklearn_genre.estimators._pretrained import Pretrained
-from sklearn_genre.estimators._state import description
 from sklearn_genre.inputs import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.losses import LOSSES
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import PolicyGradient
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.tokenizers import TOKENIZERS, DecimalTokenizer, Tokenizer
-from sklearn_genre.training import Encoded, Stage
+from sklearn_genre.training import Stage
 
 # Steps of a format that the spread of the targets must have, to be written as they are.
 FEWEST_STEPS = 4
@@ -89,7 +86,7 @@ CONSTRAINTS: Constraints = {
     "learning_rate": RATE,
     "batch_size": [integer(1)],
     "accumulate": [integer(1)],
-    "checkpoint": [object],
+    "checkpoint": SHARED["checkpoint"],
 }
 
 
@@ -152,32 +149,6 @@ def _bfloat16_is_faster() -> bool:
             times.append(time.perf_counter() - start)
         seconds[dtype] = min(times)
     return seconds[torch.float32] > FASTER * seconds[torch.bfloat16]
-
-
-def fit_identity(estimator: Any, training: Encoded, digest: str | None) -> str:
-    """Return a text that differs for fits of other data, parameters or weights.
-
-    Raises
-    ------
-    ValueError
-        If the draws of the fit are not its own.
-    """
-    seed = estimator.random_state
-    if not isinstance(seed, int | np.integer):
-        raise ValueError(
-            "checkpoint needs an integer random_state, so that the fit that goes on "
-            f"draws the same batches, got {shown(seed, repr)}."
-        )
-    options = estimator.get_params()
-    for name in ("checkpoint", "verbose", "model", "local_files_only"):
-        del options[name]
-    found = hashlib.sha256(repr([digest, estimator.precision_]).encode())
-    for name, value in sorted(options.items()):
-        found.update(f"{name}={description(value)}".encode())
-    inputs: Any = training.inputs
-    for array in (training.y, training.sample_weight, inputs.joined().numpy()):
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
 
 
 def language_stages(

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, TypeVar
 
 from sklearn.base import clone
@@ -70,6 +71,7 @@ SHARED: Constraints = {
     "max_fit_seconds": [Number(Real, 0, None, closed="neither"), None],
     "n_iter_no_change": [integer(1), None],
     "scoring": [StrOptions(set(SCORING))],
+    "checkpoint": [str, PathLike, None],
     "warm_start": ["boolean"],
     "device": [str],
     "dtype": [StrOptions({"float32", "float64"})],
@@ -196,6 +198,10 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     the validation set: take it if intervals matter after a stage that narrowed them.
     Below 40 samples under ``early_stopping="auto"`` it is 1, with a warning.
     Training and `history_` are at 1.""",
+    "checkpoint": """checkpoint : str, path or None, default=None
+    A file that is written after each epoch, and every five minutes. A fit with the same
+    data and parameters that finds it goes on from there, to the same result; it is
+    deleted at the end. It needs an integer `random_state`.""",
     "warm_start": """warm_start : bool, default=False
     Whether ``fit`` continues from the weights of the last fit, on its scales. The
     schedule of the learning rate starts anew: many short fits learn less than a long
@@ -263,6 +269,7 @@ TEXTS["data"] = "\n".join(
 TEXTS["running"] = "\n".join(
     TEXTS[name]
     for name in (
+        "checkpoint",
         "warm_start",
         "device",
         "dtype",

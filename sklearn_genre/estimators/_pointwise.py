@@ -167,6 +167,7 @@ class PointwiseRegressor(PartialFitMixin):
         n_iter_no_change: int | None = 20,
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
+        checkpoint: Any = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -191,6 +192,7 @@ class PointwiseRegressor(PartialFitMixin):
         self.n_iter_no_change = n_iter_no_change
         self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -140,6 +140,7 @@ class RAFTRegressor(PartialFitMixin, DigitRegressor):
         max_fit_seconds: float | None = None,
         scoring: str = "rmse",
         temperature: Any = 1.0,
+        checkpoint: Any = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -169,6 +170,7 @@ class RAFTRegressor(PartialFitMixin, DigitRegressor):
         self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.temperature = temperature
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -143,6 +143,7 @@ class RiemannRegressor(PartialFitMixin):
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
         temperature: Any = 1.0,
+        checkpoint: Any = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -170,6 +171,7 @@ class RiemannRegressor(PartialFitMixin):
         self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.temperature = temperature
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import STAND_INS
+from sklearn_genre.training import Encoded
 
 # Results of a fit that users need not know.
 LEARNED = (
@@ -107,7 +110,8 @@ def description(value: Any) -> str:
 
     Examples
     --------
-    >>> from functools import partial
+    >>> import hashlib
+    from functools import partial
     >>> import numpy as np
     >>> from sklearn_genre.estimators._state import description
     >>> description(partial(np.interp, xp=[0, 1]))
@@ -122,6 +126,33 @@ def description(value: Any) -> str:
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return repr(value)
+
+
+def fit_identity(estimator: Any, training: Encoded) -> str:
+    """Return a text that differs for fits of other data, parameters or weights.
+
+    Raises
+    ------
+    ValueError
+        If the draws of the fit are not its own.
+    """
+    seed = estimator.random_state
+    if not isinstance(seed, int | np.integer):
+        raise ValueError(
+            "checkpoint needs an integer random_state, so that the fit that goes on "
+            f"draws the same batches, got {shown(seed, repr)}."
+        )
+    options = estimator.get_params()
+    for name in ("checkpoint", "verbose", "model", "local_files_only"):
+        options.pop(name, None)
+    own = [getattr(estimator, name, None) for name in ("_digest", "precision_")]
+    found = hashlib.sha256(repr([*own, len(training)]).encode())
+    for name, value in sorted(options.items()):
+        found.update(f"{name}={description(value)}".encode())
+    inputs: Any = training.inputs
+    for array in (training.y, training.sample_weight, inputs.joined().cpu().numpy()):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def is_learned(name: str) -> bool:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,18 +89,35 @@ class StoredEncoded(Encoded):
         return len(self.stored)
 
     def blocks(self, batch_size: int) -> Iterator[Encoded]:
-        """Yield the samples of an epoch, a block at a time."""
-        ranges = self.stored.blocks(batch_size, generator(torch.device("cpu")))
+        """Yield the samples of an epoch, a block at a time, shuffled if there are many.
+
+        All that is random is drawn at the start.
+        """
+        draws = generator(torch.device("cpu"))
+        ranges = list(self.stored.blocks(batch_size, draws))
+        seeds: list[Any] = [None]
+        if len(ranges) > 1:
+            seeds = torch.randint(
+                2**62, (len(ranges),), generator=draws, device="cpu"
+            ).tolist()
         with ThreadPoolExecutor(1) as reader:
-            ahead = [reader.submit(self._read, next(ranges))]
-            for each in ranges:
-                ahead.append(reader.submit(self._read, each))
-                yield ahead.pop(0).result()
+            ahead: list[Any] = []
+            for each in zip(ranges, seeds, strict=True):
+                ahead.append(reader.submit(self._read, *each))
+                if len(ahead) > 1:
+                    yield ahead.pop(0).result()
             yield ahead.pop().result()
 
-    def _read(self, ranges: list[tuple[int, int]]) -> Encoded:
-        """Return the samples of some ranges."""
-        return self.encode(self.stored.taken(ranges))
+    def _read(self, ranges: list[tuple[int, int]], seed: int | None) -> Encoded:
+        """Return the samples of some ranges, shuffled if there is a seed."""
+        block = self.encode(self.stored.taken(ranges))
+        if seed is None:
+            return block
+        draws = torch.Generator("cpu").manual_seed(seed)
+        order = torch.randperm(len(block), generator=draws, device="cpu")
+        index = order.to(block.z.device)
+        inputs, z, weight = block.inputs[index], block.z[index], block.weight[index]
+        return replace(block, inputs=inputs, z=z, weight=weight)
 
 
 def encoded(
@@ -129,15 +147,20 @@ class Batches:
     of members in front.
     """
 
-    def __init__(self, dataset: Encoded, batch_size: int) -> None:
+    def __init__(
+        self, dataset: Encoded, batch_size: int, *, is_shuffled: bool = False
+    ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
+        self.is_shuffled = is_shuffled
 
     def __iter__(self) -> Iterator[tuple[Inputs, tuple[Tensor, Tensor]]]:
         """Yield the batches ``(inputs, (z, weight))`` of one epoch."""
         if isinstance(self.dataset, StoredEncoded):
+            is_shuffled = False
             for block in self.dataset.blocks(self.batch_size):
-                yield from Batches(block, self.batch_size)
+                is_shuffled = is_shuffled or len(block) < len(self.dataset)
+                yield from Batches(block, self.batch_size, is_shuffled=is_shuffled)
             return
         inputs, z, weight = self.dataset.inputs, self.dataset.z, self.dataset.weight
         cpu = torch.device("cpu")
@@ -148,7 +171,7 @@ class Batches:
                 index = index.to(z.device)
                 yield inputs[index], (z[index], weight[index])
             return
-        if len(self) > 1:
+        if len(self) > 1 and not self.is_shuffled:
             order = torch.randperm(len(z), generator=generator(cpu), device=cpu)
             order = inputs.grouped(order.to(z.device), self.batch_size)
             inputs, z, weight = inputs[order], z[order], weight[order]

@@ -25,6 +25,8 @@ from sklearn_genre.training._stage import Settings, Stage
 # of the cosine.
 WARM_UP = 100
 FINAL_RATE = 0.1
+# Seconds after which a checkpoint is written in the middle of an epoch.
+SECONDS_BETWEEN = 300.0
 # Largest norm of a gradient.
 MAX_GRADIENT_NORM = 1.0
 
@@ -93,6 +95,11 @@ class Engine(NeuralNet):
         own = is_own(network, stage.objective)
         self.draws: Callable[[], Any] = nullcontext if own else redirected
         self.n_steps = self.n_epochs = self.n_read = self.n_pending = 0
+        self.save: Callable[[], None] | None = None  # now, for a checkpoint
+        self.saved_at = time.perf_counter()
+        self.losses: list[float] = []  # of the epoch, if there is a checkpoint
+        self.draws_before: dict[str, Tensor] = {}  # the epoch
+        self.known: dict[str, Any] | None = None  # the part of an epoch that was saved
         self.accumulate = settings.accumulate
         self.watches_collapse = settings.watches_collapse
         self.n_batches = len(Batches(data, self.batch_size))
@@ -118,6 +125,8 @@ class Engine(NeuralNet):
             "average": self.average and trained_state(self.average.network),
             "optimizer": self.optimizer_.state_dict(),
             "draws": draw_states(),
+            "losses": self.losses,
+            "draws_before": self.draws_before,
         }
 
     def load(self, saved: dict[str, Any]) -> None:
@@ -128,6 +137,9 @@ class Engine(NeuralNet):
             self.average.network.load_state_dict(saved["average"], strict=False)
         self.optimizer_.load_state_dict(saved["optimizer"])
         set_draw_states(saved["draws"])
+        if saved["losses"]:  # in the middle of an epoch, whose batches are drawn anew
+            self.known = saved
+            set_draw_states(saved["draws_before"])
 
     def initialize_criterion(self) -> Engine:
         """Take the objective as it is."""
@@ -140,6 +152,8 @@ class Engine(NeuralNet):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Prepare once without gradient, then update ``n_updates`` times."""
+        if self.known is not None:
+            return {"loss": self._known_loss(self.known["losses"])}
         if self.n_read and self.n_steps:
             if time.perf_counter() + self.seconds_to_score >= self.deadline:
                 raise StopEpoch
@@ -166,7 +180,26 @@ class Engine(NeuralNet):
             self._update(loss)
         if self.watches_collapse and has_collapsed(dist, z):
             raise Collapse
+        if self.save is not None:
+            self._save_in_time(loss)
         return {"loss": loss.detach()}
+
+    def _known_loss(self, losses: list[float]) -> Tensor:
+        """Return the loss of a batch that was trained before the checkpoint."""
+        loss = torch.tensor(losses[self.n_read], dtype=torch.float64, device="cpu")
+        self.n_read += 1
+        if self.n_read == len(losses):
+            set_draw_states(self.known["draws"])  # type: ignore[index]
+            self.losses, self.known = list(losses), None
+        return loss
+
+    def _save_in_time(self, loss: Tensor) -> None:
+        """Write a checkpoint if the last one is old."""
+        self.losses.append(loss.item())
+        is_late = time.perf_counter() - self.saved_at >= SECONDS_BETWEEN
+        if is_late and not self.n_pending and self.save is not None:
+            self.save()
+            self.saved_at = time.perf_counter()
 
     def _tell_step(self) -> None:
         """Tell the modules that ask for it how many steps there have been."""
@@ -198,6 +231,8 @@ class Engine(NeuralNet):
         """Open a row of skorch's history and choose the mode of the network."""
         super().on_epoch_begin(net, **_)
         self.n_read = 0  # batches of the epoch
+        if self.save is not None and self.known is None:
+            self.draws_before = draw_states()
         self.module_.train(self.stage.objective.uses_dropout)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -210,6 +245,7 @@ class Engine(NeuralNet):
         n_samples = sum(row["train_batch_size"] for row in ended)
         batches.clear()  # skorch would keep a dict for each batch of the stage
         self.n_epochs += 1
+        self.losses, self.saved_at = [], time.perf_counter()
         begun = time.perf_counter()
         self.on_epoch({"epoch": self.n_epochs, "train_loss": losses / n_samples})
         self.seconds_to_score = time.perf_counter() - begun

@@ -147,21 +147,25 @@ def train(
     n_before = 0  # epochs before a collapse
     fit: Any = None
 
+    def save() -> None:
+        """Save what is needed to go on."""
+        settings.checkpoint.save(
+            {
+                **(before or {}),
+                "network": trained_state(network),
+                "selection": selection.saved(),
+                "n_before": n_before,
+                "max_epochs": stage.max_epochs,
+                "rate": stage.learning_rate,
+                "fit": fit.saved(),
+            }
+        )
+
     def on_epoch(row: Row) -> None:
-        """Score the network after an epoch, and save what is needed to go on."""
+        """Score the network after an epoch, and save it."""
         selection.record({**row, "epoch": n_before + row["epoch"]})
         if settings.checkpoint and isinstance(fit, Engine):
-            settings.checkpoint.save(
-                {
-                    **(before or {}),
-                    "network": trained_state(network),
-                    "selection": selection.saved(),
-                    "n_before": n_before,
-                    "max_epochs": stage.max_epochs,
-                    "rate": stage.learning_rate,
-                    "fit": fit.saved(),
-                }
-            )
+            save()
 
     if saved:
         selection.load(saved["selection"])
@@ -177,6 +181,8 @@ def train(
             on_epoch=on_epoch,
             deadline=selection.deadline,
         )
+        if settings.checkpoint and isinstance(fit, Engine):
+            fit.save = save
         go_on = True
         try:
             fit.initialize()

@@ -1,0 +1,107 @@
+"""A fit that was killed goes on to the weights of one that was not."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sklearn_genre import DecodingRegressor, PointwiseRegressor
+from sklearn_genre.encoders import TabularEncoder
+from sklearn_genre.estimators import _base, _stored
+from sklearn_genre.inputs import _stored as blocks
+from sklearn_genre.training import _engine
+from sklearn_genre.training._engine import Engine
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 3))
+Y = X[:, 0] + 0.1 * RNG.normal(size=300)
+OPTIONS = {
+    "default": {},
+    "dropout": {
+        "encoder": partial(TabularEncoder, hidden_layer_sizes=(8,), dropout=0.2)
+    },
+    "policy": {"fine_tuning": "grpo", "encoder": "mlp", "decoder": "mlp"},
+    "folds": {"cv": 2},
+}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def small(**options):
+    """Return a regressor of two epochs in each of two stages."""
+    encoder = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=2)
+    options = {"encoder": encoder, **options}
+    return DecodingRegressor(
+        pretraining_epochs=2,
+        fine_tuning_epochs=2,
+        batch_size=32,
+        random_state=0,
+        **options,
+    )
+
+
+def weights(model):
+    """Return all weights as one array."""
+    state = model.network_.state_dict().values()
+    return np.concatenate([value.double().numpy().ravel() for value in state])
+
+
+def fit_until(n_batches, model, monkeypatch, y=Y):
+    """Fit a model and kill it after so many batches."""
+    step, seen = Engine.train_step, []
+
+    def watched(self, batch, **options):
+        if len(seen) == n_batches:
+            raise Killed
+        seen.append(batch)
+        return step(self, batch, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Engine, "train_step", watched)
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["each step", "each epoch"])
+@pytest.mark.parametrize("n_batches", [13, 19])  # in either stage
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_killed_fit_goes_on(name, n_batches, seconds, tmp_path, monkeypatch):
+    monkeypatch.setattr(_engine, "SECONDS_BETWEEN", seconds)
+    path = tmp_path / "fit.pt"
+    model = small(checkpoint=path, **OPTIONS[name])
+    fit_until(n_batches, model, monkeypatch)
+    assert [each.name for each in tmp_path.iterdir()] == ["fit.pt"]
+    model.fit(X, Y)
+    assert not path.exists()
+    whole = small(**OPTIONS[name]).fit(X, Y)
+    assert_array_equal(weights(model), weights(whole))
+    assert [row["train_loss"] for row in model.history_] == [
+        row["train_loss"] for row in whole.history_
+    ]
+
+
+def test_a_killed_fit_of_blocks_goes_on(tmp_path, monkeypatch):
+    for module in (_base, _stored):
+        monkeypatch.setattr(module, "MEMORY_ROWS", 100)
+    monkeypatch.setattr(blocks, "BLOCK_VALUES", 200)
+    monkeypatch.setattr(_engine, "SECONDS_BETWEEN", 0.0)
+    model = small(checkpoint=tmp_path / "fit.pt", **OPTIONS["dropout"])
+    fit_until(6, model, monkeypatch)
+    whole = small(**OPTIONS["dropout"]).fit(X, Y)
+    assert_array_equal(weights(model.fit(X, Y)), weights(whole))
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "fit.pt"
+    fit_until(13, small(checkpoint=path), monkeypatch)
+    with pytest.raises(ValueError, match="other data or parameters"):
+        small(checkpoint=path).fit(X, Y + 1)
+    with pytest.raises(ValueError, match="other data or parameters"):
+        small(checkpoint=path, weight_decay=0.1).fit(X, Y)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="no checkpoint"):
+        small(checkpoint=path).fit(X, Y)
+    with pytest.raises(ValueError, match="integer random_state"):
+        PointwiseRegressor(checkpoint=path).fit(X, Y)

@@ -12,7 +12,8 @@ from sklearn.model_selection import KFold, LeaveOneOut, PredefinedSplit, Shuffle
 from sklearn_genre import DecodingRegressor, PointwiseRegressor, RiemannRegressor
 from sklearn_genre.calibration import of_all_folds
 from sklearn_genre.encoders import TabularEncoder
-from sklearn_genre.inputs import FoldedInputs, Folds, folds_of
+from sklearn_genre.estimators._set_aside import set_aside
+from sklearn_genre.inputs import Data, FoldedInputs, Folds, folds_of
 from sklearn_genre.model_selection import out_of_fold_distribution
 from sklearn_genre.networks import OutOfFold
 
@@ -225,3 +226,47 @@ def test_a_warm_start_after_a_validation_set_keeps_the_network():
     model.set_params(learning_rate=1e-9).fit(X, y)
     assert model.network_.encoder.periods.frequency.shape == before
     assert model._folds is None
+
+
+def test_samples_of_a_group_are_in_one_fold():
+    groups = np.repeat(list("abcdefghij"), 6)
+    model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0)
+    fold = model.fit(X, y, groups=groups)._folds.fold
+    assert len({*zip(groups, fold, strict=True)}) == 10
+    weight = np.repeat([1.0, 0.0], [42, 18])  # the last groups are left out
+    fold = model.fit(X, y, weight, groups=groups)._folds.fold
+    assert len({*zip(groups[:42], fold, strict=True)}) == 7
+
+
+def test_groups_are_held_out_whole():
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 6))
+    model = ESTIMATORS["decoding"](encoder="mlp", validation_fraction=0.3)
+    data = Data(np.arange(60.0)[:, None], y, np.ones(60))
+    random = np.random.RandomState(0)
+    train, validation = set_aside(model, data, groups, random)
+    read, held_out = (groups[each.X[:, 0].astype(int)] for each in (train, validation))
+    assert len(train) + len(validation) == 60
+    assert {*read}.isdisjoint({*held_out})
+    assert len({*held_out}) == 3
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"), [([0] * 60, "one group"), ([0, 1], "inconsistent")]
+)
+def test_groups_that_cannot_be_held_out_are_refused(groups, message):
+    with pytest.raises(ValueError, match=message):
+        ESTIMATORS["decoding"](encoder="mlp").fit(X, y, groups=groups)
+
+
+def test_the_default_has_folds_where_its_encoder_chooses_its_members():
+    def n_folds(encoder, n_samples=60, **options):
+        model = ESTIMATORS["decoding"](encoder=encoder, random_state=0, **options)
+        folds = model.fit(X[:n_samples], y[:n_samples])._folds
+        return folds and folds.n_folds
+
+    own = partial(TabularEncoder, hidden_layer_sizes=(8,))
+    assert n_folds(own) == 8
+    assert n_folds(SMALL) is None  # four members
+    assert n_folds("mlp") is None
+    assert n_folds(own, cv=None) is None
+    assert n_folds(own, n_samples=30) is None  # nothing is held out

@@ -18,15 +18,10 @@ from sklearn_genre._checks import shown, tidy
 from sklearn_genre._device import drawing, own_defaults, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature, held_out_values
-from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._checks import checked_data
-from sklearn_genre.estimators._parameters import (
-    SHARED,
-    Constraints,
-    factory,
-    lets_fold,
-)
+from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
+from sklearn_genre.estimators._set_aside import group_codes, set_aside
 from sklearn_genre.estimators._state import (
     check_structure,
     fingerprint,
@@ -45,8 +40,6 @@ from sklearn_genre.inputs import (
     FeatureEncoder,
     Folds,
     StoredData,
-    folds_of,
-    split,
 )
 from sklearn_genre.networks import N_AT_ONCE, OutOfFold
 from sklearn_genre.targets import TargetScaler
@@ -68,8 +61,6 @@ from sklearn_genre.training import (
     working_copy,
 )
 
-# Fewest training samples of which early_stopping="auto" holds some out.
-MIN_SAMPLES_TO_SPLIT = 40
 # Share of a time limit for the stages, where a temperature is searched after them.
 TRAINING_SHARE = 0.8
 
@@ -142,6 +133,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the network, stage after stage.
 
@@ -163,6 +155,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation set. If given it is used as it is, and none of the training
             samples is held out.
+        groups : array-like of shape (n_samples,), default=None
+            Samples of a group are in the same fold, or are held out together.
 
         Returns
         -------
@@ -190,6 +184,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         is_small = type(X) is np.ndarray and X.size <= MEMORY_ROWS
         checked = checked_data if is_small else checked_samples
         data = checked(draft, X, y, sample_weight, reset=not is_warm)
+        codes = group_codes(groups, data, X, sample_weight)
         validation = None
         if X_val is not None:
             validation = checked_data(
@@ -221,12 +216,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if is_warm:
                 stages[0] = stages[0]._replace(keep_start=True)
             held_out: Data | Folds | None = validation
-            in_memory = not isinstance(data, StoredData)
-            if validation is None and self._sets_aside(len(data)):
-                if in_memory and getattr(self, "cv", None) is not None:
-                    held_out = draft._new_folds(data, random)
-                if held_out is None:
-                    data, held_out = split(data, self.validation_fraction, random)
+            if validation is None:
+                data, held_out = set_aside(draft, data, codes, random)
             try:
                 draft._train(stages, data, held_out, monitored=self, begun=begun)
             except FloatingPointError as error:
@@ -284,30 +275,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         rule = stages[-1].objective.rule(tokenizer, self.target_scaler_, data)
         self._rule = None if rule is None else rule.options
         self._network = self._build_network(device)
-
-    def _sets_aside(self, n_samples: int) -> bool:
-        """Return whether some of the training samples are held out for validation."""
-        if self.early_stopping == "auto":
-            return n_samples >= MIN_SAMPLES_TO_SPLIT
-        return bool(self.early_stopping) and n_samples > 1
-
-    def _new_folds(self, data: Data, random: np.random.RandomState) -> Folds | None:
-        """Return which samples each member leaves out; None: one validation set.
-
-        The network is made anew, of members that share nothing between folds.
-        """
-        if self._folds is not None:  # a warm start
-            return self._folds.of(len(data), random)
-        if self.warm_start and self.n_iter_:
-            return None  # the members of the former fit share what folds must not
-        encoder = factory(self.encoder, ENCODERS)
-        can_fold = self._network.takes_folds and lets_fold(self.cv, encoder)
-        folds = folds_of(self.cv, data.X, data.y, random, can_fold)
-        if folds is not None:
-            self._folds = folds
-            self._architecture["encoder"] = partial(encoder, n_folds=folds.n_folds)
-            self._network = self._build_network(next(self._network.parameters()).device)
-        return folds
 
     def _train(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, check_cv
 from torch import Tensor
 
 # Folds, unless a user says otherwise, and the samples beyond which there are none:
@@ -87,6 +87,8 @@ def folds_of(
     X: Any,
     y: NDArray[np.float64],
     random: np.random.RandomState,
+    groups: NDArray[np.int64] | None = None,
+    *,
     can_fold: bool = True,
 ) -> Folds | None:
     """Return the folds that a number or a splitter of scikit-learn makes.
@@ -98,6 +100,8 @@ def folds_of(
     X, y : array-like
         Samples and targets.
     random : RandomState
+    groups : array of shape (n_samples,), default=None
+        Samples of a group are in the same fold.
     can_fold : bool, default=True
         Whether the network can give its members samples of their own.
 
@@ -110,7 +114,9 @@ def folds_of(
     if isinstance(cv, str):
         if not (can_fold and N_FOLDS <= len(y) <= MAX_FOLDED):
             return None
-        cv = N_FOLDS
+        cv = N_FOLDS if groups is None else min(N_FOLDS, len(np.unique(groups)))
+        if cv < 2:
+            return None
     if not can_fold:
         raise ValueError(
             f"cv={cv!r} needs an ensemble whose members are trained each on its own "
@@ -122,10 +128,18 @@ def folds_of(
         n_folds = int(cv)
         if n_folds > n_samples:
             raise ValueError(f"cv={cv} makes more folds than the {n_samples} samples.")
+        if groups is not None:
+            return folds_of(
+                GroupKFold(n_folds, shuffle=True, random_state=random),
+                X,
+                y,
+                random,
+                groups,
+            )
         fold = random.permutation(n_samples) % n_folds
         return Folds(fold.astype(np.int64), n_folds)
     fold = np.full(n_samples, -1, dtype=np.int64)
-    splits = list(check_cv(cv).split(X, y))
+    splits = list(check_cv(cv).split(X, y, groups))
     n_tested = np.zeros(n_samples, dtype=np.intp)
     for number, (_, test) in enumerate(splits):
         fold[test] = number

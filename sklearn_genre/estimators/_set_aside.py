@@ -1,0 +1,99 @@
+"""Which of the training samples validate: folds of all of them, or a share."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from sklearn_genre.encoders import ENCODERS
+from sklearn_genre.estimators._parameters import factory, lets_fold
+from sklearn_genre.inputs import Data, Folds, StoredData, folds_of, split
+
+# Fewest training samples of which early_stopping="auto" holds some out.
+MIN_SAMPLES_TO_SPLIT = 40
+
+Codes = NDArray[np.int64]
+
+
+def group_codes(
+    groups: ArrayLike | None, data: Data, X: Any, sample_weight: ArrayLike | None
+) -> Codes | None:
+    """Return the group of each checked sample as a number, None without groups.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many as samples, or these are read in blocks.
+    """
+    if groups is None:
+        return None
+    if isinstance(data, StoredData):
+        raise ValueError(
+            f"groups need samples in memory, and X holds {len(data)}, which are read "
+            "in blocks. Give X_val and y_val."
+        )
+    groups = column_or_1d(groups)
+    check_consistent_length(X, groups)
+    codes = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    if sample_weight is None:
+        return codes
+    return codes[np.asarray(sample_weight, dtype=np.float64) > 0]
+
+
+def set_aside(
+    draft: Any, data: Data, groups: Codes | None, random: np.random.RandomState
+) -> tuple[Data, Data | Folds | None]:
+    """Return the samples to train on, and what validates.
+
+    Parameters
+    ----------
+    draft : estimator
+        With folds it gets a new network, of members that share nothing between them.
+    data : Data
+    groups : int64 array of shape (n_samples,) or None
+        Samples of a group stay together.
+    random : RandomState
+    """
+    if draft.early_stopping == "auto":
+        if len(data) < MIN_SAMPLES_TO_SPLIT:
+            return data, None
+    elif not draft.early_stopping or len(data) < 2:
+        return data, None
+    if not isinstance(data, StoredData) and getattr(draft, "cv", None) is not None:
+        folds = new_folds(draft, data, groups, random)
+        if folds is not None:
+            return data, folds
+    if groups is None:
+        return split(data, draft.validation_fraction, random)
+    if groups.max() == 0:
+        raise ValueError(
+            "groups holds one group, of which no part can be held out. Give X_val and "
+            "y_val, or set early_stopping=False."
+        )
+    cut = GroupShuffleSplit(1, test_size=draft.validation_fraction, random_state=random)
+    train, validation = next(cut.split(groups, groups=groups))
+    return data.take(train), data.take(validation)
+
+
+def new_folds(
+    draft: Any, data: Data, groups: Codes | None, random: np.random.RandomState
+) -> Folds | None:
+    """Return which samples each member leaves out; None: one validation set."""
+    if draft._folds is not None:  # a warm start
+        return draft._folds.of(len(data), random)
+    if draft.warm_start and draft.n_iter_:
+        return None  # the members of the former fit share what folds must not
+    encoder = factory(draft.encoder, ENCODERS)
+    can_fold = draft._network.takes_folds and lets_fold(draft.cv, encoder)
+    folds = folds_of(draft.cv, data.X, data.y, random, groups, can_fold=can_fold)
+    if folds is not None:
+        draft._folds = folds
+        draft._architecture["encoder"] = partial(encoder, n_folds=folds.n_folds)
+        device = next(draft._network.parameters()).device
+        draft._network = draft._build_network(device)
+    return folds

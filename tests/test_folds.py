@@ -240,7 +240,7 @@ def test_samples_of_a_group_are_in_one_fold():
 
 def test_groups_are_held_out_whole():
     groups = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 6))
-    model = ESTIMATORS["decoding"](encoder="mlp", validation_fraction=0.3)
+    model = ESTIMATORS["decoding"](cv=None, validation_fraction=0.3)
     data = Data(np.arange(60.0)[:, None], y, np.ones(60))
     random = np.random.RandomState(0)
     train, validation = set_aside(model, data, groups, random)

@@ -56,7 +56,7 @@ TOYS = {
     "talent/talent_client.py": "--data {data} --set tiny --save-path {out} "
     """--model '{{"pretraining_epochs": 1, "fine_tuning": null}}'""",
     "text/language_models.py": "--data {data} --model {model} --cache {cache} "
-    "--methods zero_shot raft remax head_linear --rows 30 --dev 10 --test 10 "
+    "--methods zero_shot raft head_linear --rows 30 --dev 10 --test 10 "
     "--seeds 1 --epochs 1 --out {out}",
     "text/results.py": "--rows {text_rows} --out {out}",
     "text/samples.py": "--data {data} --model {model} --texts 8 --samples 4 "
@@ -72,7 +72,7 @@ STARTED = {
 }
 LINUX_ONLY = {"code_memory/build.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
-IN_ONE_PROCESS = {"memory.py"}
+IN_ONE_PROCESS = {"memory.py", "scaling.py"}
 # Commands that write no rows.
 PROSE = {"text/results.py"}
 # Packages without which a command says so: it ends, or leaves something out.

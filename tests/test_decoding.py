@@ -8,7 +8,6 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import make_friedman1
 from sklearn.exceptions import NotFittedError
 from small_models import NUMBERS, RNG, X, Y, small, weights_of
 
@@ -28,6 +27,7 @@ FORMATS = {
     "large": NormalizedTokenizer(10, 5),
     "large_ieee": IEEETokenizer(10, 2, 6),
 }
+FEW = X[: BLOCK_SIZE + 9]  # more than a block
 every_format = pytest.mark.parametrize("name", FORMATS)
 
 
@@ -40,7 +40,7 @@ def fitted():
 @cache
 def fitted_with(name):
     """Return a fitted regressor of a number format, which no test may change."""
-    return small(tokenizer=FORMATS[name]).fit(X, Y)
+    return small(tokenizer=FORMATS[name]).fit(X[:100], Y[:100])
 
 
 # Consistency ------------------------------------------------------------------
@@ -49,24 +49,24 @@ def fitted_with(name):
 @every_format
 def test_predictions_are_those_of_the_distribution(name):
     model = fitted_with(name)
-    dist = model.predict_distribution(X)
+    dist = model.predict_distribution(FEW)
     assert isinstance(dist, PredictiveDistribution)
     assert_allclose(dist.pmf().sum(1), 1)
     for output in NUMBERS:
-        prediction = model.predict(X, output_type=output)
-        assert prediction.shape == (300,)
+        prediction = model.predict(FEW, output_type=output)
+        assert prediction.shape == (len(FEW),)
         assert prediction.dtype == np.float64
         assert np.isfinite(prediction).all()
         if output != "greedy":
             assert_allclose(prediction, getattr(dist, output)(), rtol=1e-12)
     levels = [0.7, 0.2]  # in the order asked
-    quantiles = model.predict_quantiles(X, levels)
+    quantiles = model.predict_quantiles(FEW, levels)
     assert_allclose(quantiles, dist.ppf([levels]), rtol=1e-12)
-    assert_allclose(model.predict_interval(X, 0.8), dist.interval(0.8), rtol=1e-12)
+    assert_allclose(model.predict_interval(FEW, 0.8), dist.interval(0.8), rtol=1e-12)
     assert_array_equal(
-        model.predict(X, output_type="quantiles", quantiles=levels), quantiles
+        model.predict(FEW, output_type="quantiles", quantiles=levels), quantiles
     )
-    assert len(model.predict(X[:7], output_type="distribution")) == 7
+    assert len(model.predict(FEW[:7], output_type="distribution")) == 7
 
 
 def test_quantiles_have_default_levels(fitted):
@@ -79,7 +79,7 @@ def test_quantiles_have_default_levels(fitted):
 @every_format
 def test_quantiles_never_cross(name):
     levels = np.concatenate([[1e-9], np.linspace(0.001, 0.999, 999), [1 - 1e-9]])
-    quantiles = fitted_with(name).predict_quantiles(X[:50], levels)
+    quantiles = fitted_with(name).predict_quantiles(FEW, levels)
     assert np.isfinite(quantiles).all()
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
@@ -139,11 +139,11 @@ def test_nothing_is_predicted_before_fit(method):
 )
 def test_same_seed_same_bits(networks, fine_tuning):
     settings = {**networks, "fine_tuning": fine_tuning, "pretraining_epochs": 1}
-    first = small(**settings).fit(X, Y)
+    first = small(**settings).fit(X[:100], Y[:100])
     with torch.random.fork_rng([]):
         torch.manual_seed(123)  # the generator of the process has no say
-        second = small(**settings).fit(X, Y)
-    other = small(**settings, random_state=1).fit(X, Y)
+        second = small(**settings).fit(X[:100], Y[:100])
+    other = small(**settings, random_state=1).fit(X[:100], Y[:100])
     assert_array_equal(weights_of(first), weights_of(second))
     assert_array_equal(first.predict(X[:20]), second.predict(X[:20]))
     assert (weights_of(first) != weights_of(other)).any()
@@ -161,12 +161,12 @@ def state_of_generators():
 
 def test_global_generators_are_untouched():
     before = state_of_generators()
-    model = small(target_transform="quantile", tokenizer="p10").fit(X, Y)
+    model = small(target_transform="quantile", tokenizer="p10").fit(X[:60], Y[:60])
     assert state_of_generators() == before
     for output in (*NUMBERS, "quantiles", "distribution"):
-        model.predict(X, output_type=output)
-    model.sample_y(X, 2)
-    model.predict_from_samples(X, 2)
+        model.predict(FEW, output_type=output)
+    model.sample_y(FEW, 2)
+    model.predict_from_samples(FEW, 2)
     assert state_of_generators() == before
 
 
@@ -192,11 +192,11 @@ def test_predictions_do_not_depend_on_the_batch(name):
         points = [dist.mean(), dist.mode(), model.predict(rows, output_type="greedy")]
         return np.column_stack([*points, quantiles])
 
-    everything = answers(X)
-    for n in (1, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 299):
-        assert_allclose(answers(X[-n:]), everything[-n:], rtol=1e-9, atol=1e-12)
-    order = RNG.permutation(300)
-    assert_allclose(answers(X[order]), everything[order], rtol=1e-9, atol=1e-12)
+    everything = answers(FEW)
+    for n in (1, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1):
+        assert_allclose(answers(FEW[-n:]), everything[-n:], rtol=1e-9, atol=1e-12)
+    order = RNG.permutation(len(FEW))
+    assert_allclose(answers(FEW[order]), everything[order], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["normalized", "large"])
@@ -220,20 +220,20 @@ def test_predictions_of_many_samples_are_those_of_few(name):
     + [("identity", "mlp")],
 )
 def test_it_learns(encoder, decoder):
-    train_X, train_y = make_friedman1(600, noise=0.5, random_state=0)
-    test_X, test_y = make_friedman1(300, noise=0.5, random_state=1)
     model = DecodingRegressor(
+        NormalizedTokenizer(4, 3),
         decoder=decoder,
         encoder=encoder,
-        fine_tuning=ReMax(n_rollouts=8),
-        pretraining_epochs=25,
-        fine_tuning_epochs=3,
-        learning_rate=4e-3,
+        fine_tuning=ReMax(n_rollouts=4),
+        pretraining_epochs=15,
+        fine_tuning_epochs=1,
+        learning_rate=5e-3,
+        batch_size=32,
         random_state=0,
-    ).fit(train_X, train_y)
-    assert model.score(test_X, test_y) > 0.8
-    lower, upper = model.predict_interval(test_X).T
-    assert 0.4 < ((lower <= test_y) & (test_y <= upper)).mean() < 1
+    ).fit(X[:200], Y[:200])
+    assert model.score(X[200:], Y[200:]) > 0.8
+    lower, upper = model.predict_interval(X[200:]).T
+    assert 0.4 < ((lower <= Y[200:]) & (Y[200:] <= upper)).mean() < 1
 
 
 @pytest.mark.parametrize("fine_tuning", [None, *POLICY_GRADIENTS, "crps"])

@@ -346,8 +346,7 @@ def test_lemma_4_expected_error_ends_in_the_point_nearest_to_the_mean(share, nea
 
 
 @pytest.mark.parametrize("reward", REWARDS)
-@pytest.mark.parametrize("reward_clip", [None, 10.0])
-@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize(("reward_clip", "share"), [(None, 0.3), (10.0, 0.6)])
 def test_lemma_5_any_reward_ends_in_the_number_of_the_best_expectation(
     reward, reward_clip, share
 ):

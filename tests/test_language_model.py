@@ -201,13 +201,13 @@ def test_a_model_that_cannot_be_split_is_run_as_a_whole(tmp_path):
 @pytest.mark.parametrize("numbers", ["d.d", "d.ddd"])
 def test_predictions_depend_on_neither_neighbours_nor_order(folder, numbers):
     model = fit(folder, numbers=numbers, n=16)
-    X, _ = texts_and_scores(40, seed=1)
+    X, _ = texts_and_scores(10, seed=1)
     together = model.predict_quantiles(X)
     order = np.random.default_rng(0).permutation(len(X))
     shuffled = model.predict_quantiles([X[i] for i in order])
     np.testing.assert_allclose(shuffled, together[order], atol=1e-4)
-    alone = np.concatenate([model.predict([text]) for text in X[:5]])
-    np.testing.assert_allclose(alone, model.predict(X)[:5], atol=1e-5)
+    alone = np.concatenate([model.predict([text]) for text in X[:2]])
+    np.testing.assert_allclose(alone, model.predict(X)[:2], atol=1e-5)
     draws = model.predict_from_samples(X, 4, random_state=0)
     np.testing.assert_allclose(model.predict_from_samples(X[:3], 4), draws[:3])
 
@@ -227,8 +227,8 @@ def test_a_tokenizer_that_pads_and_cuts_changes_nothing(folder, tmp_path):
 def test_gradients_of_accumulated_batches_are_those_of_one(folder):
     options = {"objective": "cross_entropy", "ema_decay": 0, "early_stopping": False}
     X, y = texts_and_scores(32)
-    one = make(folder, batch_size=32, max_epochs=3, **options).fit(X, y)
-    four = make(folder, batch_size=8, accumulate=4, max_epochs=3, **options).fit(X, y)
+    one = make(folder, batch_size=32, max_epochs=2, **options).fit(X, y)
+    four = make(folder, batch_size=8, accumulate=4, max_epochs=2, **options).fit(X, y)
     np.testing.assert_allclose(one.predict(X), four.predict(X), atol=2e-3)
 
 
@@ -244,10 +244,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-@pytest.mark.parametrize("objective", ["crps", GRPO(n_rollouts=4)])
+@pytest.mark.parametrize(("objective", "epoch"), [("crps", 1), (GRPO(4), 2)])
 def test_a_killed_fit_goes_on_to_the_same_result(folder, tmp_path, objective, epoch):
-    X, y = texts_and_scores()
+    X, y = texts_and_scores(24)
     options = {"pretraining": "cross_entropy", "max_epochs": 3, "objective": objective}
     whole = make(folder, **options).fit(X, y)
     path = tmp_path / "checkpoint.pt"

@@ -188,8 +188,18 @@ def test_transformer_that_cannot_be_inverted_on_the_targets_is_an_error():
 # In the estimator -----------------------------------------------------------
 
 
-@every_tokenizer
-@every_target
+@pytest.mark.parametrize(
+    ("tokenizer", "target"),
+    [
+        *[("normalized", target) for target in TARGETS],
+        *[
+            (name, target)
+            for name in TOKENIZERS
+            if name != "normalized"
+            for target in ("tiny_constant", "small_spread", "large", "cauchy")
+        ],
+    ],
+)
 def test_every_target_and_format_is_sound(target, tokenizer):
     y = TARGETS[target]
     assert_sound(small(tokenizer=tokenizer).fit(X, y), y)
@@ -231,9 +241,14 @@ def test_two_values_are_both_learnt():
     assert (mode == y).mean() > 0.9
 
 
-@pytest.mark.parametrize("transform", ["standard", "quantile"])
 @pytest.mark.parametrize(
-    ("shift", "scale"), [(0, 1), (0, 1e30), (1e6, 1e-8), (-5, 1e-12), (1e6, 1e-9)]
+    ("shift", "scale", "transform"),
+    [
+        (0, 1e30, "standard"),
+        (1e6, 1e-8, "quantile"),
+        (-5, 1e-12, "standard"),
+        (1e6, 1e-9, "standard"),
+    ],
 )
 def test_any_unit_is_learnt_alike(shift, scale, transform):
     y = shift + scale * NORMAL

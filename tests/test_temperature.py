@@ -233,8 +233,10 @@ def trained(name):
     return model, Data(x, model.sample_y(x, random_state=0)[:, 0], np.ones(1000))
 
 
-@pytest.mark.parametrize("sharper", [1.0, 3.0, 0.5])
-@pytest.mark.parametrize("name", ["digits", "riemann"])
+@pytest.mark.parametrize(
+    ("name", "sharper"),
+    [("digits", 1.0), ("digits", 3.0), ("riemann", 3.0), ("riemann", 0.5)],
+)
 def test_it_undoes_what_was_done_to_the_logits(name, sharper):
     model, data = trained(name)
     model = pickle.loads(pickle.dumps(model))

@@ -155,8 +155,14 @@ def test_history_without_validation_selects_the_last_state():
     assert selected(model, "fine_tuning")["epoch"] == 2
 
 
-@pytest.mark.parametrize("fine_tuning", ["cross_entropy", "grpo"])
-@pytest.mark.parametrize("scoring", ["rmse", "crps", "expected_error"])
+@pytest.mark.parametrize(
+    ("scoring", "fine_tuning"),
+    [
+        ("rmse", "grpo"),
+        ("crps", "cross_entropy"),
+        ("expected_error", "cross_entropy"),
+    ],
+)
 def test_the_best_state_is_selected_and_kept(scoring, fine_tuning):
     def score(row, by):
         return -row["reward"] if by == "expected_error" else row[f"validation_{by}"]

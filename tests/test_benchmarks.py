@@ -44,6 +44,8 @@ TOYS = {
     "code_memory/build.py": "--packages numpy --limit 3 --out {out}",
     "code_memory/run.py": "--data {data} --methods base remax ridge constant "
     f"--features svd tokens {ONE} --out {{out}}",
+    "leaderboards/run.py": "uci --data {data} --splits 1 --out {out}",
+    "leaderboards/report.py": "uci {board_rows} --data {data}",
     "papers/original1.py": f"--methods raft --starts random --rows 60 {ONE} "
     "--out {out}",
     "stress.py": "--calls 20 --seed 3 --out {out}",
@@ -80,6 +82,21 @@ NEEDS = {"calibration.py": "mapie"}
 LEFT_OUT = {"talent/run.py": "xgboost"}
 
 
+def write_board(folder):
+    """Write a table with a split, what is published on it, and a row."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    X = random.normal(size=(66, 2))
+    test = np.arange(66)[None] % 3 == 0
+    np.savez(folder / "yacht.npz", X=X, y=X[:, 0], test=test)
+    (folder / "published.csv").write_text("dataset,best_rmse,best_nll\nyacht,1.0,1.0\n")
+    scores = dict.fromkeys(("rmse", "nll", "coverage_90"), 1.0)
+    row = {"board": "uci", "data": "yacht", "split": "0", "parameters": {}, **scores}
+    path = folder / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    return path
+
+
 def write_toy(folder):
     """Write a set and rows of methods on it; return what names them."""
     write_set(folder / "tiny")
@@ -107,6 +124,7 @@ def write_toy(folder):
         for n in range(30)
         for part in PARTS
     ]
+    board_rows = write_board(folder / "uci")
     (folder / "code_memory.csv").write_text("".join(["code,bytes,part\n", *programs]))
     return {
         "model": save_model(folder / "llama"),
@@ -115,6 +133,7 @@ def write_toy(folder):
         "data": folder,
         "folder": folder,
         "rows": rows,
+        "board_rows": board_rows,
         "published": BENCHMARKS / "results" / "talent" / "published_rmse.csv",
     }
 

@@ -90,12 +90,13 @@ POLICIES = {
     "default_rloo": DEFAULT_BASE.changed(fine_tuning="rloo"),
 }
 FACTS = dict.fromkeys(POLICIES, policy_facts)
-# The default as users call it, without a validation set: with folds; with a share held
-# out; and with numbers that end where the training range does.
+# The default as users call it, without a validation set: with folds, or with a share
+# held out; each also with numbers that end where the training range does.
 ALONE = {
     "alone": DEFAULT,
     "alone_held_out": DEFAULT.changed(cv=None),
-    "alone_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
+    "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
+    "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 

@@ -17,6 +17,7 @@ version = release = sklearn_genre.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
@@ -27,7 +28,6 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "gallery", "results"]
 templates_path = ["_templates"]
 default_role = "literal"
-suppress_warnings = ["myst.xref_missing"]  # links that are right in the repository
 
 # The reference: a page for each public name, from the modules' own lists.
 autosummary_ignore_module_all = False
@@ -72,14 +72,17 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_genre"
 html_static_path = ["_static"]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {
-    page: [] for page in ("index", "results", "measurements", "changelog", "papers")
+    page: [] for page in ("index", "results", "measurements", "changelog", "papers", "comparison")
 }
 html_theme_options = {
+    "logo": {"text": "sklearn_genre", "alt_text": ""},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,

@@ -8,6 +8,7 @@ calibration.
 """
 
 import matplotlib.pyplot as plt
+from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
@@ -27,10 +28,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 # %%
 # The same pretraining, with and without the second stage.
-base = DecodingRegressor(fine_tuning=None, pretraining_epochs=40, random_state=0)
-sharp = DecodingRegressor(
-    fine_tuning="remax", pretraining_epochs=40, fine_tuning_epochs=15, random_state=0
+base = DecodingRegressor(
+    fine_tuning=None, cv=None, pretraining_epochs=40, random_state=0
 )
+sharp = clone(base).set_params(fine_tuning="remax", fine_tuning_epochs=10)
 predictions = {
     "cross-entropy": base.fit(X_train, y_train).predict_distribution(X_test),
     "then ReMax": sharp.fit(X_train, y_train).predict_distribution(X_test),

@@ -33,7 +33,8 @@ model = DecodingRegressor(
     fine_tuning="remax",
     pretraining_epochs=30,
     fine_tuning_epochs=10,
-    early_stopping=False,
+    cv=None,
+    validation_fraction=0.25,
     random_state=0,
 )
 model.fit(X_train, y_train)
@@ -70,21 +71,32 @@ quantiles = ConformalizedQuantileRegressor(
     confidence_level=0.9,
     prefit=True,
 )
-intervals = {"from the distribution": model.predict_interval(X_test, coverage=0.9)}
-for name, conformal in {"split": split, "quantiles": quantiles}.items():
+intervals = {
+    "distribution": model.predict_interval(X_test, 0.9),
+    'method="conformal"': model.predict_interval(X_test, 0.9, method="conformal"),
+}
+for name, conformal in {"MAPIE, split": split, "MAPIE, quantiles": quantiles}.items():
     conformal.conformalize(X_held, y_held)
-    intervals[f"conformal, {name}"] = conformal.predict_interval(X_test)[1][:, :, 0]
+    intervals[name] = conformal.predict_interval(X_test)[1][:, :, 0]
 
 # %%
 # Coverage of 90 % intervals on the test rows, and their mean width.
 order = np.argsort(X_test[:, 0])
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
-for ax, (name, interval) in zip(axes, intervals.items(), strict=True):
+figure, axes = plt.subplots(
+    2, 2, figsize=(8, 7), sharex=True, sharey=True, layout="constrained"
+)
+for ax, (name, interval) in zip(axes.flat, intervals.items(), strict=True):
     lower, upper = interval.T
     covered = np.mean((lower <= y_test) & (y_test <= upper))
     ax.scatter(X_test[:, 0], y_test, s=5, color="0.6")
     ax.fill_between(X_test[order, 0], lower[order], upper[order], alpha=0.4)
-    ax.set(xlabel="x", title=f"{name}\ncovers {covered:.1%}")
-    print(f"{name:24} coverage {covered:.1%}, width {np.mean(upper - lower):.2f}")
-axes[0].set_ylabel("y")
+    ax.set(title=f"{name}\ncovers {covered:.1%}")
+    width = upper - lower
+    print(
+        f"{name:20} coverage {covered:.1%}, mean width {np.mean(width):.2f}, "
+        f"at x < 2 {np.mean(width[X_test[:, 0] < 2]):.2f}, "
+        f"at x > 8 {np.mean(width[X_test[:, 0] > 8]):.2f}"
+    )
+figure.supxlabel("x")
+figure.supylabel("y")
 plt.show()

@@ -8,6 +8,7 @@ many draws gets worse, because there is less to choose from.
 """
 
 import matplotlib.pyplot as plt
+from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 from sklearn.model_selection import train_test_split
 
@@ -19,7 +20,11 @@ X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=1000, random_state=0
 )
 model = DecodingRegressor(
-    fine_tuning="remax", pretraining_epochs=40, fine_tuning_epochs=15, random_state=0
+    fine_tuning="remax",
+    cv=None,
+    pretraining_epochs=40,
+    fine_tuning_epochs=10,
+    random_state=0,
 )
 model.fit(X_train, y_train)
 
@@ -33,7 +38,7 @@ plt.show()
 # %%
 # The reward rises at once and then stays, while the entropy of the digits, in nats per
 # number, falls on.
-for row in model.history_[40::3]:
+for row in model.history_[40::2]:
     print(
         f"{row['stage']} {row['epoch']:2d}: expected reward {row['reward']:.3f}, "
         f"entropy {row['entropy']:.2f}"
@@ -42,7 +47,7 @@ for row in model.history_[40::3]:
 # %%
 # The error of the best, the mean and the median of k draws, exact from the
 # distribution, before and after.
-base = DecodingRegressor(fine_tuning=None, pretraining_epochs=40, random_state=0)
+base = clone(model).set_params(fine_tuning=None)
 base.fit(X_train, y_train)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for ax, (name, fitted) in zip(

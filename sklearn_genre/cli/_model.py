@@ -15,7 +15,7 @@ from sklearn_genre.preprocessing._table_reader import KINDS, listed, narrowed
 
 # Kinds of columns that skrub makes numbers of.
 ENCODED = ("date", "text")
-INSTALL = "pip install 'sklearn_genre[table]'"
+INSTALL = "python -m pip install skrub"
 
 
 class Columns(NamedTuple):

@@ -18,7 +18,7 @@ from sklearn_genre.inspection import (
 )
 from sklearn_genre.preprocessing._columns import escaped
 
-INSTALL = 'install the plot extra: pip install "sklearn_genre[plot]"'
+INSTALL = "install matplotlib: python -m pip install matplotlib"
 # Rows that are drawn, at most, and columns that get a fan.
 MOST_ROWS, N_FANS = 500, 2
 # Letters of the name of the target on an axis.

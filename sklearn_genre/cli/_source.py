@@ -73,7 +73,7 @@ def read_source(
     except ImportError as error:
         package = {"parquet": "pyarrow", "xlsx": "openpyxl"}[kind]
         raise InputError(
-            f"{shown_path(path)} needs {package}: pip install 'sklearn_genre[{kind}]'"
+            f"{shown_path(path)} needs {package}: python -m pip install {package}"
         ) from error
     except (ValueError, OSError, KeyError) as error:
         raise InputError(f"cannot read {shown_path(path)}: {reason(error)}") from error

@@ -77,8 +77,7 @@ def add_adapters(model: Any, config: Any) -> None:
         from peft import PeftConfig, inject_adapter_in_model
     except ImportError as error:
         raise ImportError(
-            "trainable=LoraConfig(...) needs peft: python -m pip install "
-            "'sklearn_genre[lm]'"
+            "trainable=LoraConfig(...) needs peft: python -m pip install peft"
         ) from error
     if not isinstance(config, PeftConfig):
         raise TypeError(

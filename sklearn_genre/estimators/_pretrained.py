@@ -176,6 +176,6 @@ def _transformers() -> Any:
     except ImportError as error:
         raise ImportError(
             "LanguageModelRegressor needs transformers: python -m pip install "
-            "'sklearn_genre[lm]'"
+            "transformers accelerate"
         ) from error
     return transformers

@@ -208,7 +208,7 @@ def opened(path: Path) -> Source:
         from pyarrow.dataset import dataset
     except ImportError as error:
         raise ImportError(
-            "Files of parquet need pyarrow: pip install 'sklearn_genre[parquet]'."
+            "Files of parquet need pyarrow: python -m pip install pyarrow."
         ) from error
     try:
         found = dataset(path, format="parquet")

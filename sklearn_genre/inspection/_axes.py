@@ -20,7 +20,7 @@ def pyplot() -> Any:
     except ImportError as error:
         raise ImportError(
             "Pictures need matplotlib, which is not installed. Install it with "
-            'python -m pip install "sklearn_genre[plot]".'
+            "python -m pip install matplotlib."
         ) from error
     return plt
 

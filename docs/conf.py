@@ -79,7 +79,15 @@ html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {
-    page: [] for page in ("index", "results", "measurements", "changelog", "papers", "comparison")
+    page: []
+    for page in (
+        "index",
+        "results",
+        "measurements",
+        "changelog",
+        "papers",
+        "comparison",
+    )
 }
 html_theme_options = {
     "logo": {"text": "sklearn_genre", "alt_text": ""},

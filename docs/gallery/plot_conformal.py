@@ -2,10 +2,10 @@
 Can an interval come with a guarantee?
 ======================================
 
-A conformal interval covers at least its nominal fraction of new rows on average, if
-they are exchangeable with a held-out set. MAPIE computes it around a fitted estimator.
-Split conformal puts one width around the mean; conformalised quantiles move the
-predicted ends of each row, so that narrow stays narrow.
+A conformal interval covers at least its nominal fraction of new samples, on average over
+all of them, if they are exchangeable with held-out ones. Here it repairs a model whose
+intervals are far too narrow. It does not repair where they should be wide: the noise
+grows from left to right, and the bands hardly do.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +27,10 @@ X_held, X_test, y_held, y_test = train_test_split(
 )
 
 # %%
-# A model made too sharp on purpose: fine-tuned by ReMax, and without a validation set
-# that would keep the state before.
+# A model made too sharp on purpose, by ReMax. A quarter of the training samples is held
+# out: it chooses the epoch, and `predict_interval(X, 0.9, method="conformal")` reads it,
+# so this needs no other samples. (With `early_stopping=False` there are none, and it is
+# refused.)
 model = DecodingRegressor(
     fine_tuning="remax",
     pretraining_epochs=30,
@@ -41,7 +43,10 @@ model.fit(X_train, y_train)
 
 
 # %%
-# MAPIE asks for one regressor per quantile; one fit has them all.
+# MAPIE works around a fitted estimator, with samples that took no part in the fit. Split
+# conformal puts one width around the mean; conformalised quantiles move the predicted
+# ends of all samples by one number. For these MAPIE asks for one regressor per quantile,
+# and one fit has them all.
 class Quantile(RegressorMixin, BaseEstimator):
     """One quantile of a fitted estimator, as a regressor of its own."""
 
@@ -59,7 +64,7 @@ class Quantile(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Return the quantile of each row."""
+        """Return the quantile of each sample."""
         return self.model.predict(X, output_type="quantiles", quantiles=[self.level])[
             :, 0
         ]
@@ -80,7 +85,15 @@ for name, conformal in {"MAPIE, split": split, "MAPIE, quantiles": quantiles}.it
     intervals[name] = conformal.predict_interval(X_test)[1][:, :, 0]
 
 # %%
-# Coverage of 90 % intervals on the test rows, and their mean width.
+# Coverage of 90 % intervals on the test samples, and their widths on the left, where
+# there is little noise, and on the right, where there is much. The conformal bands cover
+# about nine in ten, and are nearly as wide on the left as on the right: too wide there,
+# too narrow here. The width of split conformal is constant for every model, and that of
+# the quantiles nearly so for this one, whose spread ReMax has levelled. The estimator's
+# own method reads extreme quantiles of the distribution, and ReMax has left its tails
+# in odd shapes, hence the flat lower ends. Where the width is to follow the noise, begin
+# with a model that is not too sharp.
+coverages = {}
 order = np.argsort(X_test[:, 0])
 figure, axes = plt.subplots(
     2, 2, figsize=(8, 7), sharex=True, sharey=True, layout="constrained"
@@ -88,6 +101,7 @@ figure, axes = plt.subplots(
 for ax, (name, interval) in zip(axes.flat, intervals.items(), strict=True):
     lower, upper = interval.T
     covered = np.mean((lower <= y_test) & (y_test <= upper))
+    coverages[name] = covered
     ax.scatter(X_test[:, 0], y_test, s=5, color="0.6")
     ax.fill_between(X_test[order, 0], lower[order], upper[order], alpha=0.4)
     ax.set(title=f"{name}\ncovers {covered:.1%}")
@@ -100,3 +114,9 @@ for ax, (name, interval) in zip(axes.flat, intervals.items(), strict=True):
 figure.supxlabel("x")
 figure.supylabel("y")
 plt.show()
+
+# %%
+# What the text says, checked:
+assert coverages.pop("distribution") < 0.6
+assert all(0.83 < covered < 0.96 for covered in coverages.values())
+assert np.allclose(np.ptp(np.diff(intervals["MAPIE, split"])), 0)

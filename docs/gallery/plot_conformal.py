@@ -4,8 +4,8 @@ Can an interval come with a guarantee?
 
 A conformal interval covers at least its nominal fraction of new samples, on average
 over all of them, if they are exchangeable with held-out ones. Here it repairs a model
-whose intervals are far too narrow. It does not repair where they should be wide: the noise
-grows from left to right, and the bands hardly do.
+whose intervals are far too narrow. It does not repair where they should be wide: the
+noise grows from left to right, and the bands hardly do.
 """
 
 import matplotlib.pyplot as plt

@@ -3,8 +3,9 @@ Is it calibrated, before and after fine-tuning?
 ===============================================
 
 ReMax minimises the squared error of the mean plus the variance, so it narrows the
-distribution. Three pictures of held-out rows, and one table, show what that does to
-calibration.
+distribution. On samples that were not trained on, the intervals after it cover far
+less than they promise, and the CRPS is worse. The error of the mean is no better here:
+the model was well trained before.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +28,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# The same pretraining, with and without the second stage.
+# The same pretraining, with and without the second stage (without folds: faster).
 base = DecodingRegressor(
     fine_tuning=None, cv=None, pretraining_epochs=40, random_state=0
 )
@@ -45,7 +46,8 @@ for name, dist in predictions.items():
 
 # %%
 # **Probability integral transform.** Where does the truth lie in its distribution?
-# Uniformly, if calibrated; a pile at both ends says that it is too narrow.
+# Uniformly, if calibrated, as cross-entropy nearly is; a pile at both ends, as after
+# ReMax, says that it is too narrow.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for ax, (name, dist) in zip(axes, predictions.items(), strict=True):
     PITHistogramDisplay.from_predictions(y_test, dist, ax=ax)
@@ -61,7 +63,8 @@ for name, dist in predictions.items():
 plt.show()
 
 # %%
-# **Intervals.** Coverage against what was promised, and what it costs in width.
+# **Intervals.** Observed against nominal coverage, and the mean width. After ReMax the
+# intervals are much narrower at every level, and cover much less.
 first = None
 for name, dist in predictions.items():
     display = IntervalCoverageDisplay.from_predictions(
@@ -69,3 +72,10 @@ for name, dist in predictions.items():
     )
     first = display.axes_
 plt.show()
+
+# %%
+# What the text says, checked:
+before, after = predictions.values()
+assert interval_width(after) < interval_width(before)
+assert coverage_score(y_test, after) < 0.75 < coverage_score(y_test, before)
+assert crps_score(y_test, before) < crps_score(y_test, after)

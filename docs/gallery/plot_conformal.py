@@ -27,10 +27,10 @@ X_held, X_test, y_held, y_test = train_test_split(
 )
 
 # %%
-# A model made too sharp on purpose, by ReMax. A quarter of the training samples is
-# held out: it chooses the epoch, and `predict_interval(X, 0.9, method="conformal")`
-# reads it, so this needs no other samples. (With `early_stopping=False` there are
-# none, and it is refused.)
+# A model made too sharp on purpose, by ReMax. A quarter of the training samples is held
+# out: it chooses the epoch, and `predict_interval(X, 0.9, method="conformal")` reads
+# it, so this needs no other samples. (With `early_stopping=False` there are none, and
+# it is refused.)
 model = DecodingRegressor(
     fine_tuning="remax",
     pretraining_epochs=30,
@@ -87,12 +87,12 @@ for name, conformal in {"MAPIE, split": split, "MAPIE, quantiles": quantiles}.it
 # %%
 # Coverage of 90 % intervals on the test samples, and their widths on the left, where
 # there is little noise, and on the right, where there is much. The conformal bands
-# cover about nine in ten, and are nearly as wide on the left as on the right: too
-# wide there, too narrow here. The width of split conformal is constant for every
-# model, and that of the quantiles nearly so for this one, whose spread ReMax has
-# levelled. The estimator's own method reads extreme quantiles of the distribution,
-# and ReMax has left its tails in odd shapes, hence the flat lower ends. Where the
-# width is to follow the noise, begin with a model that is not too sharp.
+# cover about nine in ten, and are nearly as wide on the left as on the right: too wide
+# there, too narrow here. The width of split conformal is constant for every model, and
+# that of the quantiles nearly so for this one, whose spread ReMax has levelled. The
+# estimator's own method reads extreme quantiles of the distribution, and ReMax has left
+# its tails in odd shapes, hence the flat lower ends. Where the width is to follow the
+# noise, begin with a model that is not too sharp.
 coverages = {}
 order = np.argsort(X_test[:, 0])
 figure, axes = plt.subplots(

@@ -119,8 +119,10 @@ def test_targets_beyond_the_training_range_stay_finite(member):
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-@every_decoder
-@every_loss
+@pytest.mark.parametrize(
+    ("member", "decoder"),
+    [*((member, "mlp") for member in LOSSES.values()), (CrossEntropy, "transformer")],
+)
 def test_training_lowers_the_loss_and_improves_the_number(member, decoder):
     (inputs, y), objective = make_data(torch.float32), member()
     network = make_network(y, objective, decoder, torch.float32)

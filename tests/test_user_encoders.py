@@ -86,7 +86,7 @@ def short(estimator, **options):
 # Buffers --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS[-2:])  # the engine is the same
 def test_a_batch_norm_does_as_well_with_averaged_weights(estimator):
     scores = []
     for options in ({}, {"ema_decay": 0.0}):

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import linear_regression
 from typing import Any
 
@@ -32,42 +31,48 @@ def part_of(rows: int, seed: int) -> tuple[Any, Any]:
     return x, np.sin(2 * x[:, 0]) + x[:, 1] * np.tanh(x[:, -1]) + noise
 
 
-def write(folder: Path, kind: str, rows: int, seed: int) -> tuple[Any, Any]:
-    """Write a table, some rows at a time, and return what ``fit`` takes."""
+def write(folder: str, kind: str, rows: int, seed: int) -> Row:
+    """Write a table, some rows at a time."""
     import numpy as np
 
     places = range(0, rows, PART)
     parts = (part_of(min(PART, rows - at), seed + at // PART) for at in places)
     if kind == "npy":
         shape = (rows, N_COLUMNS)
-        path = folder / "X.npy"
-        X = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-        target = np.lib.format.open_memmap(folder / "y.npy", "w+", np.float32, (rows,))
+        X = np.lib.format.open_memmap(f"{folder}/X.npy", "w+", np.float32, shape)
+        target = np.lib.format.open_memmap(f"{folder}/y.npy", "w+", np.float32, (rows,))
         for at, (x, y) in zip(places, parts, strict=True):
             X[at : at + PART], target[at : at + PART] = x, y
-        del X, target
-        return str(path), np.load(folder / "y.npy", mmap_mode="r")
+        return {}
     import pyarrow
     from pyarrow.parquet import write_table
 
     for number, (x, y) in enumerate(parts):
         columns = {f"x{j}": x[:, j] for j in range(N_COLUMNS)} | {"y": y}
-        write_table(pyarrow.table(columns), folder / f"{number:05}.parquet")
-    return str(folder), "y"
+        write_table(pyarrow.table(columns), f"{folder}/{number:05}.parquet")
+    return {}
 
 
-def measure(kind: str, rows: int, epochs: int, seed: int, folder: str | None) -> Row:
+def written(folder: str, kind: str) -> tuple[Any, Any]:
+    """Return what ``fit`` takes of a table that was written."""
+    import numpy as np
+
+    if kind == "parquet":
+        return folder, "y"
+    return f"{folder}/X.npy", np.load(f"{folder}/y.npy", mmap_mode="r")
+
+
+def fit(folder: str, kind: str, rows: int, epochs: int, seed: int) -> Row:
     """Return seconds and memory of a fit of one stage."""
     from estimators import regressor
 
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        X, y = write(Path(name), kind, rows, seed)
-        model = regressor("default", epochs, seed).set_params(fine_tuning=None)
-        model.fit(*part_of(1_000, seed))  # imports
-        before, start = peak(), time.perf_counter()
-        model.fit(X, y)
-        seconds = time.perf_counter() - start
-        after = peak()
+    model = regressor("default", epochs, seed).set_params(fine_tuning=None)
+    model.fit(*part_of(1_000, seed))  # imports
+    X, y = written(folder, kind)
+    before, start = peak(), time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - start
+    after = peak()
     trained = sum(row["seconds"] for row in model.history_)
     return {
         "fit_s": seconds,
@@ -79,7 +84,18 @@ def measure(kind: str, rows: int, epochs: int, seed: int, folder: str | None) ->
     }
 
 
-TASKS: dict[str, Callable[..., Row]] = {"fit": measure}
+TASKS: dict[str, Callable[..., Row]] = {"write": write, "fit": fit}
+
+
+def measure(
+    threads: int, kind: str, rows: int, epochs: int, seed: int, folder: str | None
+) -> Row:
+    """Return what fit takes; the table is written by a process of its own."""
+    table: Row = {"kind": kind, "rows": rows, "seed": seed}
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        run = partial(in_new_process, __file__, threads, folder=name, **table)
+        run("write")
+        return run("fit", epochs=epochs)
 
 
 def exponent(rows: list[Row], name: str) -> float:
@@ -100,15 +116,8 @@ def main() -> None:
         for rows in args.rows:
             setting = {"kind": kind, "rows": rows, "epochs": args.epochs}
             piece = {"benchmark": "out_of_core", "method": "default", **setting}
-            task = partial(
-                in_new_process,
-                __file__,
-                args.threads,
-                "fit",
-                **setting,
-                seed=args.seed,
-                folder=args.folder,
-            )
+            setting |= {"seed": args.seed}
+            task = partial(measure, args.threads, **setting, folder=args.folder)
             results.run(piece | {"columns": N_COLUMNS, "seed": args.seed}, task)
     columns = ["kind", "rows", "fit_s", "rows_per_s", "fit_peak_mb", "fit_beyond_mb"]
     print_table(f"fit, peak of at most {GOAL:g} MB", results.rows, columns)

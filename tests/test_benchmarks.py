@@ -39,6 +39,8 @@ TOYS = {
     "memory.py": "--only predict --bases 2 --outputs mean --rows 8 --out {out}",
     "scaling.py": "--methods free --rows 64 --columns --epochs 1 --out {out}",
     "out_of_core.py": "--rows 64 --out {out}",
+    "gpu_check.py": "--device cpu --kinds decoder --rows 40 --epochs 1 --batches 64 "
+    "--max-rows 0 --out {out}",
     "profiling.py": "--methods free --rows 64 --epochs 1 --out {out}",
     "calibration.py": f"--data {{data}} --sets tiny --methods raft {ONE} --out {{out}}",
     "code_memory/build.py": "--packages numpy --limit 3 --out {out}",
@@ -75,6 +77,7 @@ STARTED = {
 LINUX_ONLY = {"code_memory/build.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
 IN_ONE_PROCESS = {"memory.py", "scaling.py"}
+IN_ONE_PROCESS = {"gpu_check.py", "memory.py", "out_of_core.py"}
 # Commands that write no rows.
 PROSE = {"text/results.py"}
 # Packages without which a command says so: it ends, or leaves something out.

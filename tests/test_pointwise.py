@@ -103,7 +103,7 @@ def test_intervals_cover_where_the_noise_is_normal_and_the_same(model):
     features = generator.normal(size=(1600, 2))
     y = features @ [2.0, -1.0] + generator.normal(size=1600)
     model = clone(model).set_params(encoder=ENCODER, max_epochs=20, random_state=0)
-    model.set_params(learning_rate=2e-2).fit(features[:800], y[:800])
+    model.set_params(learning_rate=2e-2, cv=None).fit(features[:800], y[:800])
     for coverage in (0.5, 0.8, 0.9):
         low, high = model.predict_interval(features[800:], coverage).T
         found = np.mean((low <= y[800:]) & (y[800:] <= high))
@@ -306,6 +306,7 @@ def test_pretraining_is_that_of_digits(head):
     digits = DecodingRegressor(
         encoder=model.encoder,
         decoder=DECODER,
+        tokenizer="normalized",
         fine_tuning=None,
         pretraining_epochs=2,
         batch_size=1000,

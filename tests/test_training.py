@@ -260,8 +260,9 @@ def test_what_is_kept_are_averaged_weights(decay, monkeypatch):
     path, update = [], Engine._update
 
     def spy(self, loss):
-        update(self, loss)
+        loss = update(self, loss)
         path.append([p.detach().clone() for p in self.module_.parameters()])
+        return loss
 
     monkeypatch.setattr(Engine, "_update", spy)
     start = small(ema_decay=decay, learning_rate=1e-12, pretraining_epochs=1)
@@ -282,8 +283,8 @@ def test_without_a_decay_the_last_weights_are_kept(monkeypatch):
     networks, update = [], Engine._update
 
     def spy(self, loss):
-        update(self, loss)
         networks.append(self.module_)
+        return update(self, loss)
 
     monkeypatch.setattr(Engine, "_update", spy)
     model = small(ema_decay=0.0, early_stopping=False).fit(X, Y)

@@ -177,12 +177,12 @@ class Engine(NeuralNet):
                     dist = self.module_.members(inputs)
                 # each member its own losses, (n_members * batch,)
                 loss = (weight * objective.losses(dist, target)).mean()
-            self._update(loss)
+            loss = self._update(loss)
         if self.watches_collapse and has_collapsed(dist, z):
             raise Collapse
         if self.save is not None:
             self._save_in_time(loss)
-        return {"loss": loss.detach()}
+        return {"loss": loss}
 
     def _known_loss(self, losses: list[float]) -> Tensor:
         """Return the loss of a batch that was trained before the checkpoint."""
@@ -206,18 +206,23 @@ class Engine(NeuralNet):
         for module in self.stepped:
             module.at_step(self.first_step + self.n_steps)
 
-    def _update(self, loss: Tensor) -> None:
-        """Take one optimizer step at the scheduled learning rate, if it is time."""
+    def _update(self, loss: Tensor) -> Tensor:
+        """Take one optimizer step at the scheduled learning rate, if it is time.
+
+        Return the loss, on the CPU after a step: the one time that it waits for a
+        device.
+        """
         if self.n_pending == 0:
             self.optimizer_.zero_grad()
-        loss = loss / self.accumulate
-        loss.backward()
+        (loss / self.accumulate).backward()
+        loss = loss.detach()
         self.n_pending += 1
         if self.n_pending < self.accumulate and self.n_read < self.n_batches:
-            return
+            return loss
         self.n_pending = 0
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
-        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        read = torch.stack([loss, norm]).cpu()
+        if not all(map(math.isfinite, read.tolist())):
             raise FloatingPointError("the loss is not finite")
         rate = self.lr * rate_at(self.n_steps, self.total_steps)
         for group in self.optimizer_.param_groups:
@@ -226,6 +231,7 @@ class Engine(NeuralNet):
         self.n_steps += 1
         if self.average is not None:
             self.average.update(self.n_steps)
+        return read[0]
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Open a row of skorch's history and choose the mode of the network."""

@@ -1,6 +1,6 @@
 """The picture of the README: what one fit predicts where the target forks.
 
-``python docs/picture.py`` fits the default to 800 made samples (about a minute) and
+``python docs/picture.py`` fits the default to 600 made samples (about a minute) and
 writes ``docs/_static/density.svg``.
 """
 
@@ -14,6 +14,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
 
 from sklearn_genre import DecodingRegressor
 
@@ -22,7 +23,7 @@ PLACES = {1.5: "tab:blue", 5.2: "tab:orange", 8.5: "tab:green"}
 LEVELS = [0.04, 0.1, 0.2, 0.4, 0.8, 1.6, 8.0]
 
 
-def samples(n: int = 800) -> tuple[np.ndarray, np.ndarray]:
+def samples(n: int = 600) -> tuple[np.ndarray, np.ndarray]:
     """Return a curve whose noise grows and which forks at x = 6."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0.0, 10.0, n)
@@ -33,11 +34,12 @@ def samples(n: int = 800) -> tuple[np.ndarray, np.ndarray]:
 
 def draw_fan(ax: Axes, model: DecodingRegressor, x: np.ndarray, y: np.ndarray) -> None:
     """Draw the predicted density over the feature, and some samples."""
-    along, up = np.linspace(0.0, 10.0, 80), np.linspace(-4.5, 4.0, 90)
+    along, up = np.linspace(0.0, 10.0, 60), np.linspace(-4.5, 4.0, 80)
     dist = model.predict_distribution(along[:, None])
     density = dist.pdf(np.tile(up, (len(along), 1)))
-    ax.contourf(along, up, density.T, LEVELS, cmap="Blues", extend="max")
-    ax.scatter(x[:200], y[:200], s=3, color="0.25", linewidths=0)
+    norm = BoundaryNorm([0.0, *LEVELS], 256)  # even steps of colour
+    ax.contourf(along, up, density.T, LEVELS, cmap="Blues", norm=norm)
+    ax.scatter(x[:150], y[:150], s=3, color="0.25", linewidths=0)
     for place, color in PLACES.items():
         ax.axvline(place, color=color, linestyle=":")
     ax.set(xlabel="x", ylabel="y", title="Samples, and the predicted density")
@@ -45,7 +47,7 @@ def draw_fan(ax: Axes, model: DecodingRegressor, x: np.ndarray, y: np.ndarray) -
 
 def draw_densities(ax: Axes, model: DecodingRegressor) -> None:
     """Draw the density at each of the places, with its 90 % interval below."""
-    up = np.linspace(-4.5, 4.0, 240)
+    up = np.linspace(-4.5, 4.0, 180)
     dist = model.predict_distribution(np.array([*PLACES])[:, None])
     heights = dist.pdf(np.tile(up, (len(PLACES), 1)))
     for i, (place, color) in enumerate(PLACES.items()):
@@ -59,12 +61,12 @@ def draw_densities(ax: Axes, model: DecodingRegressor) -> None:
 
 
 def shortened(svg: str) -> str:
-    """Return a picture whose paths have one decimal."""
+    """Return a picture whose paths and places have one decimal, without indents."""
 
     def rounded(path: re.Match[str]) -> str:
         return re.sub(r"-?\d+\.\d+", lambda x: f"{float(x[0]):.1f}", path[0])
 
-    return re.sub(r' d="[^"]*"', rounded, svg)
+    return re.sub(r' (d|x|y)="[^"]*"', rounded, re.sub(r"\n +", "\n", svg))
 
 
 def main() -> None:

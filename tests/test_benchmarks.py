@@ -56,6 +56,7 @@ TOYS = {
     "talent/report.py": "{rows} --out {out}",
     "talent/goals.py": "{rows} --method default_base",
     "talent/policies.py": "{rows}",
+    "talent/readme.py": "{rows} --method default_base",
     "talent/results.py": "--rows {folder} --published {published} --out {out}",
     "talent/talent_client.py": "--data {data} --set tiny --save-path {out} "
     """--model '{{"pretraining_epochs": 1, "fine_tuning": null}}'""",

@@ -1,13 +1,14 @@
 """The page "Results": fragments of the kept rows, and the rule of the verdicts."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_rows import frame_of
 from papers import claims, fragments
-from talent import differences, histories, results, tables
+from talent import differences, histories, readme, results, tables
 from talent.jobs import rows_in
 from talent.methods import SUITES
 from talent.scores import DRAWS
@@ -293,3 +294,24 @@ def test_claims_differ_and_name_rows_that_experiments_make(frames):
         assert {claim.first, claim.second} <= known[claim.experiment], claim.text
         assert claim.here(frames) is not None, claim.text
     assert len({claim.text for claim in every}) == len(every)
+
+
+def test_the_table_of_the_readme_is_that_of_the_kept_rows():
+    frame = tables.load([readme.ROWS])
+    kept = tables.markdown(readme.compared(frame, "default"))
+    assert kept in (Path(readme.__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def test_ours_beside_a_peer():
+    rows = [
+        {"data": data, "method": method, "seed": 0, "rmse_mean": error, "fit_s": 1.0}
+        for method, errors in {
+            "default": (1.0, 1.0, 9.0),
+            "catboost": (2.0, 4.0, 6.0),
+        }.items()
+        for data, error in zip("stu", errors, strict=True)
+    ]
+    table = readme.compared(tables.framed(rows), "default")
+    mean = (1.5 / 8) ** (1 / 3)
+    assert table.loc["CatBoost", "RMSE"] == f"{mean:.2f} (0.50), 2 of 3"
+    assert table.loc["CatBoost", "CRPS"] == readme.NONE

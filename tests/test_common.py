@@ -11,6 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_param_validation,
+    check_regressors_train,
     check_sample_weight_equivalence_on_dense_data,
     parametrize_with_checks,
 )
@@ -39,7 +40,11 @@ OPTIONS = {
     # one step an epoch: a histogram wants more of them
     RiemannRegressor: {**FULL_BATCH, "learning_rate": 1e-2},
     # on the threefold samples of an estimator with cv, a large step amplifies rounding
-    RAFTRegressor: {**FULL_BATCH, "fine_tuning_learning_rate": 1e-5},
+    RAFTRegressor: {
+        **FULL_BATCH,
+        "fine_tuning_learning_rate": 1e-5,
+        "fine_tuning_epochs": 2,
+    },
 }
 MINI_BATCHES = (
     "sample_weight is not equivalent to removing or repeating samples: batches "
@@ -51,7 +56,7 @@ def small(estimator, n_epochs=1, **options):
     """Return an estimator that is trained for some epochs a stage."""
     names = {name for name in estimator().get_params() if name.endswith("epochs")}
     epochs = dict.fromkeys(names, n_epochs)
-    return estimator(encoder=SMALL, random_state=0, **epochs, **options)
+    return estimator(encoder=SMALL, random_state=0, **(epochs | options))
 
 
 def expected_failed_checks(estimator: BaseEstimator) -> dict[str, str]:
@@ -74,6 +79,9 @@ STRICT = (
     **STRICT,
 )
 def test_scikit_learn_checks(estimator, check):
+    if check.func is not check_regressors_train:  # the one that asks for a good fit
+        kind = type(estimator)
+        estimator = small(kind, 3, **OPTIONS.get(kind, {}))
     check(estimator)
 
 
@@ -101,7 +109,7 @@ def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(encoder, d
         encoder=encoder,
         decoder=decoder,
         fine_tuning=None,
-        pretraining_epochs=20,
+        pretraining_epochs=5,
         random_state=0,
         **FULL_BATCH,
     )
@@ -110,7 +118,7 @@ def test_full_batch_cross_entropy_passes_even_the_sample_weight_check(encoder, d
 
 @pytest.mark.parametrize("estimator", [PointwiseRegressor, RiemannRegressor])
 def test_full_batch_heads_pass_even_the_sample_weight_check(estimator):
-    model = small(estimator, 20, **FULL_BATCH)
+    model = small(estimator, 5, **FULL_BATCH)
     check_sample_weight_equivalence_on_dense_data(estimator.__name__, model)
 
 

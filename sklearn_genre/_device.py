@@ -68,6 +68,18 @@ def own_defaults(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def fitting(seed: int, device: torch.device) -> Iterator[None]:
+    """Train by own defaults and generators, with gradients wherever that is."""
+    with (
+        own_defaults(device),
+        drawing(seed, device),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
+        yield
+
+
+@contextmanager
 def drawing(seed: int, device: torch.device) -> Iterator[None]:
     """Let this thread draw from new generators, one for the CPU and one for a device.
 

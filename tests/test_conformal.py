@@ -12,6 +12,7 @@ from small_models import small
 from sklearn_genre import DecodingRegressor
 from sklearn_genre.calibration._conformal import HeldOut, of_each_fold
 from sklearn_genre.encoders import TabularEncoder
+from sklearn_genre.model_selection import out_of_fold_distribution
 
 X, Y = make_friedman1(2400, 5, noise=1.0, random_state=0)
 TRAIN, NEW = slice(400), slice(400, None)
@@ -105,3 +106,24 @@ def test_without_held_out_samples_there_is_no_conformal_interval():
         model.predict_interval(X[:3], method="conformal")
     with pytest.raises(ValueError, match="method must be"):
         model.predict_interval(X[:3], method="jackknife")
+
+
+@pytest.mark.parametrize("how", ["stream", "validation_set", "no_validation"])
+def test_samples_that_were_trained_on_later_are_held_out_no_more(how):
+    model = DecodingRegressor(
+        encoder=members, cv=2, pretraining_epochs=1, fine_tuning=None, random_state=0
+    ).fit(X[:60], Y[:60])
+    if how == "stream":
+        model.partial_fit(X[:60], Y[:60])
+    elif how == "validation_set":
+        model.set_params(warm_start=True).fit(
+            X[:60], Y[:60], X_val=X[60:90], y_val=Y[60:90]
+        )
+        assert len(model._held_out[0]) == 30
+    else:
+        model.set_params(warm_start=True, early_stopping=False).fit(X[:60], Y[:60])
+    with pytest.raises(ValueError, match="without folds"):
+        out_of_fold_distribution(model, X[:60])
+    if how != "validation_set":
+        with pytest.raises(ValueError, match="no validation set"):
+            model.predict_interval(X[:3], method="conformal")

@@ -251,11 +251,24 @@ def test_groups_are_held_out_whole():
 
 
 @pytest.mark.parametrize(
-    ("groups", "message"), [([0] * 60, "one group"), ([0, 1], "inconsistent")]
+    ("groups", "message"),
+    [
+        ([0] * 60, "one group"),
+        ([0, 1], "as many"),
+        ([None, *"ab" * 29, "a"], "sample 0"),
+    ],
 )
 def test_groups_that_cannot_be_held_out_are_refused(groups, message):
     with pytest.raises(ValueError, match=message):
         ESTIMATORS["decoding"](encoder="mlp").fit(X, y, groups=groups)
+
+
+def test_a_warm_start_on_other_samples_keeps_groups_together():
+    model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0, warm_start=True)
+    groups = np.repeat(np.arange(10), 6)
+    model.fit(X, y, groups=groups)
+    fold = model.fit(X[:54], y[:54], groups=groups[:54])._folds.fold
+    assert len({*zip(groups[:54], fold, strict=True)}) == 9
 
 
 def test_the_default_has_folds_where_its_encoder_chooses_its_members():

@@ -167,9 +167,10 @@ def test_the_expectation_of_a_large_format_needs_a_rule():
 # Scoring
 
 
+@every_temperature
 @every_pair
-def test_log_prob_of_a_target_is_the_mass_of_its_string(name, tokenizer):
-    dist = random_dist(name, tokenizer, 2.5)
+def test_log_prob_of_a_target_is_the_mass_of_its_string(name, tokenizer, temperature):
+    dist = random_dist(name, tokenizer, temperature)
     _, masses = enumerate_strings(dist)
     y = torch.tensor([-1.3, 0.4, 99.0], dtype=torch.float64)
     index = string_index(tokenizer, dist.tokenizer.encode(y))
@@ -185,10 +186,11 @@ def test_strings_are_listed_in_tree_order(tokenizer):
 # Sampling
 
 
+@every_temperature
 @every_pair
-def test_samples_have_the_frequencies_of_the_distribution(name, tokenizer):
+def test_samples_have_the_frequencies_of_the_distribution(name, tokenizer, temperature):
     n = 2000
-    dist = random_dist(name, tokenizer, 2.5, batch=2)
+    dist = random_dist(name, tokenizer, temperature, batch=2)
     assert dist.decoder.visits_most(
         n
     )  # where a decoder answers, the whole tree is read
@@ -202,9 +204,10 @@ def test_samples_have_the_frequencies_of_the_distribution(name, tokenizer):
 
 
 @pytest.mark.parametrize("way", ["the whole tree", "step by step"])
+@every_temperature
 @every_pair
-def test_rollout_knows_its_log_probs(name, tokenizer, way, monkeypatch):
-    dist = random_dist(name, tokenizer, 2.5)
+def test_rollout_knows_its_log_probs(name, tokenizer, temperature, way, monkeypatch):
+    dist = random_dist(name, tokenizer, temperature)
     if way == "step by step":
         monkeypatch.setattr(dist.decoder, "visits_most", lambda n: False)
     tokens, log_probs = dist.rollout(50)
@@ -270,9 +273,8 @@ def test_hot_distributions_are_uniform(name, tokenizer):
     assert_near(dist.support().entropy, choices.log().sum().expand(3), 1e-4)
 
 
-@pytest.mark.parametrize(
-    ("temperature", "dtype"), [(1e-6, torch.float32), (1e6, torch.float64)]
-)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-6, 1e6])
 @every_pair
 def test_extreme_temperatures_stay_finite(name, tokenizer, temperature, dtype):
     dist = random_dist(name, tokenizer, temperature, dtype)
@@ -296,9 +298,10 @@ def test_temperature_divides_the_logits(name):
 # Levels
 
 
+@every_temperature
 @every_pair
-def test_levels_invert_the_cumulative_distribution(name, tokenizer):
-    dist = random_dist(name, tokenizer, 2.5)
+def test_levels_invert_the_cumulative_distribution(name, tokenizer, temperature):
+    dist = random_dist(name, tokenizer, temperature)
     _, masses = enumerate_strings(dist)
     levels = torch.rand(3, 300, dtype=torch.float64).sort().values
     for given in (levels[0], levels):  # the same for all samples, or of each
@@ -312,9 +315,10 @@ def test_levels_invert_the_cumulative_distribution(name, tokenizer):
         assert_near(log_probs.exp(), masses.gather(-1, index.T).T, 1e-9)
 
 
+@every_temperature
 @every_large_pair
-def test_levels_of_large_formats_lie_within_their_strings(name, tokenizer):
-    dist = random_dist(name, tokenizer, 2.5)
+def test_levels_of_large_formats_lie_within_their_strings(name, tokenizer, temperature):
+    dist = random_dist(name, tokenizer, temperature)
     assert dist.leaves is None
     levels = torch.cat([levels_of(64), torch.rand(64).double()]).sort().values
     tokens, log_probs = dist.at_levels(levels)

@@ -71,6 +71,8 @@ def published(folder: Path, board: str) -> dict[str, dict[str, float]]:
                 known.setdefault(key, {})[row["method"]] = float(row["rmse"])
             else:
                 known[row["dataset"]] = {
-                    name: float(value) for name, value in row.items() if name[-1] != "t"
+                    name: float(value)
+                    for name, value in row.items()
+                    if name != "dataset"
                 }
     return known

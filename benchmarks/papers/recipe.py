@@ -63,11 +63,11 @@ def point(head: str = "linear", *, pretraining_epochs: int = 0, **options: Any) 
     """Return a predictive head; with pretraining epochs, digits are trained before."""
     read: Any = head
     if head != "linear" or pretraining_epochs:
-        decoder = {"decoder": RECIPE["decoder"]}
+        digits = {name: RECIPE[name] for name in ("decoder", "tokenizer")}
         read = New(
             "networks.DigitHead",
             readout=head,
             pretraining_epochs=pretraining_epochs,
-            **decoder,
+            **digits,
         )
     return New("PointwiseRegressor", head=read, **WITHOUT_DIGITS).changed(**options)

@@ -36,26 +36,6 @@ class Mixture(NamedTuple):
         """Map (n,) or (batch or 1, m, 1, n) to (batch, m or 1, n_components, n)."""
         return (edges - self.location) * self.scale.reciprocal()
 
-    def line_masses(self, line: Line) -> Tensor:
-        """Return the masses of the bins of the whole line, (batch, n_bins)."""
-        z = self.standardised(line.edges[1:-1].to(self.location.dtype))
-        weight = self.log_weight.exp().mT  # (batch, 1, 1, n_components)
-        below, above = z.sigmoid(), (-z).sigmoid()
-        between = below[..., 1:] * above[..., :-1]
-        even = -(-line.step_size / self.scale).expm1().mT
-        n = line.n_tail - 1  # bins of a tail with an end, and where the other begins
-        m = between.shape[-1] - n
-        first = between[..., :n] * -(z[..., :n] - z[..., 1 : n + 1]).expm1()
-        last = between[..., m:] * -(z[..., m:-1] - z[..., m + 1 :]).expm1()
-        masses = [
-            weight @ below[..., :1],
-            weight @ first,
-            (weight * even) @ between[..., n:m],
-            weight @ last,
-            weight @ above[..., -1:],
-        ]
-        return torch.cat(masses, -1)[:, 0, 0]
-
 
 class _Cache(NamedTuple):
     """The mixtures, and the rank of each prefix among those of its length."""
@@ -289,7 +269,23 @@ class AnchoredDecoder(DigitDecoder):
 
     def line_masses(self, context: Mixture, line: Line) -> Tensor:
         """Return the mass of each bin of the line, (batch, n_bins)."""
-        return context.line_masses(line)
+        z = context.standardised(line.edges[1:-1].to(context.location.dtype))
+        weight = context.log_weight.exp().mT  # (batch, 1, 1, n_components)
+        below, above = z.sigmoid(), (-z).sigmoid()
+        between = below[..., 1:] * above[..., :-1]
+        even = -(-line.step_size / context.scale).expm1().mT
+        n = line.n_tail - 1  # bins of a tail with an end, and where the other begins
+        m = between.shape[-1] - n
+        first = between[..., :n] * -(z[..., :n] - z[..., 1 : n + 1]).expm1()
+        last = between[..., m:] * -(z[..., m:-1] - z[..., m + 1 :]).expm1()
+        masses = [
+            weight @ below[..., :1],
+            weight @ first,
+            (weight * even) @ between[..., n:m],
+            weight @ last,
+            weight @ above[..., -1:],
+        ]
+        return torch.cat(masses, -1)[:, 0, 0]
 
     def sequence_log_probs(self, context: Mixture, tokens: Tensor) -> Tensor:
         """Return the log-probabilities of whole sequences, each from its two edges."""

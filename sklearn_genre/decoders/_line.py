@@ -28,12 +28,30 @@ class Line(NamedTuple):
 
 
 def line_of(values: Tensor, n_parts: int) -> Line:
-    """Return the bins around even numbers (n,), n_parts for each, and the tails."""
+    """Return the bins of the whole line.
+
+    Parameters
+    ----------
+    values : float64 Tensor of shape (n_values,)
+        Numbers in even steps, ascending, at least two.
+    n_parts : int
+        Bins for each of them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_genre.decoders import line_of
+    >>> line = line_of(torch.tensor([0.0, 1.0], dtype=torch.float64), n_parts=2)
+    >>> line.edges[line.n_tail : -line.n_tail].tolist()
+    [-0.5, 0.0, 0.5, 1.0, 1.5]
+    """
     n_values = len(values)
     step = float(values[-1] - values[0]) / (n_values - 1)
-    part = torch.arange(n_values * n_parts + 1, dtype=torch.float64)
-    inner = (part.to(values) / n_parts - 0.5) * step + values[0]
-    distance = torch.tensor(DISTANCES, dtype=torch.float64).to(values)
+    part = torch.arange(
+        n_values * n_parts + 1, dtype=values.dtype, device=values.device
+    )
+    inner = (part / n_parts - 0.5) * step + values[0]
+    distance = values.new_tensor(DISTANCES)
     tail = distance * step
     edges = torch.cat([inner[0] - tail.flip(0), inner, inner[-1] + tail])
     middles = (edges[:-1] + edges[1:]) / 2
@@ -41,16 +59,11 @@ def line_of(values: Tensor, n_parts: int) -> Line:
     if n_parts == 1:
         middles[n_tail : n_tail + n_values] = values
     rare = SPREAD * distance**-2
+    bins = torch.arange(-n_tail, n_inner + n_tail, device=values.device)
     return Line(
         middles,
         edges,
-        torch.cat(
-            [
-                torch.zeros(n_tail, dtype=torch.int64),
-                torch.arange(n_values).repeat_interleave(n_parts),
-                torch.full((n_tail,), n_values - 1),
-            ]
-        ).to(values.device),
+        bins.div(n_parts, rounding_mode="floor").clamp(0, n_values - 1),
         torch.cat([rare.flip(0), values.new_full((n_inner,), SPREAD / n_inner), rare]),
         step / n_parts,
         n_tail,

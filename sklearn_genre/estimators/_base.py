@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sklearn_genre._checks import shown, tidy
-from sklearn_genre._device import drawing, own_defaults, resolve_device
+from sklearn_genre._device import fitting, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature, held_out_values
 from sklearn_genre.estimators._checks import checked_data
@@ -111,6 +111,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     n_features_in_: int
     _n_steps: int
     _folds: Folds | None
+    _held_out: tuple[Any, ...] | None
     _stream: dict[str, Any] | None
 
     @abstractmethod
@@ -184,7 +185,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         is_small = type(X) is np.ndarray and X.size <= MEMORY_ROWS
         checked = checked_data if is_small else checked_samples
         data = checked(draft, X, y, sample_weight, reset=not is_warm)
-        codes = group_codes(groups, data, X, sample_weight)
+        codes = group_codes(groups, data, sample_weight)
         validation = None
         if X_val is not None:
             validation = checked_data(
@@ -193,12 +194,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         random = check_random_state(self.random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))
         device = resolve_device(self.device)
-        with (
-            own_defaults(device),
-            drawing(seed, device),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-        ):
+        with fitting(seed, device):
             if is_warm:
                 draft._network = working_copy(self._network)
                 draft.target_scaler_.check_inside(data.y, "y")
@@ -218,6 +214,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             held_out: Data | Folds | None = validation
             if validation is None:
                 data, held_out = set_aside(draft, data, codes, random)
+            draft._folds = held_out if isinstance(held_out, Folds) else None
             try:
                 draft._train(stages, data, held_out, monitored=self, begun=begun)
             except FloatingPointError as error:
@@ -245,7 +242,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
             draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
             draft._folds = None
-        draft._stream = None
+        draft._stream = draft._held_out = None
         return draft
 
     def _learn_scales(self, data: Data) -> None:
@@ -345,7 +342,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 )
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
-            self._held_out: tuple[Any, ...] | None = None
             if held_out is not None:
                 predictor = replace(predictor, temperature=float(temperature))
                 self._held_out = tuple(held_out_values(predictor, held_out))

@@ -6,15 +6,15 @@ import time
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from sklearn_genre._device import drawing, own_defaults, resolve_device
+from sklearn_genre._device import fitting, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.estimators._base import BaseDistributionRegressor
 from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.inputs import Data
+from sklearn_genre.networks import N_AT_ONCE
 from sklearn_genre.training import (
     NoValidation,
     Stage,
@@ -91,12 +91,7 @@ class PartialFitMixin(BaseDistributionRegressor):
             device = resolve_device(self.device)
         random = check_random_state(self.random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))
-        with (
-            own_defaults(device),
-            drawing(seed, device),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-        ):
+        with fitting(seed, device):
             if goes_on:
                 draft._network = working_copy(self._network)
                 draft.target_scaler_.check_inside(data.y, "y")
@@ -110,6 +105,7 @@ class PartialFitMixin(BaseDistributionRegressor):
                 if temperature is not None:
                     is_number = not isinstance(temperature, str)
                     draft.temperature_ = float(temperature) if is_number else 1.0
+            draft._folds = None  # from now on all members see all samples
             stage = draft._stream_stage(stages)
             try:
                 draft._train_on(stage, data, stream, is_first=not goes_on, begun=begun)
@@ -148,6 +144,7 @@ class PartialFitMixin(BaseDistributionRegressor):
         )
         self._n_steps += self._stream["n_steps"] - n_before
         predictor = self._predictor()
+        network.choose_line(training.inputs[:N_AT_ONCE])
         if is_first or network.predicts_number:
             calibrate_without(predictor, training)
         scores = NoValidation(predictor, training, self.diagnostics)()

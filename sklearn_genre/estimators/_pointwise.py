@@ -21,7 +21,7 @@ from sklearn_genre.estimators._parameters import (
     Constraints,
     documented,
     factory,
-    resolve,
+    new_tokenizer,
 )
 from sklearn_genre.estimators._partial_fit import PartialFitMixin
 from sklearn_genre.inputs import Data
@@ -33,7 +33,6 @@ from sklearn_genre.networks import (
     PointNetwork,
     build_encoder,
 )
-from sklearn_genre.tokenizers import TOKENIZERS
 from sklearn_genre.training import Stage
 
 
@@ -241,7 +240,7 @@ class PointwiseRegressor(PartialFitMixin):
         head = digit_head(self.head)
         if head is not None:
             head.check()
-            self.tokenizer_ = resolve(head.tokenizer, TOKENIZERS)
+            self.tokenizer_ = new_tokenizer(head.tokenizer)
             self.tokenizer_.fit(z)
 
     def _new_network(self) -> PointNetwork | HeadNetwork:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -21,28 +22,49 @@ Codes = NDArray[np.int64]
 
 
 def group_codes(
-    groups: ArrayLike | None, data: Data, X: Any, sample_weight: ArrayLike | None
+    groups: ArrayLike | None, data: Data, sample_weight: Any
 ) -> Codes | None:
     """Return the group of each checked sample as a number, None without groups.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+    data : Data
+        The samples whose weight is positive.
+    sample_weight : array-like of shape (n_samples,), str or None
+
+    Returns
+    -------
+    codes : int64 array of shape (len(data),) or None
 
     Raises
     ------
     ValueError
-        If there are not as many as samples, or these are read in blocks.
+        If there are not as many as samples, if one is missing, or if samples or weights
+        are read from a file.
     """
     if groups is None:
         return None
-    if isinstance(data, StoredData):
+    if isinstance(data, StoredData) or isinstance(sample_weight, str):
         raise ValueError(
-            f"groups need samples in memory, and X holds {len(data)}, which are read "
-            "in blocks. Give X_val and y_val."
+            f"groups need samples and weights in memory, and the {len(data)} samples "
+            "are read from elsewhere. Give X_val and y_val."
         )
-    groups = column_or_1d(groups)
-    check_consistent_length(X, groups)
-    codes = np.unique(groups, return_inverse=True)[1].astype(np.int64)
-    if sample_weight is None:
-        return codes
-    return codes[np.asarray(sample_weight, dtype=np.float64) > 0]
+    codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
+    if (codes < 0).any():
+        raise ValueError(
+            f"groups has no value for sample {int(codes.argmin())}. Give each sample a "
+            "group; a sample alone is a group of one."
+        )
+    if sample_weight is not None:
+        check_consistent_length(codes, sample_weight)
+        codes = codes[np.asarray(sample_weight, dtype=np.float64) > 0]
+    if len(codes) != len(data):
+        raise ValueError(
+            f"groups holds {len(codes)} samples and X {len(data)}: they must be as "
+            "many."
+        )
+    return pd.factorize(codes)[0].astype(np.int64)
 
 
 def set_aside(
@@ -84,15 +106,17 @@ def new_folds(
     draft: Any, data: Data, groups: Codes | None, random: np.random.RandomState
 ) -> Folds | None:
     """Return which samples each member leaves out; None: one validation set."""
-    if draft._folds is not None:  # a warm start
-        return draft._folds.of(len(data), random)
+    former = draft._folds
+    if former is not None:  # a warm start
+        if groups is None or len(data) == len(former.fold):
+            return former.of(len(data), random)
+        return folds_of(former.n_folds, data.X, data.y, random, groups)
     if draft.warm_start and draft.n_iter_:
         return None  # the members of the former fit share what folds must not
     encoder = factory(draft.encoder, ENCODERS)
     can_fold = draft._network.takes_folds and lets_fold(draft.cv, encoder)
     folds = folds_of(draft.cv, data.X, data.y, random, groups, can_fold=can_fold)
     if folds is not None:
-        draft._folds = folds
         draft._architecture["encoder"] = partial(encoder, n_folds=folds.n_folds)
         device = next(draft._network.parameters()).device
         draft._network = draft._build_network(device)

@@ -20,8 +20,8 @@ class DigitHead(BaseEstimator):
     readout : str, default="pooled_mean"
         What the number is read from: the table of ``PointwiseRegressor`` has the names.
         ``"linear"`` reads the context alone, which pretraining makes another start.
-    tokenizer : {"normalized", "ieee", "p10"} or Tokenizer, default="normalized"
-        How the decoder writes numbers.
+    tokenizer : {"auto", "normalized", "ieee", "p10"} or Tokenizer, default="auto"
+        How the decoder writes numbers, as in ``DecodingRegressor``.
     decoder : {"auto", "mlp", "transformer", "anchored"} or callable, default="mlp"
         ``decoder(width, tokenizer)`` returns a digit decoder.
     pretraining_epochs : int, default=0
@@ -42,7 +42,7 @@ class DigitHead(BaseEstimator):
         self,
         readout: str = "pooled_mean",
         *,
-        tokenizer: Any = "normalized",
+        tokenizer: Any = "auto",
         decoder: Any = "mlp",
         pretraining_epochs: int = 0,
         pretraining_learning_rate: float = 1.5e-3,
@@ -57,7 +57,7 @@ class DigitHead(BaseEstimator):
         """Raise ``ValueError`` or ``TypeError`` if an option is not valid."""
         _check_name(self.readout, "DigitHead.readout", [*HEADS])
         if not isinstance(self.tokenizer, Tokenizer):
-            _check_name(self.tokenizer, "DigitHead.tokenizer", [*TOKENIZERS])
+            _check_name(self.tokenizer, "DigitHead.tokenizer", ["auto", *TOKENIZERS])
         if not callable(self.decoder):
             _check_name(self.decoder, "DigitHead.decoder", ["auto", *DECODERS])
         check_integer(self.pretraining_epochs, "DigitHead.pretraining_epochs", 0)

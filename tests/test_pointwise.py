@@ -217,7 +217,7 @@ def test_greedy_is_for_digits():
 # Heads on a digit decoder ----------------------------------------------------
 
 
-def with_head(readout, pretraining_epochs=2, *, tokenizer="normalized", **parameters):
+def with_head(readout, pretraining_epochs=2, *, tokenizer="auto", **parameters):
     """Return a regressor with a head that fits in a few hundredths of a second."""
     head = DigitHead(
         readout,

@@ -49,8 +49,9 @@ def n_steps(monkeypatch):
     update = Engine._update
 
     def counted(self, loss):
-        update(self, loss)
+        loss = update(self, loss)
         steps.append(self.stage.name)
+        return loss
 
     monkeypatch.setattr(Engine, "_update", counted)
     monkeypatch.setattr(time, "perf_counter", lambda: float(len(steps)))

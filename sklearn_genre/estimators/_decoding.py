@@ -114,7 +114,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
     >>> model.predict_interval(X[:2], coverage=0.8).shape
     (2, 2)
     >>> model.predict_distribution(X)
-    PredictiveDistribution(n_rows=300, n_values=256)
+    PredictiveDistribution(n_rows=300, n_values=310)
     """
 
     _parameter_constraints: ClassVar[Constraints] = {

@@ -128,7 +128,7 @@ class PointwiseRegressor(PartialFitMixin):
     >>> head = DigitHead("pooled_mean", pretraining_epochs=2)
     >>> pooled = PointwiseRegressor(head=head, max_epochs=2, random_state=0)
     >>> pooled.fit(X, y).tokenizer_
-    NormalizedTokenizer()
+    NormalizedTokenizer(margin=0.1)
     """
 
     _parameter_constraints: ClassVar[Constraints] = {

@@ -110,8 +110,7 @@ def description(value: Any) -> str:
 
     Examples
     --------
-    >>> import hashlib
-    from functools import partial
+    >>> from functools import partial
     >>> import numpy as np
     >>> from sklearn_genre.estimators._state import description
     >>> description(partial(np.interp, xp=[0, 1]))
@@ -169,7 +168,7 @@ def check_structure(estimator: Any) -> None:
     ]
     if changed:
         raise ValueError(
-            f"A warm start keeps the fitted network and scales, but {changed} changed "
-            "since the last fit, or cannot be compared. Set them back, or fit with "
-            "warm_start=False to start anew."
+            "warm_start=True and partial_fit keep the fitted network and scales, but "
+            f"{changed} changed since the last fit, or cannot be compared. Set them "
+            "back, or fit with warm_start=False to start anew."
         )

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from sklearn_genre.inputs import Folds
 from sklearn_genre.training import ProgressBar
 
-# What encoders and decoders with options are given as, and a callback.
-OTHERS = ("functools.partial", f"{ProgressBar.__module__}.{ProgressBar.__qualname__}")
+# What encoders and decoders with options are given as, folds, and a callback.
+OTHERS = (
+    "functools.partial",
+    *(f"{cls.__module__}.{cls.__qualname__}" for cls in (Folds, ProgressBar)),
+)
 
 
 def trusted_types() -> list[str]:

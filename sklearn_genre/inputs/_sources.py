@@ -181,7 +181,7 @@ def source_of(X: Any) -> Source | None:
 
     Raises
     ------
-    FileNotFoundError, ValueError, ImportError
+    ValueError, ImportError
         If there is no such file, it is of another kind, or what reads it is missing.
     """
     if isinstance(X, (str, os.PathLike)):
@@ -200,7 +200,10 @@ def source_of(X: Any) -> Source | None:
 def opened(path: Path) -> Source:
     """Return the rows of a ``.npy`` file, of a parquet file, or of a folder of them."""
     if not path.exists():
-        raise FileNotFoundError(f"X={shown(str(path), repr)} does not exist.")
+        raise ValueError(
+            f"X={shown(str(path), repr)} does not exist as a file or folder. Give the "
+            "samples, or the path of a .npy or parquet file."
+        )
     if path.suffix == ".npy":
         return SlicedSource(np.load(path, mmap_mode="r"))
     try:

@@ -20,9 +20,10 @@ def working_copy(network: Network) -> Network:
 
 def trained_state(network: Network) -> dict[str, Tensor]:
     """Return trainable parameters and buffers, not copied."""
-    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    trained.update(name for name, _ in network.named_buffers())
     state = network.state_dict()
-    return {name: value for name, value in state.items() if name not in frozen}
+    return {name: value for name, value in state.items() if name in trained}
 
 
 class Average:

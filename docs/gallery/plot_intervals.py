@@ -19,9 +19,9 @@ y = np.sin(X[:, 0]) + (0.05 + 0.08 * X[:, 0]) * rng.normal(size=1500)
 # %%
 # Selecting the epoch by the CRPS, a score of the whole distribution, fits the purpose.
 digits = DecodingRegressor(
-    fine_tuning=None, pretraining_epochs=40, scoring="crps", random_state=0
+    fine_tuning=None, pretraining_epochs=40, scoring="crps", cv=None, random_state=0
 )
-scalar = PointwiseRegressor(scoring="crps", random_state=0)
+scalar = PointwiseRegressor(scoring="crps", cv=None, random_state=0)
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for ax, model in zip(axes, [digits, scalar], strict=True):

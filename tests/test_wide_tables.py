@@ -61,12 +61,17 @@ def test_many_columns_keep_a_few_levels_each(monkeypatch):
     assert set(encoder.cardinalities_) == {_columns.FEW_LEVELS}
 
 
+def engines():
+    """Return the stages of training that are alive."""
+    return {id(each) for each in gc.get_objects() if type(each) is Engine}
+
+
 def test_no_stage_is_alive_after_it_has_ended():
     gc.collect()
     gc.disable()
     try:
+        before = engines()  # those that an error of another test still holds
         small().fit(X[:60], Y[:60])
-        alive = [each for each in gc.get_objects() if type(each) is Engine]
-        assert len(alive) == 0
+        assert engines() <= before
     finally:
         gc.enable()

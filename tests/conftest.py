@@ -14,7 +14,7 @@ if BENCHMARKS.is_dir():
     sys.path.insert(0, str(BENCHMARKS))
 else:
     names = ("benchmarks", "code_memory", "goals", "reports", "results", "runs")
-    names += ("random_calls", "talent", "tracing")
+    names += ("numbers", "random_calls", "talent", "tracing")
     collect_ignore += ["made_rows.py", *(f"test_{name}.py" for name in names)]
 
 

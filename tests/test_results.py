@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from made_rows import frame_of
 from papers import claims, fragments
-from talent import differences, histories, readme, results, tables
+from talent import histories, readme, results, tables
 from talent.jobs import rows_in
 from talent.methods import SUITES
 from talent.scores import DRAWS
@@ -232,29 +232,40 @@ def test_accuracy_is_of_the_seeds_of_most_sets_without_twins(made):
 
 # -- verdicts --------------------------------------------------------------------
 
-LOWER = [(0.5, 0.5), (0.8, 0.8), (0.7, 0.7)]
-START = [(1.0, 1.0), (1.2, 1.2), (1.1, 1.1)]
+
+def on_sets(*values):
+    """Return the scores of two seeds, which agree, on datasets."""
+    return [(value, value) for value in values]
+
+
+START = on_sets(1.0, 1.2, 1.1, 1.4, 1.3, 1.6)
+LOWER = on_sets(0.5, 0.8, 0.7, 0.85, 0.71, 0.9)
+NEAR = on_sets(1.011, 1.213, 1.109, 1.402, 1.317, 1.605)
+MIXED = on_sets(0.5, 0.8, 1.4, 1.85, 0.71, 1.9)
 
 
 @pytest.mark.parametrize(
     ("kind", "first", "second", "verdict"),
     [
-        ("moves", START, LOWER, claims.CONFIRMED),
-        ("moves", LOWER, START, claims.REFUTED),
+        ("moves", START, LOWER, claims.SUPPORTED),
+        ("moves", LOWER, START, claims.CONTRADICTED),
         ("moves", START, START, claims.LEVEL),
-        # The mean of the sets follows the claim, most of the sets do not.
-        ("moves", [(2.0, 2.0)] + [(1.0, 1.0)] * 4, [(0.5, 0.5)] + [(1.01, 1.01)] * 4,
+        ("moves", START, MIXED, claims.LEVEL),
+        # One large gain among losses is the mean, and no proof.
+        ("moves", on_sets(9.0, 1.0, 1.0, 1.0), on_sets(0.5, 1.1, 1.2, 1.3),
          claims.LEVEL),
-        # Seeds disagree more than sets.
-        ("moves", [(1.0, 1.0), (1.0, 1.0)], [(0.5, 1.2), (0.5, 1.2)], claims.LEVEL),
-        ("stays", START, START, claims.CONFIRMED),
-        ("stays", [(1.0, 1.0)] * 2, [(1.015, 1.015)] * 2, claims.CONFIRMED),
-        ("stays", START, LOWER, claims.REFUTED),
-        ("stays", LOWER, START, claims.REFUTED),
-        ("stays", [(1.0, 1.0)] * 2, [(1.0, 1.5)] * 2, claims.LEVEL),
-        ("no worse", START, LOWER, claims.CONFIRMED),
-        ("no worse", LOWER, START, claims.REFUTED),
-        ("no worse", [(1.0, 1.0)] * 2, [(1.0, 1.5)] * 2, claims.LEVEL),
+        ("moves", START[:4], LOWER[:4], claims.WEAKLY),
+        ("moves", LOWER[:4], START[:4], claims.WEAKLY_NOT),
+        ("moves", START[:3], LOWER[:3], claims.UNTESTED),
+        ("stays", START, START, claims.SUPPORTED),
+        ("stays", START, NEAR, claims.SUPPORTED),
+        ("stays", START, LOWER, claims.CONTRADICTED),
+        ("stays", LOWER, START, claims.CONTRADICTED),
+        ("stays", START, MIXED, claims.UNDECIDED),
+        ("no worse", START, LOWER, claims.SUPPORTED),
+        ("no worse", START, NEAR, claims.SUPPORTED),
+        ("no worse", LOWER, START, claims.CONTRADICTED),
+        ("no worse", START, MIXED, claims.UNDECIDED),
     ],
 )  # fmt: skip
 def test_verdicts(kind, first, second, verdict):
@@ -271,12 +282,15 @@ def test_direction_of_a_claim():
         claims.judged([c], frames).loc["text", "verdict"]
         for c in (claim, claim._replace(rises=False))
     ]
-    assert said == [claims.CONFIRMED, claims.REFUTED]
+    assert said == [claims.SUPPORTED, claims.CONTRADICTED]
 
 
-def test_more_sets_against_than_for_is_no_confirmation():
-    found = differences.Difference(1.0, 0.9, 0.1, 0.05, 0.05, 2, 0, 3)
-    assert claims.verdict("moves", found) == claims.REFUTED
+def test_summary_counts_every_claim_of_a_paper_once(frames):
+    judgements = {
+        paper: claims.judged(own, frames) for paper, own in fragments.CLAIMS.items()
+    }
+    table = claims.summary(judgements)
+    assert dict(table.sum(axis=1)) == {p: len(t) for p, t in judgements.items()}
 
 
 def test_claim_without_rows_says_so():

@@ -3,7 +3,9 @@
 from math import isfinite
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 from talent.differences import Difference, difference
 from talent.tables import LARGER, TIE
 
@@ -14,18 +16,29 @@ Frames = dict[str, pd.DataFrame]
 Kind = Literal["moves", "stays", "no worse"]
 # Part of the first score within which a score stays where it is.
 MARGIN = 0.02
-CONFIRMED, REFUTED = "confirmed", "not confirmed"
-LEVEL = "no difference beyond the standard error"
+# One-sided p-values below which a test supports, or weakly supports.
+STRONG, WEAK = 0.025, 0.1
+N_LEAST = 4  # with fewer datasets no p-value of the test is below `WEAK`
+SUPPORTED, WEAKLY = "supported", "weakly supported"
+CONTRADICTED, WEAKLY_NOT = "contradicted", "weakly contradicted"
+LEVEL, UNDECIDED = "no difference shown", "undecided"
+UNTESTED = "too few datasets to test"
+VERDICTS = [SUPPORTED, WEAKLY, LEVEL, UNDECIDED, WEAKLY_NOT, CONTRADICTED, UNTESTED]
 RULE = (
     "A gain is how far the score moves in the claimed direction, from the first method "
-    "to the second, mean over sets and seeds; ± is the larger of its standard errors "
-    "over seeds and over sets. *For*, *level* and *against* count sets; level is "
-    f"within {TIE:.1%}. A claim that a score moves (→) shows *{LEVEL}* if the gain is "
-    f"within its error either way, is *{CONFIRMED}* if it is positive and more sets "
-    f"are for it than against, and *{REFUTED}* otherwise. A claim that a score stays "
-    f"(=) or gets no worse (≤) is *{CONFIRMED}* if the score moves, or gets worse, by "
-    f"at most {MARGIN:.0%} of the first one; if by more, the error decides between the "
-    "other two."
+    "to the second, mean over datasets and seeds; ± is the larger of its standard "
+    "errors over seeds and over datasets. *For*, *level* and *against* count datasets; "
+    f"level is within {TIE:.1%}. The verdict is that of one-sided Wilcoxon signed-rank "
+    "tests over datasets, each of which counts once, by its mean over seeds, and not "
+    f"at all where nothing moved. A claim that a score moves (→) is *{SUPPORTED}* if "
+    f"p < {STRONG} for gains above zero, and *{WEAKLY}* if p < {WEAK}; it is "
+    f"*{CONTRADICTED}* or *{WEAKLY_NOT}* if that holds for gains below zero; otherwise "
+    f"there is *{LEVEL}*. A claim that a score stays (=) or gets no worse (≤) is "
+    f"tested alike, against a change of {MARGIN:.0%} of the first score, and may be "
+    f"*{UNDECIDED}*. p is that of the side which the verdict names, the smaller one "
+    "if it names none. On four datasets no p is below 0.0625, so that a claim is "
+    f"weakly supported at best; fewer are *{UNTESTED}*. p-values are not corrected for "
+    "the number of claims: of claims without any truth, one in ten is weakly supported."
 )
 COLUMNS = [
     "claim",
@@ -36,6 +49,7 @@ COLUMNS = [
     "for",
     "level",
     "against",
+    "p",
     "verdict",
 ]
 SIGNS: dict[Kind, str] = {"moves": "→", "stays": "=", "no worse": "≤"}
@@ -72,17 +86,39 @@ def error_of(found: Difference) -> float:
     return max(errors, default=float("inf"))
 
 
-def verdict(kind: Kind, found: Difference) -> str:
-    """Return what `RULE` says."""
-    level = abs(found.gain) <= error_of(found)
+def p_above(values: np.ndarray) -> float:
+    """Return the p-value of the signed-rank test that values lie above zero."""
+    values = values[values != 0]
+    return (
+        float(stats.wilcoxon(values, alternative="greater").pvalue)
+        if len(values)
+        else 1.0
+    )
+
+
+def p_values(kind: Kind, found: Difference) -> tuple[float, float]:
+    """Return p for a claim, and p against it."""
+    gains = np.asarray(found.gains)
     if kind == "moves":
-        if level:
-            return LEVEL
-        return CONFIRMED if found.gain > 0 and found.better > found.worse else REFUTED
-    moved = abs(found.gain) if kind == "stays" else -found.gain
-    if moved <= MARGIN * abs(found.before):
-        return CONFIRMED
-    return LEVEL if level else REFUTED
+        return p_above(gains), p_above(-gains)
+    margin = MARGIN * np.abs(found.references)
+    no_worse, worse = p_above(gains + margin), p_above(-gains - margin)
+    if kind == "no worse":
+        return no_worse, worse
+    return max(no_worse, p_above(margin - gains)), min(worse, p_above(gains - margin))
+
+
+def verdict(kind: Kind, found: Difference) -> tuple[str, float]:
+    """Return what `RULE` says, and its p-value."""
+    if len(found.gains) < N_LEAST:
+        return UNTESTED, float("nan")
+    p_for, p_against = p_values(kind, found)
+    words = {SUPPORTED: (p_for, STRONG), CONTRADICTED: (p_against, STRONG)}
+    words |= {WEAKLY: (p_for, WEAK), WEAKLY_NOT: (p_against, WEAK)}
+    for word, (p, limit) in words.items():
+        if p < limit:
+            return word, p
+    return LEVEL if kind == "moves" else UNDECIDED, min(p_for, p_against)
 
 
 def judged(claims: list[Claim], frames: Frames) -> pd.DataFrame:
@@ -96,6 +132,7 @@ def line(claim: Claim, found: Difference | None) -> dict[str, object]:
     said = {"claim": claim.text, "paper": claim.paper}
     if found is None:
         return {**said, "verdict": "no rows"}
+    word, p = verdict(claim.kind, found)
     return {
         **said,
         "here": f"{found.before:.4g} {SIGNS[claim.kind]} {found.after:.4g}",
@@ -104,5 +141,16 @@ def line(claim: Claim, found: Difference | None) -> dict[str, object]:
         "for": found.better,
         "level": found.tied,
         "against": found.worse,
-        "verdict": verdict(claim.kind, found),
+        "p": p,
+        "verdict": word,
     }
+
+
+def summary(judgements: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return how many claims of each paper have each verdict."""
+    counts = {
+        paper: table["verdict"].value_counts() for paper, table in judgements.items()
+    }
+    names = [name for name in VERDICTS if any(name in own for own in counts.values())]
+    table = pd.DataFrame(counts).T.reindex(columns=names).fillna(0).astype(int)
+    return table.rename_axis("paper")

@@ -47,6 +47,8 @@ class Difference(NamedTuple):
     better: int
     tied: int
     worse: int
+    gains: tuple[float, ...] = ()  # of each set
+    references: tuple[float, ...] = ()  # the scores before, of each set
 
 
 def difference(
@@ -67,6 +69,8 @@ def difference(
         seeds_error(gain),
         sem(on_sets),
         *counted(on_sets, before.mean(axis=1)),
+        tuple(on_sets),
+        tuple(before.mean(axis=1)),
     )
 
 
@@ -86,4 +90,5 @@ def differences(
             table.append({**names, **found._asdict()})
     columns = ["method", "reference", *Difference._fields]
     shown = pd.DataFrame(table, columns=columns).set_index("method")
-    return shown.drop(columns=["before", "sets_se"]).rename(columns={"after": score})
+    hidden = ["before", "sets_se", "gains", "references"]
+    return shown.drop(columns=hidden).rename(columns={"after": score})

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
 from papers import fragments as of_papers
-from papers.claims import RULE, Frames, judged
+from papers.claims import RULE, Frames, judged, summary
 from papers.fragments import OURS, RMSE, Parts
 
 from talent import goals, ratios, tables
@@ -204,7 +204,7 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
     verdicts = {
         paper: judged(claims, frames) for paper, claims in of_papers.CLAIMS.items()
     }
-    found["claims"] = fragment(RULE, verdicts)
+    found["claims"] = fragment(RULE, {"Summary": summary(verdicts), **verdicts})
     if set(EXPERIMENTS) & set(frames):
         found["cost"] = fragment(ABOUT_COST, {"Hours": cost(frames)})
     return found

@@ -38,3 +38,9 @@ for output_type in ["mode", "greedy", "mean"]:
     number = model.predict(X[1:2], output_type=output_type)[0]
     print(f"{output_type:6} {number:6.1f}")
 print(f"truth  {y[1]:6.1f}")
+
+# %%
+# What the text says, checked:
+dist = model.predict_distribution(X[1:2])
+assert len(model.tokenizer_.grid()) == 16
+assert dist.support.min() >= y[10:].min() - 1e-9

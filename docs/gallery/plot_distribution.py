@@ -46,3 +46,10 @@ for place, row in zip(places, range(3), strict=True):
         f"x = {place}: mean {dist.mean()[row]:.2f}, mode {dist.mode()[row]:.2f}, "
         f"P(y > 2) = {1 - dist.cdf(2.0)[row]:.2f}"
     )
+
+# %%
+# What the text says, checked:
+mean, mode, upper = dist.mean(), dist.mode(), 1 - dist.cdf(2.0)
+assert abs(mode[0] - 2) < 0.2  # one value
+assert abs(mean[2] - 2) < 0.5 < 1.2 < abs(mode[2] - 2) < 1.8  # two
+assert ((upper > 0.3) & (upper < 0.7)).all()

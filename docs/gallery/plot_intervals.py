@@ -37,6 +37,14 @@ plt.show()
 # the noise, 2 x 1.645 standard deviations.
 ends = np.array([[0.5], [9.5]])
 print("true widths:", 2 * 1.645 * (0.05 + 0.08 * ends[:, 0]))
+widths = []
 for model in [digits, scalar]:
     lower, upper = model.predict_interval(ends, coverage=0.9).T
+    widths.append(upper - lower)
     print(type(model).__name__, np.round(upper - lower, 2))
+
+# %%
+# What the text says, checked:
+of_digits, of_scalar = widths
+assert of_digits[1] > 3 * of_digits[0]
+assert np.allclose(*of_scalar)

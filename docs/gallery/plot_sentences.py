@@ -87,6 +87,10 @@ axes[-1].set_xlabel("score (dotted: the mean)")
 plt.show()
 
 # %%
+# What the text says, checked:
+assert dist.std()[2] > 1.5 * dist.std()[0]
+
+# %%
 # The tree of digits of the last one.
 DigitTreeDisplay.from_estimator(model, new[2:], target_name="score")
 plt.show()

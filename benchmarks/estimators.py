@@ -10,6 +10,8 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     "default": {},
     # the digits of the papers with the training of the default
     "free": {"encoder": "mlp", "decoder": "mlp", "fine_tuning": "remax"},
+    # the decoder of the default behind a plain perceptron
+    "mlp": {"encoder": "mlp"},
 }
 
 

@@ -9,13 +9,14 @@ from functools import partial
 from statistics import linear_regression
 from typing import Any
 
+from estimators import ESTIMATORS
 from processes import in_new_process, peak, work
 from rows import Results, Row, parser, print_table
 
 # Packages that take memory are imported by the workers alone.
 
 N_COLUMNS = 50
-ROWS = (100_000, 1_000_000, 5_000_000)
+ROWS = (100_000, 1_000_000, 5_000_000, 20_000_000)
 PART = 100_000  # rows made at once, and rows of a row group
 GOAL = 3_000.0  # megabytes, at most
 KINDS = ("npy", "parquet")
@@ -62,11 +63,13 @@ def written(folder: str, kind: str) -> tuple[Any, Any]:
     return f"{folder}/X.npy", np.load(f"{folder}/y.npy", mmap_mode="r")
 
 
-def fit(folder: str, kind: str, rows: int, epochs: int, seed: int) -> Row:
+def fit(
+    folder: str, kind: str, rows: int, epochs: int, seed: int, method: str
+) -> Row:
     """Return seconds and memory of a fit of one stage."""
     from estimators import regressor
 
-    model = regressor("default", epochs, seed).set_params(fine_tuning=None)
+    model = regressor(method, epochs, seed).set_params(fine_tuning=None)
     model.fit(*part_of(1_000, seed))  # imports
     X, y = written(folder, kind)
     before, start = peak(), time.perf_counter()
@@ -88,14 +91,20 @@ TASKS: dict[str, Callable[..., Row]] = {"write": write, "fit": fit}
 
 
 def measure(
-    threads: int, kind: str, rows: int, epochs: int, seed: int, folder: str | None
+    threads: int,
+    kind: str,
+    rows: int,
+    epochs: int,
+    seed: int,
+    method: str,
+    folder: str | None,
 ) -> Row:
     """Return what fit takes; the table is written by a process of its own."""
     table: Row = {"kind": kind, "rows": rows, "seed": seed}
     with tempfile.TemporaryDirectory(dir=folder) as name:
         run = partial(in_new_process, __file__, threads, folder=name, **table)
         run("write")
-        return run("fit", epochs=epochs)
+        return run("fit", epochs=epochs, method=method)
 
 
 def exponent(rows: list[Row], name: str) -> float:
@@ -109,13 +118,15 @@ def main() -> None:
     options.add_argument("--rows", nargs="+", type=int, default=ROWS)
     options.add_argument("--kinds", nargs="+", default=["npy"], choices=KINDS)
     options.add_argument("--epochs", type=int, default=1)
+    options.add_argument("--method", default="default", choices=ESTIMATORS)
     options.add_argument("--folder", help="where tables are written for a while")
     args = options.parse_args()
     results = Results(args.out, args.threads)
     for kind in args.kinds:
         for rows in args.rows:
-            setting = {"kind": kind, "rows": rows, "epochs": args.epochs}
-            piece = {"benchmark": "out_of_core", "method": "default", **setting}
+            setting = {"method": args.method, "kind": kind, "rows": rows}
+            setting |= {"epochs": args.epochs}
+            piece = {"benchmark": "out_of_core", **setting}
             setting |= {"seed": args.seed}
             task = partial(measure, args.threads, **setting, folder=args.folder)
             results.run(piece | {"columns": N_COLUMNS, "seed": args.seed}, task)

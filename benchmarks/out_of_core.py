@@ -63,9 +63,7 @@ def written(folder: str, kind: str) -> tuple[Any, Any]:
     return f"{folder}/X.npy", np.load(f"{folder}/y.npy", mmap_mode="r")
 
 
-def fit(
-    folder: str, kind: str, rows: int, epochs: int, seed: int, method: str
-) -> Row:
+def fit(folder: str, kind: str, rows: int, epochs: int, seed: int, method: str) -> Row:
     """Return seconds and memory of a fit of one stage."""
     from estimators import regressor
 

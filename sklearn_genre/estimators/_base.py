@@ -25,6 +25,7 @@ from sklearn_genre.estimators._set_aside import group_codes, set_aside
 from sklearn_genre.estimators._state import (
     check_structure,
     fingerprint,
+    fit_contents,
     fit_identity,
     is_learned,
 )
@@ -44,19 +45,24 @@ from sklearn_genre.inputs import (
 from sklearn_genre.networks import N_AT_ONCE, OutOfFold
 from sklearn_genre.targets import TargetScaler
 from sklearn_genre.training import (
+    ALONE,
     CallbackSupportMixin,
     Checkpoint,
     Encoded,
     Monitor,
     NoValidation,
+    Processes,
     Row,
+    Scores,
     Settings,
+    SharedScores,
     Stage,
     StoredEncoded,
     Validation,
     calibrate,
     calibrate_without,
     encoded,
+    joined,
     run_stages,
     working_copy,
 )
@@ -106,6 +112,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         "return_std": True,
     }
 
+    distributed = False  # a parameter of the estimators of tables
     history_: list[Row]
     n_iter_: int
     n_features_in_: int
@@ -192,8 +199,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 draft, X_val, y_val, sample_weight_val, reset=False
             )
         random = check_random_state(self.random_state)
-        seed = int(random.randint(np.iinfo(np.int32).max))
         device = resolve_device(self.device)
+        processes = ALONE
+        if self.distributed:
+            processes, device = joined(device)
+            processes.check_same(**fit_contents(self, data))
+            random = processes.of_first(lambda: random)
+        seed = int(random.randint(np.iinfo(np.int32).max))
+        processes = replace(processes, seed=seed)
         with fitting(seed, device):
             if is_warm:
                 draft._network = working_copy(self._network)
@@ -216,7 +229,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 data, held_out = set_aside(draft, data, codes, random)
             draft._folds = held_out if isinstance(held_out, Folds) else None
             try:
-                draft._train(stages, data, held_out, monitored=self, begun=begun)
+                draft._train(
+                    stages,
+                    data,
+                    held_out,
+                    monitored=self,
+                    begun=begun,
+                    processes=processes,
+                )
             except FloatingPointError as error:
                 raise not_finite(error) from error
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
@@ -281,6 +301,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         *,
         monitored: Any,
         begun: float,
+        processes: Processes,
     ) -> None:
         """Run the stages, then calibrate what the weights must be known for."""
         temperature = getattr(self, "temperature", 1.0)
@@ -300,20 +321,26 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             predictor = replace(predictor, network=network)
         elif validation is not None:
             held_out = self._encoded(validation)
-        scores = (
+        scores: Scores = (
             NoValidation(predictor, training, self.diagnostics)
             if held_out is None
             else Validation(predictor, held_out, self.diagnostics)
         )
-        settings = self._settings(training)
+        if processes.n > 1:
+            scores = SharedScores(scores, processes, self._network)
+        is_first = processes.rank == 0
+        settings = self._settings(training)._replace(processes=processes)
         limit = math.inf if self.max_fit_seconds is None else self.max_fit_seconds
         share = TRAINING_SHARE if temperature == "validation" else 1.0
         settings = settings._replace(deadline=begun + share * limit)
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and is_first:
             checkpoint = Checkpoint(self.checkpoint, fit_identity(self, training))
             settings = settings._replace(checkpoint=checkpoint)
         monitor = Monitor(
-            monitored, len(stages), snapshot=self._snapshot, verbose=self.verbose
+            monitored,
+            len(stages),
+            snapshot=self._snapshot,
+            verbose=self.verbose if is_first else 0,
         )
         with monitor.fit():
             history, self._n_steps = run_stages(
@@ -333,13 +360,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 calibrate(predictor, held_out)
             predictor.network.choose_line(training.inputs[:N_AT_ONCE])
             if held_out is not None and temperature == "validation":
-                temperature = fit_temperature(
-                    predictor,
-                    held_out.inputs,
-                    held_out.y,
-                    held_out.sample_weight,
-                    begun + limit,
-                )
+                of_scores = (held_out.inputs, held_out.y, held_out.sample_weight)
+                search = partial(fit_temperature, predictor, *of_scores, begun + limit)
+                temperature = processes.of_first(search)
             if hasattr(self, "temperature"):
                 self.temperature_ = float(temperature)
             if held_out is not None:

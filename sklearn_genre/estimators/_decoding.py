@@ -154,6 +154,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
         scoring: str = "crps",
         temperature: Any = 1.0,
         checkpoint: Any = None,
+        distributed: bool = False,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -185,6 +186,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
         self.scoring = scoring
         self.temperature = temperature
         self.checkpoint = checkpoint
+        self.distributed = distributed
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -72,6 +72,7 @@ SHARED: Constraints = {
     "n_iter_no_change": [integer(1), None],
     "scoring": [StrOptions(set(SCORING))],
     "checkpoint": [str, PathLike, None],
+    "distributed": ["boolean"],
     "warm_start": ["boolean"],
     "device": [str],
     "dtype": [StrOptions({"float32", "float64"})],
@@ -202,6 +203,11 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     A file that is written after each epoch, and every five minutes. A fit with the same
     data and parameters that finds it goes on from there, to the same result; it is
     deleted at the end. It needs an integer `random_state`.""",
+    "distributed": """distributed : bool, default=False
+    Whether the processes that ``accelerate launch`` or ``torchrun`` has started train
+    one model together, each on its part of every batch: the same script runs in all,
+    with the same samples, and ends with the same model in each. See "Large data,
+    several machines".""",
     "warm_start": """warm_start : bool, default=False
     Whether ``fit`` continues from the weights of the last fit, on its scales. The
     schedule of the learning rate starts anew: many short fits learn less than a long
@@ -270,6 +276,7 @@ TEXTS["running"] = "\n".join(
     TEXTS[name]
     for name in (
         "checkpoint",
+        "distributed",
         "warm_start",
         "device",
         "dtype",

@@ -81,6 +81,10 @@ class PartialFitMixin(BaseDistributionRegressor):
         (2,)
         """
         begun = time.perf_counter()
+        if self.distributed:
+            raise ValueError(
+                "partial_fit trains in one process: set distributed=False, or call fit."
+            )
         goes_on = hasattr(self, "_network")
         stream = getattr(self, "_stream", None)
         draft = self._draft(goes_on)

@@ -167,6 +167,7 @@ class PointwiseRegressor(PartialFitMixin):
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
         checkpoint: Any = None,
+        distributed: bool = False,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -192,6 +193,7 @@ class PointwiseRegressor(PartialFitMixin):
         self.max_fit_seconds = max_fit_seconds
         self.scoring = scoring
         self.checkpoint = checkpoint
+        self.distributed = distributed
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -141,6 +141,7 @@ class RAFTRegressor(PartialFitMixin, DigitRegressor):
         scoring: str = "rmse",
         temperature: Any = 1.0,
         checkpoint: Any = None,
+        distributed: bool = False,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -171,6 +172,7 @@ class RAFTRegressor(PartialFitMixin, DigitRegressor):
         self.scoring = scoring
         self.temperature = temperature
         self.checkpoint = checkpoint
+        self.distributed = distributed
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -144,6 +144,7 @@ class RiemannRegressor(PartialFitMixin):
         scoring: str = "crps",
         temperature: Any = 1.0,
         checkpoint: Any = None,
+        distributed: bool = False,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "float32",
@@ -172,6 +173,7 @@ class RiemannRegressor(PartialFitMixin):
         self.scoring = scoring
         self.temperature = temperature
         self.checkpoint = checkpoint
+        self.distributed = distributed
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sklearn_genre._checks import shown
 from sklearn_genre._device import STAND_INS
+from sklearn_genre.inputs import Data
 from sklearn_genre.training import Encoded
 
 # Results of a fit that users need not know.
@@ -152,6 +153,19 @@ def fit_identity(estimator: Any, training: Encoded) -> str:
     for array in (training.y, training.sample_weight, inputs.joined().cpu().numpy()):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
+
+
+def fit_contents(estimator: Any, data: Data) -> dict[str, str]:
+    """Return texts that differ for other samples, and for other parameters."""
+    found = hashlib.sha256(f"{len(data)} {data.X.shape}".encode())
+    for array in (data.y, data.weight, data.X):
+        if isinstance(array, np.ndarray) and array.dtype != object:
+            found.update(np.ascontiguousarray(array).tobytes())
+    options = estimator.get_params()
+    for name in ("verbose", "random_state"):
+        options.pop(name)
+    parameters = sorted(f"{name}={description(v)}" for name, v in options.items())
+    return {"samples": found.hexdigest(), "parameters": "\n".join(parameters)}
 
 
 def is_learned(name: str) -> bool:

@@ -14,11 +14,13 @@ from sklearn_genre.training._diagnostics import (
     diagnostic_columns,
 )
 from sklearn_genre.training._loop import run_stages
-from sklearn_genre.training._selection import SCORING, Row
+from sklearn_genre.training._processes import ALONE, Processes, joined
+from sklearn_genre.training._selection import SCORING, Row, Scores
 from sklearn_genre.training._stage import Settings, Stage
 from sklearn_genre.training._stream import train_on
 from sklearn_genre.training._validation import (
     NoValidation,
+    SharedScores,
     Validation,
     calibrate,
     calibrate_without,
@@ -26,6 +28,7 @@ from sklearn_genre.training._validation import (
 )
 
 __all__ = [
+    "ALONE",
     "DIAGNOSTICS",
     "SCORING",
     "CallbackSupportMixin",
@@ -33,9 +36,12 @@ __all__ = [
     "Encoded",
     "Monitor",
     "NoValidation",
+    "Processes",
     "ProgressBar",
     "Row",
+    "Scores",
     "Settings",
+    "SharedScores",
     "Stage",
     "StoredEncoded",
     "Validation",
@@ -44,6 +50,7 @@ __all__ = [
     "calibrate_without",
     "diagnostic_columns",
     "encoded",
+    "joined",
     "predicted",
     "run_stages",
     "train_on",

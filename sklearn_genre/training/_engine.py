@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -92,8 +92,9 @@ class Engine(NeuralNet):
             # a bound method: skorch would take a module for one to train
             self.reference = working_copy(network).eval().members
         self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
+        self.processes = settings.processes
         own = is_own(network, stage.objective)
-        self.draws: Callable[[], Any] = nullcontext if own else redirected
+        self.redirects: Callable[[], Any] = nullcontext if own else redirected
         self.n_steps = self.n_epochs = self.n_read = self.n_pending = 0
         self.save: Callable[[], None] | None = None  # now, for a checkpoint
         self.saved_at = time.perf_counter()
@@ -155,9 +156,10 @@ class Engine(NeuralNet):
         if self.known is not None:
             return {"loss": self._known_loss(self.known["losses"])}
         if self.n_read and self.n_steps:
-            if time.perf_counter() + self.seconds_to_score >= self.deadline:
+            is_late = time.perf_counter() + self.seconds_to_score >= self.deadline
+            if self.deadline < math.inf and self.processes.any(is_late):
                 raise StopEpoch
-        inputs, targets = batch
+        inputs, targets = self.processes.part_of(batch)
         objective, n_members = self.stage.objective, self.module_.n_members
         self.n_read += 1
         if targets[0].ndim == 1:  # all members read the same samples
@@ -178,11 +180,24 @@ class Engine(NeuralNet):
                 # each member its own losses, (n_members * batch,)
                 loss = (weight * objective.losses(dist, target)).mean()
             loss = self._update(loss)
-        if self.watches_collapse and has_collapsed(dist, z):
+        if self.watches_collapse and self.processes.all(has_collapsed(dist, z)):
             raise Collapse
         if self.save is not None:
             self._save_in_time(loss)
         return {"loss": loss}
+
+    @contextmanager
+    def draws(self) -> Iterator[None]:
+        """Let what is drawn in a step come from generators of the fit.
+
+        Batches are the same in all processes; each has draws of its own for its part.
+        """
+        own: AbstractContextManager[None] = nullcontext()
+        if self.processes.n > 1:
+            step = self.first_step + self.n_steps
+            own = self.processes.draws(self.data.z.device, step, self.n_read)
+        with own, self.redirects():
+            yield
 
     def _known_loss(self, losses: list[float]) -> Tensor:
         """Return the loss of a batch that was trained before the checkpoint."""
@@ -220,6 +235,7 @@ class Engine(NeuralNet):
         if self.n_pending < self.accumulate and self.n_read < self.n_batches:
             return loss
         self.n_pending = 0
+        loss = self.processes.sum_gradients(self.module_.parameters(), loss)
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
         read = torch.stack([loss, norm]).cpu()
         if not all(map(math.isfinite, read.tolist())):
@@ -243,6 +259,7 @@ class Engine(NeuralNet):
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Report the mean training loss of the epoch, as far as it went."""
+        self.processes.equalise(self.module_.buffers())
         if self.average is not None:
             self.average.copy_buffers()
         batches = self.history[-1]["batches"]

@@ -61,7 +61,9 @@ def run_stages(
         If not one step of a stage was finite.
     """
     history: list[Row] = []
-    saved = settings.checkpoint.load() if settings.checkpoint else None
+    processes, checkpoint = settings.processes, settings.checkpoint
+    processes.equalise(trained_state(network).values())
+    saved = processes.of_first(lambda: checkpoint.load() if checkpoint else None)
     if saved:
         history, first_step = saved["history"], saved["first_step"]
         network.load_state_dict(saved["network"], strict=False)
@@ -69,7 +71,7 @@ def run_stages(
         if saved and number < saved["stage"]:
             continue
         now = time.perf_counter()
-        if number and stage.keep_start and now >= settings.deadline:
+        if number and stage.keep_start and processes.any(now >= settings.deadline):
             break
         n_epochs = sum(each.max_epochs for each in stages[number:])
         share = stage.max_epochs / n_epochs  # of the time that is left
@@ -81,6 +83,7 @@ def run_stages(
             patience=settings.patience,
             monitor=monitor.epoch,
             deadline=now + (settings.deadline - now) * share,
+            agreed=processes.any,
         )
         network.begin_stage(stage.name)
 
@@ -99,11 +102,12 @@ def run_stages(
         saved = None
         history += selection.rows
         del selection  # and its copy of the weights
-        if not (go_on and monitor.go_on):
+        processes.equalise(trained_state(network).values())
+        if processes.any(not (go_on and monitor.go_on)):
             break
     network.eval()
-    if settings.checkpoint:
-        settings.checkpoint.remove()
+    if checkpoint:
+        checkpoint.remove()
     return history, first_step
 
 
@@ -203,6 +207,8 @@ def train(
         except FloatingPointError as error:
             _say_not_finite(stage, fit.n_steps, error, kept=bool(selection.rows))
         except KeyboardInterrupt:
+            if settings.processes.n > 1:  # which may be in different epochs
+                raise
             go_on = False
             _say_interrupted(stage, len(selection.rows))
         break

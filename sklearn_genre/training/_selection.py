@@ -63,6 +63,8 @@ class Selection:
         Called with each row of the history; returns True to stop the stage.
     deadline : float, default=inf
         Of the stage, by ``time.perf_counter``.
+    agreed : callable, default=bool
+        Returns whether one of the processes that train together wants to stop.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Selection:
         patience: int | None,
         monitor: Callable[[Row], bool],
         deadline: float = math.inf,
+        agreed: Callable[[bool], bool] = bool,
     ) -> None:
         self.network = network
         self.stage = stage
@@ -83,6 +86,7 @@ class Selection:
         self.patience = patience
         self.monitor = monitor
         self.deadline = deadline
+        self.agreed = agreed
         self.rows: list[Row] = []
         self.best_row: Row = {}
         self.best_score = math.inf
@@ -112,10 +116,10 @@ class Selection:
             self.best_row, self.best_score = row, score
             self._keep()
         waited = row["epoch"] - self.best_row["epoch"]
-        if row["epoch"] and self.monitor(row):
-            raise StopStage
-        if row["epoch"] and 2 * now - begun >= self.deadline:  # no time for a score
-            raise StopStage
+        if row["epoch"]:
+            no_time = 2 * now - begun >= self.deadline  # for another score
+            if self.agreed(self.monitor(row) or no_time):
+                raise StopStage
         if self.patience is not None and waited >= self.patience:
             raise StopStage
 

@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 from sklearn_genre._objective import Objective
+from sklearn_genre.training._processes import ALONE, Processes
 
 
 class Stage(NamedTuple):
@@ -29,3 +30,4 @@ class Settings(NamedTuple):
     watches_collapse: bool = False  # whether one digit for all samples ends a stage
     checkpoint: Any = None  # a Checkpoint
     deadline: float = math.inf  # by time.perf_counter; training ends then
+    processes: Processes = ALONE  # that train together

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_genre.calibration import fit_ensemble_weights, fit_residual_scale
 from sklearn_genre.inputs import Inputs
-from sklearn_genre.networks import N_AT_ONCE, Predictor
+from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.training._batches import Encoded
 from sklearn_genre.training._diagnostics import (
     LARGEST_ERROR,
@@ -21,7 +21,8 @@ from sklearn_genre.training._diagnostics import (
     diagnostic_columns,
     sequence_entropy,
 )
-from sklearn_genre.training._selection import Row
+from sklearn_genre.training._processes import Processes
+from sklearn_genre.training._selection import Row, Scores
 
 # What a validation reports: errors of the prediction and of the distribution in units
 # of y; expected reward of a sampled number and entropy of its digits, standardised.
@@ -70,6 +71,30 @@ class Validation:
             row["validation_rmse"] *= share**0.5
         else:
             row["validation_crps"] *= share
+        return row
+
+
+@dataclass(frozen=True)
+class SharedScores:
+    """Scores that the first of several processes computes for all.
+
+    Parameters
+    ----------
+    scores : Scores
+    processes : Processes
+    network : Network
+        Its buffers are set by `scores`.
+    """
+
+    scores: Scores
+    processes: Processes
+    network: Network
+
+    def __call__(self) -> Row:
+        """Return the scores of the network as it is."""
+        self.network.eval()
+        row = self.processes.of_first(self.scores)
+        self.processes.equalise(self.network.buffers())
         return row
 
 

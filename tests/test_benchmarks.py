@@ -68,6 +68,7 @@ TOYS = {
     "--repeats 1 --out {out}",
     "text/sentences.py": "--data {data} --model hash --methods ridge identity mlp "
     f"riemann {ONE} --out {{out}}",
+    "together.py": "--rows 64 --epochs 1 --batch-sizes 32 --out {out}",
     "tracing.py": "--epochs 1",
 }
 # A command that another starts; test_runs.py looks at the rows of the first.
@@ -77,8 +78,7 @@ STARTED = {
 }
 LINUX_ONLY = {"code_memory/build.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
-IN_ONE_PROCESS = {"memory.py", "scaling.py"}
-IN_ONE_PROCESS = {"gpu_check.py", "memory.py", "out_of_core.py"}
+IN_ONE_PROCESS = {"gpu_check.py", "memory.py", "out_of_core.py", "scaling.py"}
 # Commands that write no rows.
 PROSE = {"text/results.py"}
 # Packages without which a command says so: it ends, or leaves something out.

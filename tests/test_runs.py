@@ -4,20 +4,30 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+from joblib import parallel_config
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
 from talent import jobs
 from talent_sets import SIZES, write_set
+
+from sklearn_genre import DecodingRegressor
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 # What differs between two runs of the same jobs.
 OF_THE_RUN = {"seconds", "fit_s", "predict_s", "before_mb", "peak_mb", "commit"}
+# Copies of data on further workers are kept, so that one may be lost.
+AMM = "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START"
 LINUX = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="it takes Linux"
 )
@@ -232,32 +242,110 @@ def test_failing_job_is_a_row(data, tmp_path):
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def dask_cluster(tmp_path):
     """Start a scheduler and two workers that know nothing of this checkout."""
+    pytest.importorskip("distributed")
     sign = str(tmp_path / "scheduler.json")
     shared = ("--scheduler-file", sign, "--no-dashboard")
     workers = ("worker", *shared, "--nthreads", "1", "--no-nanny")
     commands = [("scheduler", *shared, "--port", "0"), workers, workers]
     processes = [
-        subprocess.Popen([sys.executable, "-m", "dask", *words], cwd=tmp_path)
+        subprocess.Popen(
+            [sys.executable, "-m", "dask", *words],
+            cwd=tmp_path,
+            env={**os.environ, AMM: "False"},
+        )
         for words in commands
     ]
     wait_for(lambda: Path(sign).exists())
-    yield json.loads(Path(sign).read_text())["address"], processes[1:]
+    yield json.loads(Path(sign).read_text())["address"]
     for process in reversed(processes):
         process.kill()
         process.wait()
 
 
-@pytest.mark.skipif(find_spec("distributed") is None, reason="it takes dask")
-def test_cluster_that_loses_a_worker(data, undisturbed, cluster, tmp_path):
-    address, workers = cluster
+@pytest.fixture
+def ray_cluster(monkeypatch):
+    """Start a node with two workers."""
+    pytest.importorskip("ray")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    program = str(Path(sys.executable).with_name("ray"))
+    options = ("--num-cpus", "2", "--port", port, "--include-dashboard", "false")
+    process = subprocess.Popen(
+        [program, "start", "--head", "--block", "--disable-usage-stats", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if "Ray runtime started" in line:
+            break
+    yield f"127.0.0.1:{port}"
+    process.terminate()
+    process.communicate()
+
+
+def parent_of(pid):
+    """Return the process that started another."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@LINUX
+@pytest.mark.parametrize("kind", ["dask", "ray"])
+def test_cluster_that_loses_a_worker(kind, data, undisturbed, tmp_path, request):
+    address = request.getfixturevalue(f"{kind}_cluster")
     out = tmp_path / "rows.jsonl"
     process = subprocess.Popen(
-        command(data, out, *JOBS, "--backend", "dask", "--scheduler", address),
+        command(data, out, *JOBS, "--backend", kind, "--scheduler", address),
         env=environment(),
     )
-    wait_for(lambda: running(str(data / "tiny")))
-    workers[0].kill()
+    wait_for(lambda: running(str(data / "tiny") + '", "method'))
+    job = running(str(data / "tiny") + '", "method')[0]
+    os.kill(parent_of(job), signal.SIGKILL)
     assert process.wait(120) == 0
     assert lasting(rows_of(out)) == lasting(rows_of(undisturbed))
+
+
+SOON = 3  # seconds after which a worker is killed
+
+
+# -- searches ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def search():
+    """Return a search that is not fitted, its samples and its splits."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 3))
+    y = X[:, 0] + 0.1 * random.normal(size=200)
+    model = DecodingRegressor(
+        encoder="mlp", pretraining_epochs=20, fine_tuning=None, random_state=0
+    )
+    splits = list(KFold(2).split(X))
+    rates = {"learning_rate": [1e-3, 3e-3, 1e-2]}
+    return GridSearchCV(model, rates, cv=splits, n_jobs=2), X, y, splits
+
+
+@pytest.fixture(scope="module")
+def scores(search):
+    """Return the scores in one process."""
+    serial, X, y, _ = search
+    return clone(serial).set_params(n_jobs=None).fit(X, y).cv_results_
+
+
+def test_search_on_dask_that_loses_a_worker(search, scores, dask_cluster):
+    distributed = pytest.importorskip("distributed")
+    on_cluster, X, y, splits = search
+    indices = [index for pair in splits for index in pair]
+    with distributed.Client(dask_cluster) as client:
+        workers = client.run(os.getpid)
+        assert len(workers) == 2
+        pid = next(iter(workers.values()))
+        timer = threading.Timer(SOON, os.kill, (pid, signal.SIGKILL))
+        timer.start()
+        with parallel_config("dask", scatter=[X, y, *indices]):
+            found = on_cluster.fit(X, y).cv_results_
+        assert len(client.scheduler_info()["workers"]) == 1
+    assert_array_equal(found["mean_test_score"], scores["mean_test_score"])

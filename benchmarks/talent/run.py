@@ -62,8 +62,12 @@ def parser() -> argparse.ArgumentParser:
     add("--time-limit", type=float, default=3600.0, metavar="SECONDS", help="a job's")
     add("--memory-limit", type=float, default=8000.0, metavar="MB", help="Linux only")
     add("--n-jobs", type=int, default=1, help="at once on this machine")
-    add("--backend", choices=["loky", "dask"], default="loky")
-    add("--scheduler", metavar="ADDRESS", help="of dask, such as tcp://host:8786")
+    add("--backend", choices=["loky", *CLUSTERS], default="loky")
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of dask, such as tcp://host:8786, or of ray, such as host:6379",
+    )
     add("--retry", action="store_true", help="do again what failed")
     add("--dry-run", action="store_true", help="estimate the time and end")
     return options
@@ -176,6 +180,33 @@ def on_cluster(orders: list[Row], scheduler: str) -> Iterator[Row]:
                 yield {**keys[future], "error": text[:500]}
 
 
+def on_ray(orders: list[Row], address: str) -> Iterator[Row]:
+    """Yield rows as they come, from a cluster of Ray, as `on_cluster` does."""
+    import ray
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(jobs)
+    ray.init(address=address, log_to_driver=False)
+    try:
+        attempt = ray.remote(max_retries=TRIES)(lambda order: jobs.attempt(order))
+        keys = {attempt.remote(order): order["key"] for order in orders}
+        while keys:
+            (done, *_), _ = ray.wait(list(keys))
+            key = keys.pop(done)
+            try:
+                row = ray.get(done)
+            except ray.exceptions.RayError as error:
+                text = f"{type(error).__name__}: {error}"
+                row = {**key, "error": text[:500]}
+            yield row
+    finally:
+        ray.shutdown()
+
+
+# How jobs get to a cluster, by what must be installed for it.
+CLUSTERS = {"dask": ("distributed", on_cluster), "ray": ("ray", on_ray)}
+
+
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Refuse to go on while another process writes to a file."""
@@ -202,11 +233,10 @@ def work(args: argparse.Namespace, orders: list[Row]) -> None:
     done = {identity(row) for row in kept}
     missing = [order for order in orders if identity(order["key"]) not in done]
     print(f"{len(orders) - len(missing)} jobs are done, {len(missing)} to do")
-    rows = (
-        on_cluster(missing, args.scheduler)
-        if args.backend == "dask"
-        else on_this_machine(missing, args.n_jobs)
-    )
+    if args.backend in CLUSTERS:
+        rows = CLUSTERS[args.backend][1](missing, args.scheduler)
+    else:
+        rows = on_this_machine(missing, args.n_jobs)
     about = {"part": args.part, "commit": commit()}
     with args.out.open("ab") as file:
         for number, row in enumerate(rows, 1):
@@ -260,10 +290,13 @@ def main() -> None:
     """Run the command line."""
     options = parser()
     args = options.parse_args()
-    if (args.backend == "dask") != (args.scheduler is not None):
-        options.error("--backend dask and --scheduler ADDRESS go together")
-    if args.backend == "dask" and find_spec("distributed") is None:
-        options.error('distributed is not installed: pip install -e ".[benchmarks]"')
+    if (args.backend in CLUSTERS) != (args.scheduler is not None):
+        options.error("--backend dask or ray and --scheduler ADDRESS go together")
+    if args.backend in CLUSTERS and find_spec(CLUSTERS[args.backend][0]) is None:
+        options.error(
+            f"{CLUSTERS[args.backend][0]} is not installed: python -m pip install "
+            f"{CLUSTERS[args.backend][0]}"
+        )
     try:
         orders = planned(args)
         if args.dry_run:

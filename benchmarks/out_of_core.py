@@ -10,7 +10,7 @@ from statistics import linear_regression
 from typing import Any
 
 from estimators import ESTIMATORS
-from processes import in_new_process, peak, work
+from processes import Watch, in_new_process, peak, work
 from rows import Results, Row, parser, print_table
 
 # Packages that take memory are imported by the workers alone.
@@ -70,17 +70,19 @@ def fit(folder: str, kind: str, rows: int, epochs: int, seed: int, method: str) 
     model = regressor(method, epochs, seed).set_params(fine_tuning=None)
     model.fit(*part_of(1_000, seed))  # imports
     X, y = written(folder, kind)
-    before, start = peak(), time.perf_counter()
-    model.fit(X, y)
+    start, began = time.perf_counter(), time.process_time()
+    with Watch() as memory:
+        model.fit(X, y)
     seconds = time.perf_counter() - start
-    after = peak()
+    processor = time.process_time() - began
     trained = sum(row["seconds"] for row in model.history_)
     return {
         "fit_s": seconds,
+        "cpu_s": processor,
         "epoch_s": trained / model.n_iter_,
         "rows_per_s": rows * model.n_iter_ / trained,
-        "fit_peak_mb": after,
-        "fit_beyond_mb": after - before,
+        "fit_peak_mb": peak(),
+        "fit_beyond_mb": memory.largest - memory.before,
         "validation_crps": model.history_[-1]["validation_crps"],
     }
 
@@ -128,14 +130,16 @@ def main() -> None:
             setting |= {"seed": args.seed}
             task = partial(measure, args.threads, **setting, folder=args.folder)
             results.run(piece | {"columns": N_COLUMNS, "seed": args.seed}, task)
-    columns = ["kind", "rows", "fit_s", "rows_per_s", "fit_peak_mb", "fit_beyond_mb"]
-    print_table(f"fit, peak of at most {GOAL:g} MB", results.rows, columns)
+    columns = ["kind", "rows", "fit_s", "cpu_s", "rows_per_s", "fit_peak_mb"]
+    title = f"fit, peak of at most {GOAL:g} MB"
+    print_table(title, results.rows, [*columns, "fit_beyond_mb"])
     for kind in args.kinds:
         own = [row for row in results.rows if row["kind"] == kind]
         if len({row["rows"] for row in own}) > 1:
-            print(
-                f"\n{kind}: seconds grow with rows to the {exponent(own, 'fit_s'):.3f}"
-            )
+            for name in ("fit_s", "cpu_s"):
+                print(
+                    f"\n{kind}: {name} grows with rows to the {exponent(own, name):.3f}"
+                )
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from rows import Row, set_threads
 
@@ -21,6 +23,39 @@ def peak() -> float:
     """Return the largest resident size of this process so far, in megabytes."""
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
+
+
+def anonymous() -> float:
+    """Return the resident memory of this process that no file is behind, in megabytes.
+
+    Parts of a file that is mapped into memory are resident too, and are not its own.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024 / MEGABYTE
+    raise RuntimeError("this system does not tell anonymous memory")
+
+
+class Watch:
+    """The largest anonymous memory while a block runs, looked at ten times a second."""
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self.largest = self.before = anonymous()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look a last time."""
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        """Look until the end."""
+        while not self._ended.wait(0.1):
+            self.largest = max(self.largest, anonymous())
 
 
 def in_new_process(program: str, threads: int, task: str, **arguments: Any) -> Row:

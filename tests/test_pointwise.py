@@ -119,7 +119,9 @@ def test_outputs_agree_with_the_distribution(encoder):
     levels = np.linspace(0.01, 0.99, 25)
     assert_array_equal(model.predict_quantiles(X, levels), dist.ppf([levels]))
     alone = np.concatenate([model.predict(X[i : i + 1]) for i in range(5)])
-    assert_array_equal(model.predict(X)[:5], alone)
+    assert_array_equal(model.predict(X[:100])[:5], alone)
+    # Large tables pass through the network in larger blocks.
+    assert_allclose(model.predict(X)[:5], alone, rtol=1e-6)
     copy = pickle.loads(pickle.dumps(model))
     assert_array_equal(copy.predict_interval(X), model.predict_interval(X))
     again = clone(model).fit(X, Y)

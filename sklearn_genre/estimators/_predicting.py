@@ -140,7 +140,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         fitted = self._view()
         n_samples, rows = rows_to_predict(fitted, X)
-        predictor = fitted._predictor()
+        predictor = fitted._predictor(n_samples)
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
             with fitted._own_defaults():
@@ -322,7 +322,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
             places = gen_batches(len(source), rows_of_block(self.n_features_in_))
             return [p for some in places for p in fitted._map(source[some], function)]
         X = fitted._check_features(X, reset=False)
-        predictor = fitted._predictor()
+        predictor = fitted._predictor(X.shape[0])
         with fitted._own_defaults():
             if X.shape[0] <= N_AT_ONCE:  # spare a single sample the indexing
                 return [function(predictor, fitted._encode(X))]
@@ -331,10 +331,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
                 for some in gen_batches(X.shape[0], N_AT_ONCE)
             ]
 
-    def _predictor(self) -> Predictor:
-        """Return the way from inputs to the units of y."""
+    def _predictor(self, n_samples: int | None = None) -> Predictor:
+        """Return the way from inputs to the units of y, for a table of some size."""
         temperature = getattr(self, "temperature_", 1.0)
-        return Predictor(self._network, self.target_scaler_, temperature)
+        return Predictor(self._network, self.target_scaler_, temperature, n_samples)
 
     def _own_defaults(self) -> AbstractContextManager[None]:
         """Do without what the process has set for tensors, as in a fit."""

@@ -76,7 +76,7 @@ def out_of_fold_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
         inputs, torch.arange(len(fold), device=fold.device), fold, folds.n_folds
     )
     network = OutOfFold(fitted._network, folds.n_folds).eval()
-    predictor = replace(fitted._predictor(), network=network)
+    predictor = replace(fitted._predictor(len(fold)), network=network)
 
     def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
         with fitted._own_defaults():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,10 @@ from sklearn_genre.outputs import (
 )
 from sklearn_genre.targets import TargetScaler
 
-# Samples that pass through the network together while predicting, on a CPU and on other
-# devices. The shape is always the same, so that a prediction does not depend on its
-# neighbours.
-BLOCK_SIZE, DEVICE_BLOCK_SIZE = 16, 64
+# Samples that pass through the network together while predicting. The shape is always
+# the same, so that a prediction does not depend on its neighbours, but for rounding:
+# there is one for few samples, which are soon predicted, and one for many.
+BLOCK_SIZE, LARGE_BLOCK_SIZE = 16, 128
 # Samples whose distributions exist at once while predicting.
 N_AT_ONCE = 1024
 # Levels at which token sequences of a sample are decoded together.
@@ -52,15 +52,20 @@ class Predictor:
         Fitted.
     temperature : float, default=1.0
         Of the distributions.
+    n_samples : int or None, default=None
+        Of the whole table; None if what is given is all there is.
     """
 
     network: Network
     scaler: TargetScaler
     temperature: float = 1.0
+    n_samples: int | None = None
 
     def outputs(self, inputs: Inputs) -> Iterator[tuple[Any, int]]:
         """Yield the outputs of blocks of samples, and how many of each are real."""
-        size = BLOCK_SIZE if inputs.device.type == "cpu" else DEVICE_BLOCK_SIZE
+        n_samples = self.n_samples or len(inputs)
+        few = inputs.device.type == "cpu" and n_samples < LARGE_BLOCK_SIZE
+        size = BLOCK_SIZE if few else LARGE_BLOCK_SIZE
         for block, n_real in inputs.blocks(size):
             yield self.network(block).at_temperature(self.temperature), n_real
 
@@ -80,7 +85,7 @@ class Predictor:
         trained at temperature 1, and is read at it.
         """
         rule = getattr(self.network, "rule", None)
-        trained = self if rule is None else Predictor(self.network, self.scaler)
+        trained = self if rule is None else replace(self, temperature=1.0)
         if rule is None or rule.is_mean:
             if pieces is None or self.temperature != trained.temperature:
                 pieces = trained.pieces(trained.support(inputs))

@@ -2,9 +2,9 @@
 Which number should be predicted?
 =================================
 
-A distribution has a mean, a median, a mode; a decoder also has its greedy string, and
-samples. For the squared error the mean is best (RAIL); fine-tuning can train that very
-number (RAFT).
+A distribution has a mean, a median and a mode; a decoder also has its greedy digits and
+samples. For the squared error the mean is the best of these (RAIL). Fine-tuning can
+train the mean itself (RAFT).
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ model = DecodingRegressor(fine_tuning=None, pretraining_epochs=40, random_state=
 model.fit(X_train, y_train)
 
 # %%
-# Exact readings of one fitted model, the mean of samples, the mean over a grid of
-# numbers that are scored one by one, and RAFT.
+# Exact predictions of one fitted model, the mean of its samples, the mean over a grid
+# of numbers that are scored one by one, and RAFT.
 numbers = {
     name: model.predict(X_test, output_type=name)
     for name in ["mode", "greedy", "median", "mean"]
@@ -38,7 +38,7 @@ raft = RAFTRegressor(pretraining_epochs=40, fine_tuning_epochs=15, random_state=
 numbers["RAFT"] = raft.fit(X_train, y_train).predict(X_test)
 
 # %%
-# Errors on held-out rows.
+# Errors on held-out samples.
 errors = {
     name: root_mean_squared_error(y_test, number) for name, number in numbers.items()
 }
@@ -47,6 +47,7 @@ bars = ax.barh(list(errors), list(errors.values()), color="0.75", edgecolor="bla
 ax.bar_label(bars, fmt="%.2f", padding=3)
 ax.invert_yaxis()
 ax.set(xlabel="RMSE (smaller is better)", xlim=(0, 1.15 * max(errors.values())))
+ax.set_title("RMSE of nine ways to predict one number")
 plt.show()
 
 # %%

@@ -33,8 +33,9 @@ display.figure_.suptitle("Probabilities of four binary digits of one sample")
 plt.show()
 
 # %%
-# Three ways to predict one number from the tree: the likeliest leaf, the likeliest
-# digit at each step, which need not lead to that leaf, and the mean of all leaves.
+# Three ways to predict one number: the mode, the likeliest digit at each step, which
+# need not lead to the mode, and the mean. Mode and mean are those of the whole
+# distribution, whose tails go beyond both ends of the tree.
 for output_type in ["mode", "greedy", "mean"]:
     number = model.predict(X[1:2], output_type=output_type)[0]
     print(f"{output_type:6} {number:6.1f}")
@@ -42,6 +43,8 @@ print(f"truth  {y[1]:6.1f}")
 
 # %%
 # What the text says, checked:
+assert model.tokenizer_.n_strings == 16
+greedy = model.predict(X, output_type="greedy")
+assert y[10:].min() - 1e-9 <= greedy.min() <= greedy.max() <= y[10:].max() + 1e-9
 dist = model.predict_distribution(X[1:2])
-assert len(model.tokenizer_.grid()) == 16
-assert dist.support.min() >= y[10:].min() - 1e-9
+assert dist.support.min() < y.min() < y.max() < dist.support.max()

@@ -23,7 +23,7 @@ pipeline = make_pipeline(
     DecodingRegressor(
         NormalizedTokenizer(),
         fine_tuning=None,
-        pretraining_epochs=20,
+        pretraining_epochs=10,
         scoring="crps",
         cv=None,  # no folds inside each fit, which halves the time
         random_state=0,

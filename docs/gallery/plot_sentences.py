@@ -64,7 +64,7 @@ folder = os.environ.get("LANGUAGE_MODEL") or tiny_model(tempfile.mkdtemp())
 options = {"trainable": 12}
 if "LANGUAGE_MODEL" not in os.environ:
     options = {"trainable": "all", "learning_rate": 3e-3, "batch_size": 64}
-    options |= {"warm_start_rows": None, "max_epochs": 12, "n_iter_no_change": None}
+    options |= {"warm_start_rows": None, "max_epochs": 16, "n_iter_no_change": None}
 model = LanguageModelRegressor(folder, "{} :", numbers="d.d", random_state=0, **options)
 model.fit(texts[:1900], scores[:1900])
 print(f"R2 on new reviews: {model.score(texts[1900:], scores[1900:]):.2f}")

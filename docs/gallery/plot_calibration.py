@@ -4,8 +4,7 @@ Is it calibrated, before and after fine-tuning?
 
 ReMax minimises the squared error of the mean plus the variance, so it narrows the
 distribution. On new samples, the intervals after it cover far less than their nominal
-level, and the CRPS is worse. The error of the mean is hardly better here, since
-pretraining had already fitted it well.
+level, and the CRPS is worse. The error of the mean is no lower here.
 """
 
 import matplotlib.pyplot as plt

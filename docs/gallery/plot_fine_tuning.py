@@ -17,7 +17,7 @@ from sklearn_genre import DecodingRegressor
 from sklearn_genre.inspection import BestAtKDisplay, TrainingHistoryDisplay
 from sklearn_genre.metrics import best_at_k_score
 
-X, y = make_friedman1(2000, noise=0.5, random_state=0)
+X, y = make_friedman1(1400, noise=0.5, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=1000, random_state=0
 )
@@ -25,7 +25,7 @@ model = DecodingRegressor(
     fine_tuning="remax",
     cv=None,
     pretraining_epochs=30,
-    fine_tuning_epochs=8,
+    fine_tuning_epochs=6,
     random_state=0,
 )
 model.fit(X_train, y_train)
@@ -40,9 +40,9 @@ display.figure_.suptitle("Losses and CRPS by epoch, before and during ReMax")
 plt.show()
 
 # %%
-# The expected reward rises within a few epochs and then levels off, while the entropy
-# of the digits, in nats per number, keeps falling. Entropy that is lost without a gain
-# in reward is spread that the distribution may need.
+# The expected reward rises within two epochs and then levels off, while the entropy of
+# the digits, in nats per number, falls further. Entropy that is lost without a gain in
+# reward is spread that the distribution may need.
 for row in model.history_[30::2]:
     print(
         f"{row['stage']} {row['epoch']:2d}: expected reward {row['reward']:.3f}, "
@@ -68,7 +68,7 @@ plt.show()
 # What the text says, checked:
 stage = [row for row in model.history_ if row["stage"] == "fine_tuning"]
 assert max(row["reward"] for row in stage) > stage[0]["reward"]
-assert stage[-1]["entropy"] < stage[0]["entropy"]
+assert stage[-1]["entropy"] < stage[2]["entropy"] < stage[0]["entropy"]
 before, after = (fitted.predict_distribution(X_test) for fitted in (base, model))
 assert best_at_k_score(y_test, after, 1) < best_at_k_score(y_test, before, 1)
 assert best_at_k_score(y_test, after, 128) > best_at_k_score(y_test, before, 128)

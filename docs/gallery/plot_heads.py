@@ -25,19 +25,18 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# All three select the epoch by the CRPS on samples that were not trained on.
+# All three select the epoch by the CRPS on the same tenth of the training samples, held
+# out (without folds: faster).
+common = {"cv": None, "scoring": "crps", "random_state": 0}
 models = {
     "digits": DecodingRegressor(
         NormalizedTokenizer(base=2, length=6),
         fine_tuning=None,
         pretraining_epochs=40,
-        scoring="crps",
-        random_state=0,
+        **common,
     ),
-    "histogram": RiemannRegressor(
-        n_bins=32, max_epochs=40, scoring="crps", random_state=0
-    ),
-    "scalar": PointwiseRegressor(max_epochs=40, scoring="crps", random_state=0),
+    "histogram": RiemannRegressor(n_bins=32, max_epochs=40, **common),
+    "scalar": PointwiseRegressor(max_epochs=40, **common),
 }
 print(f"{'':10} {'RMSE':>6} {'CRPS':>6} {'coverage':>9}")
 errors, scores = {}, {}

@@ -29,9 +29,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # The same pretraining, with and without the second stage (without folds: faster).
 base = DecodingRegressor(
-    fine_tuning=None, cv=None, pretraining_epochs=40, random_state=0
+    fine_tuning=None, cv=None, pretraining_epochs=30, random_state=0
 )
-sharp = clone(base).set_params(fine_tuning="remax", fine_tuning_epochs=10)
+sharp = clone(base).set_params(fine_tuning="remax", fine_tuning_epochs=6)
 predictions = {
     "cross-entropy": base.fit(X_train, y_train).predict_distribution(X_test),
     "then ReMax": sharp.fit(X_train, y_train).predict_distribution(X_test),

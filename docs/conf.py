@@ -24,6 +24,7 @@ extensions = [
     "myst_parser",
     "mathml",
     "registry",
+    "thumbnails",
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "results"]
 templates_path = ["_templates"]
@@ -57,7 +58,6 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_order.Story",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sklearn_genre",),
-    "reference_url": {"sklearn_genre": None},
     "capture_repr": (),
     "inspect_global_variables": False,
     "show_signature": False,
@@ -81,16 +81,25 @@ html_copy_source = False
 html_sidebars = {
     page: []
     for page in (
-        "index",
-        "results",
-        "measurements",
         "changelog",
-        "papers",
         "comparison",
+        "defaults",
+        "design",
+        "extending",
+        "genindex",
+        "glossary",
+        "index",
+        "language_models",
+        "measurements",
+        "papers",
+        "py-modindex",
+        "results",
+        "search",
+        "talent",
     )
 }
 html_theme_options = {
-    "logo": {"text": "sklearn_genre", "alt_text": ""},
+    "logo": {"text": "sklearn_genre", "alt_text": "Logo: home"},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,

@@ -3,9 +3,9 @@ Can an interval come with a guarantee?
 ======================================
 
 A conformal interval covers at least its nominal fraction of new samples, on average
-over all of them, if they are exchangeable with held-out ones. Here it repairs a model
-whose intervals are far too narrow. It does not repair where they should be wide: the
-noise grows from left to right, and the bands hardly do.
+over all of them, if they are exchangeable with held-out ones. Here it corrects a model
+whose intervals are far too narrow. It cannot correct how the width depends on x: the
+noise grows from left to right, but the intervals hardly widen.
 """
 
 import matplotlib.pyplot as plt
@@ -28,9 +28,9 @@ X_held, X_test, y_held, y_test = train_test_split(
 
 # %%
 # A model made too sharp on purpose, by ReMax. A quarter of the training samples is held
-# out: it chooses the epoch, and `predict_interval(X, 0.9, method="conformal")` reads
-# it, so this needs no other samples. (With `early_stopping=False` there are none, and
-# it is refused.)
+# out. It chooses the epoch, and `predict_interval(X, 0.9, method="conformal")` uses it
+# as well, so no further samples are needed. (With `early_stopping=False` nothing is
+# held out, and the call is an error.)
 model = DecodingRegressor(
     fine_tuning="remax",
     pretraining_epochs=30,
@@ -43,10 +43,11 @@ model.fit(X_train, y_train)
 
 
 # %%
-# MAPIE works around a fitted estimator, with samples that took no part in the fit.
-# Split conformal puts one width around the mean; conformalised quantiles move the
-# predicted ends of all samples by one number. For these MAPIE asks for one regressor
-# per quantile, and one fit has them all.
+# MAPIE wraps a fitted estimator and uses samples that took no part in the fit. Split
+# conformal puts an interval of constant width around the mean; conformalised quantile
+# regression shifts all predicted ends by one number. For the latter MAPIE asks for one
+# regressor per quantile; one fit here provides all quantiles, so a small class wraps
+# it.
 class Quantile(RegressorMixin, BaseEstimator):
     """One quantile of a fitted estimator, as a regressor of its own."""
 
@@ -85,18 +86,19 @@ for name, conformal in {"MAPIE, split": split, "MAPIE, quantiles": quantiles}.it
     intervals[name] = conformal.predict_interval(X_test)[1][:, :, 0]
 
 # %%
-# Coverage of 90 % intervals on the test samples, and their widths on the left, where
-# there is little noise, and on the right, where there is much. The conformal bands
-# cover about nine in ten, and are nearly as wide on the left as on the right: too wide
-# there, too narrow here. The width of split conformal is constant for every model, and
-# that of the quantiles nearly so for this one, whose spread ReMax has levelled. The
-# estimator's own method reads extreme quantiles of the distribution, and ReMax has left
-# its tails in odd shapes, hence the flat lower ends. Where the width is to follow the
-# noise, begin with a model that is not too sharp.
+# Coverage of 90 % intervals on the test samples, and their mean widths on the left,
+# where there is little noise, and on the right, where there is much. All three
+# conformal methods cover about nine samples in ten. Their intervals are nearly as wide
+# on the left as on the right: too wide on the left and too narrow on the right. Split
+# conformal intervals have a constant width for every model. Those of the quantiles are
+# nearly constant for this model, because ReMax has made its spread nearly constant. The
+# estimator's own method uses extreme quantiles of the distribution, whose tails are
+# irregular after ReMax, hence the flat lower ends. If the width should follow the
+# noise, start from a model that is not too sharp.
 coverages = {}
 order = np.argsort(X_test[:, 0])
 figure, axes = plt.subplots(
-    2, 2, figsize=(8, 7), sharex=True, sharey=True, layout="constrained"
+    2, 2, figsize=(6.5, 6.5), sharex=True, sharey=True, layout="constrained"
 )
 for ax, (name, interval) in zip(axes.flat, intervals.items(), strict=True):
     lower, upper = interval.T
@@ -111,6 +113,7 @@ for ax, (name, interval) in zip(axes.flat, intervals.items(), strict=True):
         f"at x < 2 {np.mean(width[X_test[:, 0] < 2]):.2f}, "
         f"at x > 8 {np.mean(width[X_test[:, 0] > 8]):.2f}"
     )
+figure.suptitle("90 % intervals of four methods")
 figure.supxlabel("x")
 figure.supylabel("y")
 plt.show()

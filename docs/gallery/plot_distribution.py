@@ -2,9 +2,9 @@
 What does a predictive distribution look like?
 ==============================================
 
-One fit gives a distribution for each row, with as many modes as the data have. Here
-the target has one value up to ``x = 0.4`` and two beyond: a mean alone would predict a
-number that never occurs.
+One fit gives a distribution for each sample, with as many modes as the data have. Here
+the target has one typical value up to ``x = 0.4`` and two beyond it, so the mean alone
+is a number that hardly ever occurs.
 """
 
 import matplotlib.pyplot as plt
@@ -19,28 +19,28 @@ branch = rng.choice([-1.0, 1.0], size=1500)
 y = 2 + branch * np.maximum(x - 0.4, 0) * 3 + 0.12 * rng.normal(size=1500)
 
 # %%
-# The base model, trained by cross-entropy on the digits, keeps both branches.
+# Cross-entropy on the digits is enough here: the distribution keeps both branches.
 model = DecodingRegressor(fine_tuning=None, pretraining_epochs=40, random_state=0)
 model.fit(x[:, None], y)
 
 # %%
-# Three rows: before the fork, just behind it, and far behind it.
+# Three samples: before the fork, just after it, and far after it.
 places = np.array([0.2, 0.55, 0.9])
 dist = model.predict_distribution(places[:, None])
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-left.scatter(x, y, s=4, color="0.6", label="Data")
+figure, (above, below) = plt.subplots(2, 1, figsize=(6, 7.5), layout="constrained")
+above.scatter(x, y, s=4, color="0.6", label="Data")
 for place in places:
-    left.axvline(place, color="black", linestyle=":")
-left.set(xlabel="x", ylabel="y", title="Data, and the three rows")
+    above.axvline(place, color="black", linestyle=":")
+above.set(xlabel="x", ylabel="y", title="Data that fork, and three samples")
 names = [f"x = {place}" for place in places]
 display = PredictiveDistributionDisplay(dist=dist, names=names, target_name="y")
-display.plot(ax=right).ax_.set_title("Predicted densities")
+display.plot(ax=below).ax_.set_title("Densities predicted for the three samples")
 plt.show()
 
 # %%
-# The mean lies between the branches, the mode on one of them. The probability of the
-# upper branch is a number too.
+# After the fork the mean lies between the branches and the mode on one of them. The
+# distribution also gives the probability of the upper branch.
 for place, row in zip(places, range(3), strict=True):
     print(
         f"x = {place}: mean {dist.mean()[row]:.2f}, mode {dist.mode()[row]:.2f}, "

@@ -2,9 +2,9 @@
 How should heavy-tailed targets be written?
 ===========================================
 
-Normalized digits cut the training range into equal steps. If few targets are a thousand
-times as large as most, most share one number. Longer strings, or a transformed target,
-bring the resolution back.
+Normalized digits divide the training range into equal steps. If a few targets are a
+thousand times as large as the rest, most targets share a few numbers. More digits, a
+transformed target, or floating-point digits restore the resolution.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Four ways to write the same targets.
+# Four ways to write the same targets (each fit without folds: faster).
 formats = {
     "8 binary digits": {"tokenizer": NormalizedTokenizer(2, 8)},
     "12 binary digits": {"tokenizer": NormalizedTokenizer(2, 12)},
@@ -36,13 +36,14 @@ for name, parameters in formats.items():
         fine_tuning=None,
         pretraining_epochs=20,
         scoring="crps",
+        cv=None,
         random_state=0,
         **parameters,
     ).fit(X_train, y_train)
 
 # %%
-# On the logarithm of the target, over the cumulative distribution of one row whose
-# median is small: with eight digits, few steps are left for it.
+# The cumulative distribution of one sample with a small target, on a logarithmic axis:
+# with eight digits, only a few steps are left for it.
 row = X_test[np.argsort(y_test)[len(y_test) // 4]][None]
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 place = np.geomspace(y.min(), y.max(), 400)
@@ -51,12 +52,13 @@ for style, (name, model) in zip(styles, models.items(), strict=True):
     cumulative = model.predict_distribution(row).cdf(place[None])[0]
     ax.plot(place, cumulative, style, label=name)
 ax.set(xscale="log", xlim=(y.min(), 20), xlabel="y", ylabel="P(target at most y)")
+ax.set_title("Cumulative distribution of one sample in four formats")
 ax.legend()
 plt.show()
 
 # %%
-# Scores on held-out rows: all of them, and the lower half, which the few large targets
-# drown in the first column.
+# Scores on held-out samples. The CRPS of all samples is dominated by the few large
+# targets, so the second column has that of the samples below the median.
 small = y_test <= np.median(y_test)
 halves = {}
 print(f"{'':22} {'CRPS':>7} {'lower half':>11} {'coverage':>9}")

@@ -2,8 +2,8 @@
 Do intervals widen where the noise is larger?
 =============================================
 
-They should, and those of a digit distribution can: it learns the spread from the data.
-A scalar head with one standard deviation for all rows cannot.
+They should. The digits can: their distribution learns the spread from the data. A
+scalar head with one standard deviation for all samples cannot.
 """
 
 import matplotlib.pyplot as plt
@@ -17,19 +17,21 @@ X = rng.uniform(0, 10, size=(1500, 1))
 y = np.sin(X[:, 0]) + (0.05 + 0.08 * X[:, 0]) * rng.normal(size=1500)
 
 # %%
-# Selecting the epoch by the CRPS, a score of the whole distribution, fits the purpose.
+# Both models select the epoch by the CRPS, which scores the whole distribution.
 digits = DecodingRegressor(
     fine_tuning=None, pretraining_epochs=40, scoring="crps", cv=None, random_state=0
 )
 scalar = PointwiseRegressor(scoring="crps", cv=None, random_state=0)
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    2, 1, figsize=(6, 8), sharex=True, sharey=True, layout="constrained"
+)
 for ax, model in zip(axes, [digits, scalar], strict=True):
     model.fit(X, y)
     PredictiveDistributionDisplay.from_estimator(
         model, X[::5], y[::5], feature=0, target_name="y", ax=ax
     )
-    ax.set_title(type(model).__name__)
+    ax.set_title(f"Data and intervals of {type(model).__name__}")
 plt.show()
 
 # %%

@@ -2,8 +2,8 @@
 Which settings give the best distribution?
 ==========================================
 
-A grid search that selects by the CRPS, through a `Pipeline`, and reports the error of
-the mean beside it.
+A grid search over a `Pipeline` that selects by the CRPS and also reports the RMSE of
+the mean.
 """
 
 import matplotlib.pyplot as plt
@@ -23,16 +23,16 @@ pipeline = make_pipeline(
     DecodingRegressor(
         NormalizedTokenizer(),
         fine_tuning=None,
-        pretraining_epochs=20,
+        pretraining_epochs=10,
         scoring="crps",
-        cv=None,  # without folds of its own, each fit takes half the time
+        cv=None,  # no folds inside each fit, which halves the time
         random_state=0,
     ),
 )
 
 # %%
-# Options of the objects inside are searched by their path: the estimator, its
-# tokenizer, the length of its strings.
+# Parameters of nested objects are searched by their path: the estimator, its tokenizer,
+# the number of digits.
 search = GridSearchCV(
     pipeline,
     {
@@ -48,23 +48,31 @@ for name, value in search.best_params_.items():
     print(name.removeprefix("decodingregressor__"), value)
 
 # %%
-# Means and standard errors over the folds: differences that are smaller than these say
-# little.
+# Means and standard errors over the folds. Differences smaller than the standard errors
+# mean little.
 results = search.cv_results_
 labels = [
     f"{p['decodingregressor__pretraining']}\n"
     f"{p['decodingregressor__tokenizer__length']} digits"
     for p in results["params"]
 ]
-figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(6, 7.5), sharey=True, layout="constrained")
 for ax, score in zip(axes, ["crps", "rmse"], strict=True):
     error = results[f"std_test_{score}"] / np.sqrt(3)
     mean = -results[f"mean_test_{score}"]
     ax.errorbar(mean, np.arange(len(labels)), xerr=error, fmt="o", capsize=3)
     ax.set(xlabel=f"{score.upper()} (smaller is better)")
+    ax.set_title(f"{score.upper()} of the six candidates")
 axes[0].set_yticks(np.arange(len(labels)), labels=labels)
 plt.show()
 
 # %%
-# The best pipeline passes keywords on to its last step.
-print(search.best_estimator_.predict(X[:3], output_type="distribution"))
+# The best pipeline passes keywords of `predict` on to its last step.
+dist = search.best_estimator_.predict(X[:3], output_type="distribution")
+print(dist)
+
+# %%
+# What the text says, checked:
+assert search.best_index_ == np.argmax(results["mean_test_crps"])
+assert len(labels) == 6
+assert len(dist) == 3

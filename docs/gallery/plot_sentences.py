@@ -2,8 +2,8 @@
 What score does a sentence deserve?
 ===================================
 
-A causal language model reads a review and writes a score. Its probabilities for the
-digits are a distribution over all scores, read off the tree of digits in one pass.
+A causal language model reads a review and writes a score. Its probabilities of the
+digits give a distribution over all scores, computed in one pass over the digit tree.
 """
 
 import os
@@ -16,8 +16,8 @@ from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.inspection import DigitTreeDisplay
 
 # %%
-# Reviews of two dishes each, and a score from 0 to 5. Whoever writes that a dish was
-# "different" liked it or did not.
+# Each review is about two dishes and has a score from 0 to 5. "Different" is ambiguous:
+# half of those who wrote it liked the dish, the others did not.
 rng = np.random.default_rng(0)
 dishes = ["soup", "bread", "fish", "salad"]
 words = {"awful": 0.4, "poor": 1.4, "plain": 2.4, "good": 3.5, "superb": 4.6}
@@ -38,9 +38,9 @@ scores = np.round(scores, 1)
 print(texts[0], scores[0])
 
 # %%
-# Any causal language model of the Hugging Face family will do: set ``LANGUAGE_MODEL``
-# to its folder. This page must build anywhere, so without it a tiny model with a
-# vocabulary of words is made, and trained from scratch.
+# Any causal language model in the format of Hugging Face works: set the environment
+# variable ``LANGUAGE_MODEL`` to its folder. Without it, as on this page, a tiny model
+# whose tokens are whole words is created and trained from scratch.
 
 
 def tiny_model(folder):
@@ -64,13 +64,14 @@ folder = os.environ.get("LANGUAGE_MODEL") or tiny_model(tempfile.mkdtemp())
 options = {"trainable": 12}
 if "LANGUAGE_MODEL" not in os.environ:
     options = {"trainable": "all", "learning_rate": 3e-3, "batch_size": 64}
-    options |= {"warm_start_rows": None, "max_epochs": 12, "n_iter_no_change": None}
+    options |= {"warm_start_rows": None, "max_epochs": 16, "n_iter_no_change": None}
 model = LanguageModelRegressor(folder, "{} :", numbers="d.d", random_state=0, **options)
 model.fit(texts[:1900], scores[:1900])
 print(f"R2 on new reviews: {model.score(texts[1900:], scores[1900:]):.2f}")
 
 # %%
-# The distribution of three new reviews. Where a word says little, the mass is spread.
+# The distributions of three new reviews. Where a word is ambiguous, the distribution is
+# wider.
 new = [
     "the soup was superb but the fish superb",
     "the soup was plain but the fish good",
@@ -83,6 +84,7 @@ for i, ax in enumerate(axes):
     ax.axvline(dist.mean()[i], color="black", linestyle=":")
     ax.set_title(new[i], fontsize=10)
     ax.set_ylabel("probability")
+fig.suptitle("Predicted probabilities of the scores of three reviews")
 axes[-1].set_xlabel("score (dotted: the mean)")
 plt.show()
 
@@ -91,6 +93,7 @@ plt.show()
 assert dist.std()[2] > 1.5 * dist.std()[0]
 
 # %%
-# The tree of digits of the last one.
-DigitTreeDisplay.from_estimator(model, new[2:], target_name="score")
+# The digit tree of the last one.
+display = DigitTreeDisplay.from_estimator(model, new[2:], target_name="score")
+display.figure_.suptitle("Probabilities of the two digits of the third score")
 plt.show()

@@ -132,9 +132,10 @@ tokenizer : {names(TOKENIZERS, "auto")} or Tokenizer, default="auto"
     "encoder": f"""encoder : {names(ENCODERS)} or callable, default="tabular"
     The network from the columns to a context: ``encoder(columns)`` returns a torch
     module. Options go in by ``functools.partial(TabularEncoder, n_members=4)``.
-    ``"tabular"`` is an ensemble of eight, with learned cosines and scales of columns;
-    ``"mlp"`` a plain perceptron, several times faster; ``"identity"`` is no network,
-    for embeddings: the decoder or the head reads the columns.""",
+    ``"tabular"`` is an ensemble of eight members, or of sixteen with eight folds, with
+    learned cosines and scales of columns; ``"mlp"`` a plain perceptron, several times
+    faster; ``"identity"`` is no network, for embeddings: the decoder or the head reads
+    the columns.""",
     "decoder": f"""decoder : {names(DECODERS, "auto")} or callable, default="auto"
     The network from a context to digits: ``decoder(width, tokenizer)`` returns a digit
     decoder. ``"anchored"`` starts from a smooth density, for formats whose numbers are

@@ -20,7 +20,7 @@ MEMORY_ROWS, MEMORY_VALUES = 2**18, 2**26
 # share of a column is known to 0.016 with a probability of 0.999, with 80,000 to 0.007.
 SAMPLE_VALUES, SAMPLE_ROWS = 2**22, 2**14
 # Values of a block, and of how many pieces from all over the table it is made.
-BLOCK_VALUES, N_PIECES = 2**21, 8
+BLOCK_VALUES, N_PIECES = 2**20, 8
 # Samples that are held out for validation, at most.
 MAX_VALIDATION = 2**15
 

@@ -1,9 +1,10 @@
 """Where a network lives, and the generators of its own that a fit draws from."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ BORN: dict[str, Any] = {"device": "cpu", "dtype": torch.float32}
 
 # Types of torch that numpy lacks, and those of the same size that stand for them.
 STAND_INS = {torch.bfloat16: torch.int16}
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _LOCAL = threading.local()
 
@@ -65,6 +69,21 @@ def own_defaults(device: torch.device) -> Iterator[None]:
         torch.autocast(device.type, enabled=False),
     ):
         yield
+
+
+def spread(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Apply a function to items, in as many threads as torch would use.
+
+    Each of them computes on one core: small matrices are not worth sharing.
+    """
+    n_threads = torch.get_num_threads()
+    if min(n_threads, len(items)) < 2:
+        return [function(item) for item in items]
+    try:
+        with ThreadPoolExecutor(n_threads, "", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(n_threads)  # of threads to come
 
 
 @contextmanager

@@ -253,3 +253,15 @@ def test_every_length_works(length):
     n_values = 2**length if 2**length <= 4096 else 256
     assert dist.pmf().shape == (300, n_values)
     assert_allclose(model.predict(X), dist.mean(), rtol=1e-12)
+
+
+def test_threads_predict_what_one_predicts(fitted):
+    many = np.random.default_rng(1).normal(size=(5000, X.shape[1]))
+    before = torch.get_num_threads()
+    one = fitted.predict_quantiles(many, [0.1, 0.9])
+    try:
+        torch.set_num_threads(3)
+        assert_array_equal(fitted.predict_quantiles(many, [0.1, 0.9]), one)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_genre._checks import as_probabilities, check_generator
 from sklearn_genre._device import drawing, own_defaults, redirected, resolve_device
 from sklearn_genre._doc_link import page_of
-from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.estimators._checks import (
     check_output,
@@ -31,6 +30,7 @@ from sklearn_genre.estimators._reads import (
     READ,
     Array,
     Read,
+    in_parts,
     interval_by,
     of_distribution,
 )
@@ -323,13 +323,10 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
             return [p for some in places for p in fitted._map(source[some], function)]
         X = fitted._check_features(X, reset=False)
         predictor = fitted._predictor(X.shape[0])
+        if X.shape[0] > N_AT_ONCE:
+            return in_parts(fitted, predictor, X, function)
         with fitted._own_defaults():
-            if X.shape[0] <= N_AT_ONCE:  # spare a single sample the indexing
-                return [function(predictor, fitted._encode(X))]
-            return [
-                function(predictor, fitted._encode(_safe_indexing(X, some)))
-                for some in gen_batches(X.shape[0], N_AT_ONCE)
-            ]
+            return [function(predictor, fitted._encode(X))]
 
     def _predictor(self, n_samples: int | None = None) -> Predictor:
         """Return the way from inputs to the units of y, for a table of some size."""

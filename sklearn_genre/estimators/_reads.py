@@ -8,18 +8,35 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 from sklearn_genre._checks import shown
+from sklearn_genre._device import spread
+from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.calibration import HeldOut, conformal_interval
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inputs import Inputs
-from sklearn_genre.networks import Predictor
+from sklearn_genre.networks import N_AT_ONCE, Predictor
 
 # Levels of predicted quantiles, unless others are asked for.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Array = NDArray[np.float64]
 Read = Callable[[Predictor, Inputs], Any]
+
+
+def in_parts(estimator: Any, predictor: Predictor, X: Any, function: Read) -> list[Any]:
+    """Apply a function to many samples, some at a time, in several threads of a CPU."""
+
+    def read(some: slice) -> Any:
+        with estimator._own_defaults():
+            inputs = estimator._encode(_safe_indexing(X, some))
+            return function(predictor, inputs)
+
+    network, places = predictor.network, [*gen_batches(X.shape[0], N_AT_ONCE)]
+    if network.is_small and next(network.parameters()).device.type == "cpu":
+        return spread(read, places)
+    return [read(some) for some in places]
 
 
 def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:

@@ -30,6 +30,7 @@ class LanguageModelNetwork(DecodingNetwork):
     """
 
     decoder: LanguageModelDecoder
+    is_small = False
 
     def __init__(self, decoder: LanguageModelDecoder, tokenizer: Tokenizer) -> None:
         super().__init__(nn.Identity(), decoder, tokenizer)
@@ -219,6 +220,7 @@ class PromptHeadNetwork(Network):
     """
 
     residual_scale: Tensor
+    is_small = False
     n_members = 1
     rule = None
 

@@ -32,9 +32,12 @@ class Network(nn.Module, ABC):
         Where the prediction is read from, if not the mean of the distribution.
     n_folds : int
         Beyond 1, the members are those of one of so many folds: see `OutOfFold`.
+    is_small : bool
+        Whether its matrices are too small to be worth several cores.
     """
 
     n_folds = 1
+    is_small = True
     n_members: int
     member_weight: Tensor
     residual_scale: Tensor

@@ -28,11 +28,11 @@ LOSSES = (
 )
 
 
-def measure(method: str, rows: int, epochs: int, seed: int) -> Row:
+def measure(method: str, rows: int, columns: int, epochs: int, seed: int) -> Row:
     """Return the seconds of a fit, and the share of each part."""
-    regressor(method, 1, seed).fit(*table_of(64, N_COLUMNS, seed))
+    regressor(method, 1, seed).fit(*table_of(64, columns, seed))
     model = regressor(method, epochs, seed)
-    X, y = table_of(rows, N_COLUMNS, seed)
+    X, y = table_of(rows, columns, seed)
     profiler = cProfile.Profile()
     profiler.runcall(model.fit, X, y)
     profile = pstats.Stats(profiler)
@@ -57,6 +57,7 @@ def main() -> None:
     add = options.add_argument
     add("--methods", nargs="+", default=["default"], choices=ESTIMATORS)
     add("--rows", type=int, nargs="+", default=ROWS)
+    add("--columns", type=int, default=N_COLUMNS)
     add("--epochs", type=int, default=EPOCHS, help="of each stage of training")
     args = options.parse_args()
     set_threads(args.threads)
@@ -64,10 +65,10 @@ def main() -> None:
     for method in args.methods:
         for rows in args.rows:
             setting = {"method": method, "rows": rows, "seed": args.seed}
-            setting["epochs"] = args.epochs
+            setting |= {"epochs": args.epochs, "columns": args.columns}
             piece = {"benchmark": "profiling", "data": "synthetic", **setting}
             results.run(piece, partial(measure, **setting))
-    columns = ["method", "rows", "fit_s", *PARTS, "loss", "the rest"]
+    columns = ["method", "rows", "columns", "fit_s", *PARTS, "loss", "the rest"]
     print_table("Shares of the seconds of fit", results.rows, columns)
 
 

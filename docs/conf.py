@@ -94,6 +94,9 @@ html_sidebars = {
         "papers",
         "py-modindex",
         "results",
+        "results_genre",
+        "results_published",
+        "results_raft",
         "search",
         "talent",
     )

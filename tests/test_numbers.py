@@ -22,7 +22,7 @@ NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|!\[[^\]]*\]", re.DOTALL)
 # The arguments of commands whose output has the numbers of a section.
 COMMANDS = {
     ("README.md", "Beside other methods"): ["talent/readme.py"],
-    ("results.md", "Policy gradients on the default network"): [
+    ("results_genre.md", "Policy gradients on the default network"): [
         "talent/policies.py",
         str(KEPT / "talent" / "policies.jsonl"),
     ],

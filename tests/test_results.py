@@ -158,7 +158,7 @@ def test_fragments_show_what_the_rows_say(frames, found):
     (line,) = [x for x in found["raft"].splitlines() if x.startswith("| greedy |")]
     assert line.split("|")[2].split("±")[0].strip() == f"{own.mean():.4g}"
     assert "| raft | 0.1 ± 0 | 0.1 ± 0 |" in found["original1"]
-    assert "no rows" not in found["claims"]
+    assert "no rows" not in found["claims_genre"] + found["claims_raft"]
     assert "no rows" not in found["goals"]
     rows = frames["ablation"]
     own = rows[rows["method"] == "no_crps"]["coverage_90"]
@@ -182,7 +182,7 @@ def test_rows_of_one_experiment_are_enough(name, made_of, made, tmp_path):
     folder.mkdir()
     (folder / f"{name}.jsonl").write_text((made / f"{name}.jsonl").read_text())
     found = results.fragments(results.frames_of(folder), made / results.PUBLISHED)
-    assert set(found) == {*made_of, "claims"}
+    assert set(found) == {*made_of, "claims", "claims_genre", "claims_raft"}
 
 
 def test_failures_are_told(frames):

@@ -204,7 +204,10 @@ def fragments(frames: Frames, published: Path) -> dict[str, str]:
     verdicts = {
         paper: judged(claims, frames) for paper, claims in of_papers.CLAIMS.items()
     }
-    found["claims"] = fragment(RULE, {"Summary": summary(verdicts), **verdicts})
+    found["claims"] = fragment(RULE, {"Verdicts": summary(verdicts)})
+    for paper, table in verdicts.items():
+        about = f"The claims of {paper}, and what the rows say of each."
+        found[f"claims_{paper.lower()}"] = fragment(about, {"Claims": table})
     if set(EXPERIMENTS) & set(frames):
         found["cost"] = fragment(ABOUT_COST, {"Hours": cost(frames)})
     return found

@@ -1,4 +1,4 @@
-"""Settings of the documentation, which is built and read without a network."""
+"""Settings of the documentation, which can be built and read without a network."""
 
 import os
 import sys
@@ -21,11 +21,20 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
+    "sphinx_design",
     "myst_parser",
     "mathml",
     "registry",
     "thumbnails",
 ]
+if os.environ.get("DOCS_ONLINE"):  # links to the pages of other packages
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+    }
 exclude_patterns = ["_build", "_templates", "gallery", "results"]
 templates_path = ["_templates"]
 default_role = "literal"

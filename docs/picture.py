@@ -1,7 +1,7 @@
 """The picture of the README: what one fit predicts where the target forks.
 
 ``python docs/picture.py`` fits the default to 600 made samples (about a minute) and
-writes ``docs/_static/density.svg``.
+writes ``docs/_static/density.svg``, and ``density-dark.svg`` for dark pages.
 """
 
 import re
@@ -18,7 +18,13 @@ from matplotlib.colors import BoundaryNorm
 
 from sklearn_genre import DecodingRegressor
 
-PICTURE = Path(__file__).parent / "_static" / "density.svg"
+FOLDER = Path(__file__).parent / "_static"
+# Style of matplotlib, colours of the density and of the samples.
+PICTURES = {
+    "density.svg": ("default", "Blues", "0.25"),
+    "density-dark.svg": ("dark_background", "Blues_r", "0.9"),
+}
+DARK = "#14181e"  # the background of dark pages
 PLACES = {1.5: "tab:blue", 5.2: "tab:orange", 8.5: "tab:green"}
 LEVELS = [0.04, 0.1, 0.2, 0.4, 0.8, 1.6, 8.0]
 
@@ -32,14 +38,21 @@ def samples(n: int = 600) -> tuple[np.ndarray, np.ndarray]:
     return x, np.sin(x) + branch + noise
 
 
-def draw_fan(ax: Axes, model: DecodingRegressor, x: np.ndarray, y: np.ndarray) -> None:
+def draw_fan(
+    ax: Axes,
+    model: DecodingRegressor,
+    samples: tuple[np.ndarray, np.ndarray],
+    cmap: str,
+    color_of_samples: str,
+) -> None:
     """Draw the predicted density over the feature, and some samples."""
     along, up = np.linspace(0.0, 10.0, 60), np.linspace(-4.5, 4.0, 80)
     dist = model.predict_distribution(along[:, None])
     density = dist.pdf(np.tile(up, (len(along), 1)))
     norm = BoundaryNorm([0.0, *LEVELS], 256)  # even steps of colour
-    ax.contourf(along, up, density.T, LEVELS, cmap="Blues", norm=norm)
-    ax.scatter(x[:150], y[:150], s=3, color="0.25", linewidths=0)
+    ax.contourf(along, up, density.T, LEVELS, cmap=cmap, norm=norm)
+    x, y = (values[:150] for values in samples)
+    ax.scatter(x, y, s=3, color=color_of_samples, linewidths=0)
     for place, color in PLACES.items():
         ax.axvline(place, color=color, linestyle=":")
     ax.set(xlabel="x", ylabel="y", title="Samples, and the predicted density")
@@ -73,14 +86,21 @@ def main() -> None:
     """Fit and draw."""
     x, y = samples()
     model = DecodingRegressor(random_state=0).fit(x[:, None], y)
-    plt.rcParams.update({"svg.hashsalt": "density", "svg.fonttype": "none"})
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    draw_fan(left, model, x, y)
-    draw_densities(right, model)
-    figure.savefig(PICTURE, metadata={"Date": None})
-    text = shortened(PICTURE.read_text(encoding="utf-8"))
-    PICTURE.write_text(text, encoding="utf-8")
-    print(f"{PICTURE}: {PICTURE.stat().st_size / 1_000:.0f} kB")
+    for name, (style, *colors) in PICTURES.items():
+        path = FOLDER / name
+        with plt.style.context(style):
+            if style != "default":
+                dark = dict.fromkeys(["axes.facecolor", "savefig.facecolor"], DARK)
+                plt.rcParams.update(dark)
+            plt.rcParams.update({"svg.hashsalt": "density", "svg.fonttype": "none"})
+            figure, (left, right) = plt.subplots(
+                1, 2, figsize=(9, 3.4), layout="constrained"
+            )
+            draw_fan(left, model, (x, y), *colors)
+            draw_densities(right, model)
+            figure.savefig(path, metadata={"Date": None})
+        path.write_text(shortened(path.read_text("utf-8")), encoding="utf-8")
+        print(f"{path}: {path.stat().st_size / 1_000:.0f} kB")
 
 
 if __name__ == "__main__":

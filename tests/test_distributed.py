@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
@@ -141,15 +142,16 @@ def test_one_process_is_an_ordinary_fit():
     assert np.array_equal(model.fit(X, y).predict(X), together.predict(X))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"device": "cuda:0"}, "one device"), ({}, "n_jobs=None")],
-)
-def test_what_cannot_train_together_says_so(options, message, monkeypatch):
-    monkeypatch.setattr(_processes, "parent_process", object)
-    device = torch.device(options.get("device", "cpu"))
-    with pytest.raises(ValueError, match=message):
-        _processes.joined(device)
+def test_one_device_for_all_is_refused():
+    with pytest.raises(ValueError, match="one device"):
+        _processes.joined(torch.device("cuda:0"))
+
+
+def test_jobs_of_joblib_do_not_train_together():
+    model = DecodingRegressor(distributed=True, device="cpu")
+    fit = delayed(model.fit)(fit_together.X, fit_together.Y)
+    with pytest.raises(ValueError, match="n_jobs=None"):
+        Parallel(2)([fit])
 
 
 def test_partial_fit_is_for_one_process():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from multiprocessing import parent_process
+from multiprocessing import current_process
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -187,11 +187,13 @@ def joined(device: torch.device) -> tuple[Processes, torch.device]:
             f"device={str(device)!r} is one device, and with distributed=True each "
             "process has its own: give 'cuda', 'cpu' or 'auto'."
         )
-    if parent_process() is not None and not group.is_initialized():
+    process = current_process()
+    of_joblib = process.daemon or process.name.startswith("LokyProcess")
+    if of_joblib and not group.is_initialized():
         raise ValueError(
             "distributed=True is for processes that accelerate or torchrun has "
-            "started, and this one was started by another, such as joblib with "
-            "n_jobs. Set n_jobs=None, or distributed=False."
+            "started, and joblib started this one. Set n_jobs=None, or "
+            "distributed=False."
         )
     state = PartialState(cpu=device.type == "cpu")
     own = state.device if device.type == "cuda" else device

@@ -51,6 +51,7 @@ class Watch:
         """Look a last time."""
         self._ended.set()
         self._thread.join()
+        self.largest = max(self.largest, anonymous())
 
     def _look(self) -> None:
         """Look until the end."""

@@ -34,7 +34,7 @@ def fit(folder: str, n_rows: int, epochs: int, batch_size: int, seed: int) -> No
 
     from sklearn_genre import DecodingRegressor
 
-    set_threads(1)
+    set_threads(int(os.environ["OMP_NUM_THREADS"]))
     model = DecodingRegressor(
         distributed=True,
         fine_tuning=None,
@@ -58,14 +58,14 @@ def fit(folder: str, n_rows: int, epochs: int, batch_size: int, seed: int) -> No
     joblib.dump(found, Path(folder) / f"{os.environ['RANK']}.joblib")
 
 
-def started(n: int, folder: str, setting: Row) -> list[Row]:
+def started(n: int, folder: str, setting: Row, threads: int) -> list[Row]:
     """Return what each of some processes found."""
     import joblib
 
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    shared = {"WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "OMP_NUM_THREADS": 1}
+    shared = {"WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "OMP_NUM_THREADS": threads}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     values = [str(value) for value in setting.values()]
     running = []
@@ -88,11 +88,11 @@ def apart(one: Row, other: Row) -> float:
     )
 
 
-def measure(setting: Row) -> Row:
+def measure(setting: Row, threads: int) -> Row:
     """Return seconds and losses, and the largest differences of weights."""
     with tempfile.TemporaryDirectory() as folder:
-        (alone,) = started(1, folder, setting)
-        together = started(N_PROCESSES, folder, setting)
+        (alone,) = started(1, folder, setting, threads)
+        together = started(N_PROCESSES, folder, setting, threads)
     return {
         "one_fit_s": alone["fit_s"],
         "one_epoch_s": alone["epoch_s"],
@@ -118,7 +118,7 @@ def main() -> None:
         setting = {"rows": args.rows, "epochs": args.epochs}
         setting |= {"batch_size": batch_size, "seed": args.seed}
         piece = {"benchmark": "together", "processes": N_PROCESSES, **setting}
-        results.run(piece, partial(measure, setting))
+        results.run(piece, partial(measure, setting, args.threads))
     columns = ["batch_size", "one_fit_s", "fit_s", "one_epoch_s", "epoch_s"]
     print_table("One process, and two", results.rows, [*columns, "from_one", "between"])
     for row in results.rows:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -79,11 +80,17 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     n_threads = torch.get_num_threads()
     if min(n_threads, len(items)) < 2:
         return [function(item) for item in items]
-    try:
-        with ThreadPoolExecutor(n_threads, "", torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(function, items))
-    finally:
-        torch.set_num_threads(n_threads)  # of threads to come
+    with ThreadPoolExecutor(n_threads, initializer=_use_one_core) as pool:
+        return list(pool.map(function, items))
+
+
+def _use_one_core() -> None:
+    """Let torch use one core in this thread, and as before in all others.
+
+    ``torch.set_num_threads`` would change what threads to come begin with.
+    """
+    torch.get_num_threads()  # it would set the number of this thread later on
+    threadpool_limits(1, user_api="openmp")
 
 
 @contextmanager

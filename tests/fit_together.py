@@ -8,6 +8,8 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
 from torch import nn
 
 from sklearn_genre import DecodingRegressor, RAFTRegressor, RiemannRegressor
@@ -20,14 +22,25 @@ SMALL = partial(TabularEncoder, hidden_layer_sizes=(16, 16), n_members=2)
 DROPS = partial(SMALL, dropout=0.2)
 
 
+class PartlyUsed(nn.Module):
+    """An encoder with a layer that is not used."""
+
+    def __init__(self, columns):
+        super().__init__()
+        self.width = 8
+        self.layer, self.unused = nn.Linear(columns.n_numeric, 8), nn.Linear(2, 2)
+
+    def forward(self, columns):
+        return self.layer(columns.numbers).relu()
+
+
 class Normed(nn.Module):
-    """An encoder with statistics of the batches, and a layer that is not used."""
+    """An encoder with statistics of the batches."""
 
     def __init__(self, columns):
         super().__init__()
         self.width = 8
         self.layers = nn.Sequential(nn.Linear(columns.n_numeric, 8), nn.BatchNorm1d(8))
-        self.unused = nn.Linear(2, 2)
 
     def forward(self, columns):
         return self.layers(columns.numbers)
@@ -40,7 +53,10 @@ SAME = {
     "folds": partial(DecodingRegressor, **EPOCHS),
     "held_out": partial(DecodingRegressor, encoder=SMALL, batch_size=64, **EPOCHS),
     "raft": partial(RAFTRegressor, encoder=SMALL, temperature="validation", **EPOCHS),
-    "one_batch": partial(RiemannRegressor, encoder=SMALL, max_epochs=3, **SHARED),
+    "one_batch": partial(
+        RiemannRegressor, encoder=SMALL, max_epochs=3, batch_size=len(X), **SHARED
+    ),
+    "unused": partial(DecodingRegressor, encoder=PartlyUsed, **EPOCHS),
 }
 OTHERS = {
     "drops": partial(DecodingRegressor, encoder=DROPS, fine_tuning="remax", **EPOCHS),
@@ -73,6 +89,14 @@ def result(model):
     return {"state": state, "prediction": model.predict(X), "history": history}
 
 
+def refused(X, y, groups=None, **options):
+    """Return the error of a fit."""
+    try:
+        LONG(distributed=True).set_params(**options).fit(X, y, groups=groups)
+    except ValueError as error:
+        return str(error)
+
+
 def main():
     """Fit, and leave the results of this process."""
     task, folder = sys.argv[1], Path(sys.argv[2])
@@ -83,10 +107,14 @@ def main():
             name: result(make(distributed=True).fit(X, Y))
             for name, make in models.items()
         }
-        try:
-            LONG(distributed=True).fit(X, Y + rank)
-        except ValueError as error:
-            found["refused"] = str(error)
+        found["refused"] = refused(X, Y + rank)
+        kinds = pd.DataFrame({"a": np.where(X[:, 0] > 0, "p", "q"), "b": X[:, 1]})
+        found["refused_kinds"] = refused(kinds[:: 1 - 2 * rank], Y)
+        found["refused_groups"] = refused(X, Y, groups=np.arange(len(Y)) % (5 + rank))
+        found["refused_seed"] = refused(X, Y, checkpoint="x.pt", random_state=None)
+        random = check_random_state(0)
+        LONG(distributed=True).set_params(random_state=random).fit(X, Y)
+        found["draw"] = random.random_sample()
     else:
         model = LONG(distributed=True, checkpoint=folder / "fit.pt")
         if task == "killed":

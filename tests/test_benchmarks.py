@@ -76,7 +76,7 @@ STARTED = {
     "talent/evaluate.py": "talent/run.py",
     "code_memory/worker.py": "code_memory/build.py",
 }
-LINUX_ONLY = {"code_memory/build.py"}
+LINUX_ONLY = {"code_memory/build.py", "out_of_core.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
 IN_ONE_PROCESS = {"gpu_check.py", "memory.py", "out_of_core.py", "scaling.py"}
 # Commands that write no rows.

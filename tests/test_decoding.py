@@ -1,6 +1,7 @@
 """What DecodingRegressor predicts: consistent, reproducible, and learned."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
 import numpy as np
@@ -263,5 +264,7 @@ def test_threads_predict_what_one_predicts(fitted):
         torch.set_num_threads(3)
         assert_array_equal(fitted.predict_quantiles(many, [0.1, 0.9]), one)
         assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
     finally:
         torch.set_num_threads(before)

@@ -38,17 +38,15 @@ def run(task, folder):
     for rank in range(N):
         own = {**settings, "RANK": rank, "LOCAL_RANK": rank}
         environment = os.environ | {name: str(value) for name, value in own.items()}
-        started.append(
-            subprocess.Popen(
-                command, env=environment, stderr=subprocess.PIPE, text=True
-            )
-        )
+        said = (folder / f"{task}{rank}.txt").open("w")
+        started.append(subprocess.Popen(command, env=environment, stderr=said))
+        said.close()
     try:
-        errors = [process.communicate(timeout=LIMIT)[1] for process in started]
+        status = [process.wait(LIMIT) for process in started]
     finally:
         for process in started:
             process.kill()
-    return [process.returncode for process in started], errors
+    return status, [(folder / f"{task}{rank}.txt").read_text() for rank in range(N)]
 
 
 def results(task, folder):
@@ -93,8 +91,16 @@ def test_all_processes_end_with_the_same_model(name, fits):
 def test_other_samples_in_another_process_are_refused(fits):
     for each in fits:
         assert "samples in process 1 differ" in each["refused"]
+        assert "samples in process 1 differ" in each["refused_kinds"]
+        assert "groups in process 1 differ" in each["refused_groups"]
+        assert "integer random_state" in each["refused_seed"]
 
 
+def test_generators_of_the_caller_stay_alike(fits):
+    assert fits[0]["draw"] == fits[1]["draw"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it kills by a signal")
 def test_a_killed_process_ends_the_others_and_all_go_on(fits, tmp_path):
     status, errors = run("killed", tmp_path)
     assert status == [1, -9]
@@ -150,8 +156,9 @@ def test_one_device_for_all_is_refused():
 def test_jobs_of_joblib_do_not_train_together():
     model = DecodingRegressor(distributed=True, device="cpu")
     fit = delayed(model.fit)(fit_together.X, fit_together.Y)
-    with pytest.raises(ValueError, match="n_jobs=None"):
-        Parallel(2)([fit])
+    for prefer in ("processes", "threads"):
+        with pytest.raises(ValueError, match="n_jobs=None"):
+            Parallel(2, prefer=prefer)([fit, fit])
 
 
 def test_partial_fit_is_for_one_process():

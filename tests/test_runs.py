@@ -301,14 +301,12 @@ def test_cluster_that_loses_a_worker(kind, data, undisturbed, tmp_path, request)
         command(data, out, *JOBS, "--backend", kind, "--scheduler", address),
         env=environment(),
     )
-    wait_for(lambda: running(str(data / "tiny") + '", "method'))
-    job = running(str(data / "tiny") + '", "method')[0]
-    os.kill(parent_of(job), signal.SIGKILL)
+    seen = []
+    text = f'{data / "tiny"}", "method'  # of the order of a job
+    wait_for(lambda: seen.extend(running(text)) or seen)
+    os.kill(parent_of(seen[0]), signal.SIGKILL)
     assert process.wait(120) == 0
     assert lasting(rows_of(out)) == lasting(rows_of(undisturbed))
-
-
-SOON = 3  # seconds after which a worker is killed
 
 
 # -- searches ----------------------------------------------------------------------
@@ -340,12 +338,18 @@ def test_search_on_dask_that_loses_a_worker(search, scores, dask_cluster):
     on_cluster, X, y, splits = search
     indices = [index for pair in splits for index in pair]
     with distributed.Client(dask_cluster) as client:
+        client.wait_for_workers(2, timeout=60)
         workers = client.run(os.getpid)
-        assert len(workers) == 2
         pid = next(iter(workers.values()))
-        timer = threading.Timer(SOON, os.kill, (pid, signal.SIGKILL))
-        timer.start()
+
+        def kill():
+            wait_for(lambda: all(client.processing().values()))
+            os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
         with parallel_config("dask", scatter=[X, y, *indices]):
             found = on_cluster.fit(X, y).cv_results_
+        killer.join()
         assert len(client.scheduler_info()["workers"]) == 1
     assert_array_equal(found["mean_test_score"], scores["mean_test_score"])

@@ -203,8 +203,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         processes = ALONE
         if self.distributed:
             processes, device = joined(device)
-            processes.check_same(**fit_contents(self, data))
-            random = processes.of_first(lambda: random)
+            processes.check_same(fit_contents(self, data, validation, codes))
+            random.set_state(processes.of_first(random.get_state))
         seed = int(random.randint(np.iinfo(np.int32).max))
         processes = replace(processes, seed=seed)
         with fitting(seed, device):
@@ -333,9 +333,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         limit = math.inf if self.max_fit_seconds is None else self.max_fit_seconds
         share = TRAINING_SHARE if temperature == "validation" else 1.0
         settings = settings._replace(deadline=begun + share * limit)
-        if self.checkpoint is not None and is_first:
+        if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, fit_identity(self, training))
-            settings = settings._replace(checkpoint=checkpoint)
+            settings = settings._replace(checkpoint=checkpoint if is_first else None)
         monitor = Monitor(
             monitored,
             len(stages),

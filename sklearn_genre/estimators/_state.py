@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -125,7 +127,7 @@ def description(value: Any) -> str:
         return f"[{', '.join(map(description, value))}]"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return repr(value)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # addresses in memory
 
 
 def fit_identity(estimator: Any, training: Encoded) -> str:
@@ -155,17 +157,38 @@ def fit_identity(estimator: Any, training: Encoded) -> str:
     return found.hexdigest()
 
 
-def fit_contents(estimator: Any, data: Data) -> dict[str, str]:
-    """Return texts that differ for other samples, and for other parameters."""
-    found = hashlib.sha256(f"{len(data)} {data.X.shape}".encode())
-    for array in (data.y, data.weight, data.X):
-        if isinstance(array, np.ndarray) and array.dtype != object:
-            found.update(np.ascontiguousarray(array).tobytes())
+def fit_contents(
+    estimator: Any, data: Data, validation: Data | None, groups: Any
+) -> dict[str, str]:
+    """Return texts that differ for other samples, and for other parameters.
+
+    Of samples that are read in blocks it knows those that scales are learned from.
+    """
+    samples = {"samples": digest([len(data), data.X, data.y, data.weight])}
+    if validation is not None:
+        parts = [validation.X, validation.y, validation.weight]
+        samples["X_val and y_val"] = digest(parts)
+    if groups is not None:
+        samples["groups"] = digest([groups])
     options = estimator.get_params()
     for name in ("verbose", "random_state"):
         options.pop(name)
-    parameters = sorted(f"{name}={description(v)}" for name, v in options.items())
-    return {"samples": found.hexdigest(), "parameters": "\n".join(parameters)}
+    return samples | {name: description(value) for name, value in options.items()}
+
+
+def digest(parts: list[Any]) -> str:
+    """Return a text that differs for other numbers, arrays and frames."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray) and part.dtype != object:
+            content = np.ascontiguousarray(part)
+        elif hasattr(part, "shape"):
+            columns = pd.DataFrame(part).astype(str)
+            content = pd.util.hash_pandas_object(columns, index=False).to_numpy()
+        else:
+            content = np.array([part])
+        found.update(content.tobytes())
+    return found.hexdigest()
 
 
 def is_learned(name: str) -> bool:

@@ -32,7 +32,7 @@ from sklearn_genre.targets import TargetScaler
 # the same, so that a prediction does not depend on its neighbours, but for rounding:
 # there is one for few samples, which are soon predicted, and one for many.
 BLOCK_SIZE, LARGE_BLOCK_SIZE = 16, 128
-# Samples whose distributions exist at once while predicting.
+# Samples whose distributions exist at once while predicting, in each thread.
 N_AT_ONCE = 1024
 # Levels at which token sequences of a sample are decoded together.
 N_TOGETHER = 256

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import current_process
+from threading import current_thread, main_thread
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -75,12 +76,16 @@ class Processes:
             return loss
         trained = [each for each in parameters if each.requires_grad]
         loss, tensors = loss.clone(), []
+        used = torch.tensor([each.grad is not None for each in trained])
+        used = used.to(loss)
         for each in trained:
             if each.grad is None:  # not used here, perhaps elsewhere
                 each.grad = torch.zeros_like(each)
             tensors.append(each.grad)
-        tensors.append(loss)
-        self._over_all(tensors, group.all_reduce)
+        self._over_all([*tensors, loss, used], group.all_reduce)
+        for each, n_users in zip(trained, used.tolist(), strict=True):
+            if not n_users:  # which the optimizer leaves as it is
+                each.grad = None
         return loss
 
     def equalise(self, tensors: Iterable[Tensor]) -> None:
@@ -120,8 +125,8 @@ class Processes:
             raise RuntimeError(f"The first process of this fit ended with {text}")
         return cast(T, value)
 
-    def check_same(self, **values: Any) -> None:
-        """See that all processes were given the same.
+    def check_same(self, values: dict[str, str]) -> None:
+        """See that all processes were given the same, by texts with names.
 
         Raises
         ------
@@ -130,11 +135,10 @@ class Processes:
         """
         if self.n == 1:
             return
-        for name, of_all in zip(
-            values, zip(*self._gathered([*values.values()]), strict=True), strict=True
-        ):
-            for rank, value in enumerate(of_all):
-                if value != of_all[0]:
+        first, *others = self._gathered(values)
+        for rank, own in enumerate(others, 1):
+            for name in first:
+                if own.get(name) != first[name]:
                     raise ValueError(
                         "All processes of a fit with distributed=True must be given "
                         f"the same samples and parameters: {name} in process {rank} "
@@ -189,11 +193,12 @@ def joined(device: torch.device) -> tuple[Processes, torch.device]:
         )
     process = current_process()
     of_joblib = process.daemon or process.name.startswith("LokyProcess")
-    if of_joblib and not group.is_initialized():
+    in_thread = current_thread() is not main_thread()
+    if in_thread or (of_joblib and not group.is_initialized()):
         raise ValueError(
-            "distributed=True is for processes that accelerate or torchrun has "
-            "started, and joblib started this one. Set n_jobs=None, or "
-            "distributed=False."
+            "distributed=True is for the main thread of processes that accelerate or "
+            "torchrun has started, and joblib, or another, started this one. Set "
+            "n_jobs=None, or distributed=False."
         )
     state = PartialState(cpu=device.type == "cpu")
     own = state.device if device.type == "cuda" else device

@@ -146,6 +146,7 @@ def test_a_file_runs_without_the_package(tmp_path):
 
 
 def test_onnx_runs_with_batches_of_any_size(tmp_path):
+    pytest.importorskip("torch", minversion="2.7")
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     model = MODELS["anchored"].fit(FRAME, Y)

@@ -64,7 +64,8 @@ def resolve_device(device: str) -> torch.device:
 @contextmanager
 def own_defaults(device: torch.device) -> Iterator[None]:
     """Do without what the process has set: a device for new tensors, and autocast."""
-    elsewhere = torch.get_default_device().type != "cpu"
+    # torch 2.6 cannot name the default device once it has been set to None
+    elsewhere = torch.empty(0).device.type != "cpu"
     with (
         torch.device("cpu") if elsewhere else nullcontext(),
         torch.autocast(device.type, enabled=False),

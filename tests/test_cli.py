@@ -310,3 +310,4 @@ def test_scores_are_aligned():
     lines = format_table(scores).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[1].split() == ["a", "1", "-2.5", "-", "1e+09", "0.25", "-", "3"]
+    assert lines[2].split()[-1] == "123500"

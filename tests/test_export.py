@@ -37,6 +37,8 @@ FRAME.loc[::9, "b"] = np.nan
 FRAME.loc[::7, "c"] = None
 Y = 100 + 10 * (FRAME.a + (FRAME.c == "u")) + RNG.normal(size=N)
 LEVELS = [0.9, 0.05, 0.5]
+# Any size; torch 2.6 needs to know the largest.
+BATCH = {"X": {0: torch.export.Dim("batch", max=2**31 - 1)}}
 TABULAR = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=2)
 MLP = partial(MLPEncoder, hidden_layer_sizes=(8,))
 EPOCHS = {"pretraining_epochs": 2, "fine_tuning_epochs": 1}
@@ -122,9 +124,8 @@ def test_an_exported_program_takes_batches_of_any_size(name):
 
 def exported(model, X):
     """Return the program of a model, with a batch of any size."""
-    shapes = {"X": {0: torch.export.Dim("batch")}}
     module = export_module(model, LEVELS)
-    return torch.export.export(module, (X[:5],), dynamic_shapes=shapes)
+    return torch.export.export(module, (X[:5],), dynamic_shapes=BATCH, strict=False)
 
 
 def test_a_file_runs_without_the_package(tmp_path):
@@ -145,6 +146,7 @@ def test_a_file_runs_without_the_package(tmp_path):
 
 
 def test_onnx_runs_with_batches_of_any_size(tmp_path):
+    pytest.importorskip("torch", minversion="2.7")
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     model = MODELS["anchored"].fit(FRAME, Y)
@@ -154,7 +156,7 @@ def test_onnx_runs_with_batches_of_any_size(tmp_path):
         (X[:5],),
         tmp_path / "model.onnx",
         dynamo=True,
-        dynamic_shapes={"X": {0: torch.export.Dim("batch")}},
+        dynamic_shapes=BATCH,
         verbose=False,
     )
     session = runtime.InferenceSession(tmp_path / "model.onnx")

@@ -71,7 +71,11 @@ def test_dates_are_refused_by_name(name, beside):
     refused(words, plain().fit(numbers, Y).predict, frame)
 
 
-@pytest.mark.parametrize("values", [DAYS.to_numpy(), SPANS.to_numpy()])
+# Nanoseconds, the unit of pandas 2, would become plain integers as objects.
+@pytest.mark.parametrize(
+    "values",
+    [DAYS.to_numpy("datetime64[us]"), SPANS.to_numpy("timedelta64[us]")],
+)
 @pytest.mark.parametrize("kind", [None, object])
 def test_dates_in_arrays_are_refused_by_number(values, kind):
     array = np.column_stack([values, values]).astype(kind or values.dtype)

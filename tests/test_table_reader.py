@@ -4,6 +4,7 @@ import datetime
 import pickle
 import warnings
 from decimal import Decimal
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -305,3 +306,14 @@ def test_copies_read_alike():
     assert_frame_equal(pickle.loads(pickle.dumps(reader)).transform(words), expected)
     assert_frame_equal(clone(reader).fit(words).transform(words), expected)
     assert words.equals(forms_of_a_table()["words"])  # not changed
+
+
+@pytest.mark.parametrize("sep", [";", "\t"])
+def test_a_file_read_with_another_delimiter_is_told_so(sep):
+    text = pd.DataFrame({"size": range(9), "price": range(9)}).to_csv(sep=sep)
+    reader = TableReader().fit(pd.read_csv(StringIO(text), sep=sep))
+    with pytest.raises(ValueError, match="sep="):
+        reader.transform(pd.read_csv(StringIO(text)))
+    with pytest.raises(ValueError, match="lacks") as caught:
+        reader.transform(pd.DataFrame({"size": [1], "other": [2]}))
+    assert "sep=" not in str(caught.value)

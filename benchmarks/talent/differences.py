@@ -27,7 +27,8 @@ def crossed(
             found = found.loc[sets]
             table[row][column] = float(found.mean().mean())
             table[row][f"{column}_se"] = seeds_error(found)
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
+    lines = pd.DataFrame([*table.values()], index=[*table])
+    return lines.rename_axis("method")
 
 
 def common(parts: Iterable[pd.DataFrame]) -> list[str]:

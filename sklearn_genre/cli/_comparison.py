@@ -110,4 +110,4 @@ def format_table(scores: dict[str, list[float | None]]) -> str:
 
 def format_score(value: float | None) -> str:
     """Return a score as it is printed; a method without one has a dash."""
-    return "-" if value is None else f"{value:.4g}"
+    return "-" if value is None else f"{float(f'{value:.4g}'):.7g}"  # 8.507e+04: 85070

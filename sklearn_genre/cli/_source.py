@@ -88,7 +88,7 @@ def _read_text(
     table, hint = split_off_hint(text)
     delimiter = delimiter or hint or find_delimiter(table)
     if delimiter != ",":
-        notes.append(f"cells end at {SHOWN.get(delimiter, delimiter)!r}")
+        notes.append(f"the delimiter is {SHOWN.get(delimiter, delimiter)!r}")
     records = list(records_of(table, delimiter, line=1 if hint is None else 2))
     return _as_source(records, notes, delimiter, "line")
 

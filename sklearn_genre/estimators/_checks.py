@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.validation import validate_data
 
 from sklearn_genre._checks import QUIET_SUMS, shown, tidy, too_large
-from sklearn_genre._sklearn import _check_sample_weight
+from sklearn_genre._sklearn import _check_sample_weight, validate_data
 from sklearn_genre.estimators._warnings import warn_of_unseen
 from sklearn_genre.inputs import (
     Data,

@@ -12,9 +12,10 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre._checks import shown
+from sklearn_genre._sklearn import validate_data
 
 PARTS: dict[str, Callable[[Any, Any], Any]] = {
     "absolute_difference": lambda u, v: abs(u - v),

@@ -28,6 +28,7 @@ from sklearn_genre.preprocessing._values import values_of
 KINDS = ("number", "boolean", "category", "date", "text")
 # Names of columns that a message lists.
 N_NAMES = 5
+DELIMITER_ADVICE = " Name the delimiter of the file: pd.read_csv(path, sep=';')."
 
 
 class TableReader(TransformerMixin, BaseEstimator):
@@ -178,6 +179,11 @@ class TableReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"X lacks {len(absent)} of the {len(self.readings_)} columns seen in "
                 f"fit: {listed(absent)}. Its columns are {listed(frame.columns)}."
+                + (
+                    DELIMITER_ADVICE
+                    if frame.shape[1] == 1 < len(self.readings_)
+                    else ""
+                )
             )
         where = place_in(frame)
         columns = {}

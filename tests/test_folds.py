@@ -283,3 +283,15 @@ def test_the_default_has_folds_where_its_encoder_chooses_its_members():
     assert n_folds("mlp") is None
     assert n_folds(own, cv=None) is None
     assert n_folds(own, n_samples=30) is None  # nothing is held out
+
+
+@pytest.mark.parametrize(
+    ("shape", "has_folds"),
+    [((10_000, 500), True), ((10_001, 3), False), ((300, 501), False), ((7, 3), False)],
+)
+def test_the_default_makes_folds_of_tables_that_are_neither_long_nor_wide(
+    shape, has_folds
+):
+    X = np.broadcast_to(np.float32(0), shape)
+    folds = folds_of("auto", X, np.arange(shape[0]), np.random.RandomState(0))
+    assert (folds is not None) == has_folds

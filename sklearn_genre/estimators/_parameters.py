@@ -179,9 +179,9 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     samples train and all validate, in one fit of two members for each fold. It needs
     members that are trained each on its own loss, as those of the tabular encoder are
     with the anchored decoder. ``"auto"`` makes eight folds there, for up to 10,000
-    samples, unless the encoder was given a number of members. None holds out
-    `validation_fraction` of the samples, in about half the time. Not used if ``fit``
-    gets X_val, or `early_stopping` sets none aside.""",
+    samples of up to 500 columns, unless the encoder was given a number of members. None
+    holds out `validation_fraction` of the samples, in about half the time. Not used if
+    ``fit`` gets X_val, or `early_stopping` sets none aside.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
     "n_iter_no_change": """n_iter_no_change : int or None, default=20

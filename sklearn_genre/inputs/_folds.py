@@ -17,6 +17,9 @@ from torch import Tensor
 # Folds, unless a user says otherwise, and the samples beyond which there are none:
 # a validation set is then large enough, and costs the others little.
 N_FOLDS, MAX_FOLDED = 8, 10_000
+# Columns beyond which there are none: an encoder may have weights for each of them in
+# each fold.
+MAX_FOLDED_COLUMNS = 500
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def folds_of(
         folds, or if the splitter does not test each sample once.
     """
     if isinstance(cv, str):
-        if not (can_fold and N_FOLDS <= len(y) <= MAX_FOLDED):
+        is_wide = np.shape(X)[1] > MAX_FOLDED_COLUMNS
+        if is_wide or not (can_fold and N_FOLDS <= len(y) <= MAX_FOLDED):
             return None
         cv = N_FOLDS if groups is None else min(N_FOLDS, len(np.unique(groups)))
         if cv < 2:

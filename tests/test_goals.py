@@ -233,7 +233,7 @@ def test_memory_of_fit_is_beyond_its_input():
 
 
 def test_profile_finds_every_part_of_fit():
-    row = profiling.measure("default", rows=100, epochs=1, seed=0)
+    row = profiling.measure("default", rows=100, columns=5, epochs=1, seed=0)
     parts = [row[name] for name in (*profiling.PARTS, "loss", "the rest")]
     assert min(parts) > 0
     assert sum(parts) == pytest.approx(1)

@@ -42,13 +42,10 @@ class ProgressBar:
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn_genre import DecodingRegressor, ProgressBar
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = DecodingRegressor(fine_tuning=None, pretraining_epochs=2)
-    >>> pipeline = make_pipeline(StandardScaler(), model)
-    >>> pipeline.set_callbacks(ProgressBar()).fit(X, y).predict(X[:2]).shape
+    >>> model.set_callbacks(ProgressBar()).fit(X, y).predict(X[:2]).shape
     (2,)
     """
 

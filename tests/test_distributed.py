@@ -14,9 +14,11 @@ import torch
 from joblib import Parallel, delayed
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_genre import DecodingRegressor
 from sklearn_genre._device import generator
+from sklearn_genre.estimators._state import description
 from sklearn_genre.training import _processes
 from sklearn_genre.training._processes import Processes
 
@@ -164,3 +166,14 @@ def test_jobs_of_joblib_do_not_train_together():
 def test_partial_fit_is_for_one_process():
     with pytest.raises(ValueError, match="distributed=False"):
         DecodingRegressor(distributed=True).partial_fit(fit_together.X, fit_together.Y)
+
+
+class Halves:
+    """A splitter whose text has its address in memory."""
+
+
+def test_parameters_are_the_same_wherever_they_are_in_memory():
+    assert description(Halves()) == description(Halves())
+    logarithm = FunctionTransformer(np.log1p, inverse_func=np.expm1)
+    assert description(logarithm) == description(clone(logarithm))
+    assert description(logarithm) != description(FunctionTransformer(np.log1p))

@@ -152,7 +152,7 @@ def test_one_process_is_an_ordinary_fit():
 
 def test_one_device_for_all_is_refused():
     with pytest.raises(ValueError, match="one device"):
-        _processes.joined(torch.device("cuda:0"))
+        _processes.launched_processes(torch.device("cuda:0"))
 
 
 def test_jobs_of_joblib_do_not_train_together():

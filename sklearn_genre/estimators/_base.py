@@ -62,7 +62,7 @@ from sklearn_genre.training import (
     calibrate,
     calibrate_without,
     encoded,
-    joined,
+    launched_processes,
     run_stages,
     working_copy,
 )
@@ -202,7 +202,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         device = resolve_device(self.device)
         processes = ALONE
         if self.distributed:
-            processes, device = joined(device)
+            processes, device = launched_processes(device)
             processes.check_same(fit_contents(self, data, validation, codes))
             random.set_state(processes.of_first(random.get_state))
         seed = int(random.randint(np.iinfo(np.int32).max))

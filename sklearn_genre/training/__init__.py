@@ -14,7 +14,7 @@ from sklearn_genre.training._diagnostics import (
     diagnostic_columns,
 )
 from sklearn_genre.training._loop import run_stages
-from sklearn_genre.training._processes import ALONE, Processes, joined
+from sklearn_genre.training._processes import ALONE, Processes, launched_processes
 from sklearn_genre.training._selection import SCORING, Row, Scores
 from sklearn_genre.training._stage import Settings, Stage
 from sklearn_genre.training._stream import train_on
@@ -50,7 +50,7 @@ __all__ = [
     "calibrate_without",
     "diagnostic_columns",
     "encoded",
-    "joined",
+    "launched_processes",
     "predicted",
     "run_stages",
     "train_on",

@@ -259,7 +259,7 @@ class Engine(NeuralNet):
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Report the mean training loss of the epoch, as far as it went."""
-        self.processes.equalise(self.module_.buffers())
+        self.processes.broadcast(self.module_.buffers())
         if self.average is not None:
             self.average.copy_buffers()
         batches = self.history[-1]["batches"]

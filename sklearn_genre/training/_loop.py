@@ -62,7 +62,7 @@ def run_stages(
     """
     history: list[Row] = []
     processes, checkpoint = settings.processes, settings.checkpoint
-    processes.equalise(trained_state(network).values())
+    processes.broadcast(trained_state(network).values())
     saved = processes.of_first(lambda: checkpoint.load() if checkpoint else None)
     if saved:
         history, first_step = saved["history"], saved["first_step"]
@@ -102,7 +102,7 @@ def run_stages(
         saved = None
         history += selection.rows
         del selection  # and its copy of the weights
-        processes.equalise(trained_state(network).values())
+        processes.broadcast(trained_state(network).values())
         if processes.any(not (go_on and monitor.go_on)):
             break
     network.eval()

@@ -88,7 +88,7 @@ class Processes:
                 each.grad = None
         return loss
 
-    def equalise(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Give each process the values of the first one."""
         if self.n > 1:
             self._over_all(list(tensors), lambda buffer: group.broadcast(buffer, 0))
@@ -170,7 +170,7 @@ class Processes:
 ALONE = Processes()
 
 
-def joined(device: torch.device) -> tuple[Processes, torch.device]:
+def launched_processes(device: torch.device) -> tuple[Processes, torch.device]:
     """Return the processes that a launcher has started, and the device of this one.
 
     Raises

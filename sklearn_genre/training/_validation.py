@@ -94,7 +94,7 @@ class SharedScores:
         """Return the scores of the network as it is."""
         self.network.eval()
         row = self.processes.of_first(self.scores)
-        self.processes.equalise(self.network.buffers())
+        self.processes.broadcast(self.network.buffers())
         return row
 
 

@@ -107,8 +107,9 @@ ALONE = {
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
     "alone_pretrained": DEFAULT.changed(fine_tuning=None),
     "alone_half_the_epochs": DEFAULT.changed(fine_tuning=None, pretraining_epochs=50),
-    "alone_larger_batches": DEFAULT.changed(
-        fine_tuning=None, batch_size=larger_batches
+    "alone_larger_batches": DEFAULT.changed(batch_size=larger_batches),
+    "alone_less_patience": DEFAULT.changed(
+        batch_size=larger_batches, n_iter_no_change=10
     ),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}

@@ -108,9 +108,7 @@ ALONE = {
     "alone_pretrained": DEFAULT.changed(fine_tuning=None),
     "alone_half_the_epochs": DEFAULT.changed(fine_tuning=None, pretraining_epochs=50),
     "alone_larger_batches": DEFAULT.changed(batch_size=larger_batches),
-    "alone_less_patience": DEFAULT.changed(
-        batch_size=larger_batches, n_iter_no_change=10
-    ),
+    "alone_four_folds": DEFAULT.changed(batch_size=larger_batches, cv=4),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 

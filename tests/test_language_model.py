@@ -393,6 +393,20 @@ def test_targets_that_do_not_fit_are_mapped_to_the_range(folder):
     assert texts == [f"{score:.1f}".replace(".", "") for score in y]
 
 
+@pytest.mark.parametrize("options", [{}, {"numbers": "d.ddd"}, {"head": "linear"}])
+def test_nothing_that_is_predicted_leaves_the_range(folder, options):
+    X, y = texts_and_scores(24)
+    low, high = limits = (1.0, 4.5)
+    model = make(folder, target_range=limits, **options)
+    model.fit(X, np.clip(y, *limits))
+    dist = model.predict_distribution(X)
+    found = [dist.bounds, model.predict_interval(X, 0.999), model.sample_y(X, 50)]
+    found += [model.predict(X, output_type=name) for name in set(model._read) - {"std"}]
+    assert all((low <= each).all() and (each <= high).all() for each in found)
+    with pytest.raises(ValueError, match="target_range"):
+        model.fit(X, y)
+
+
 @pytest.mark.parametrize(
     ("X", "options", "message"),
     [

@@ -111,6 +111,7 @@ class LanguageModelRegressor(DigitRegressor):
     revision : str or None, default=None
         Of a model on the hub.
     <target_transform>
+    <target_range>
     max_epochs : int, default=10
         Passes over the training set in each stage, at most. 0 leaves the blocks as they
         are, and without `warm_start_rows` the whole model.
@@ -171,7 +172,7 @@ class LanguageModelRegressor(DigitRegressor):
     _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
     _structural: ClassVar[tuple[str, ...]] = tuple(
         "model revision prompt numbers head trainable attention "
-        "target_transform".split()
+        "target_transform target_range".split()
     )
     _architectural: ClassVar[tuple[str, ...]] = tuple(
         "model revision local_files_only start head trainable attention".split()
@@ -203,6 +204,7 @@ class LanguageModelRegressor(DigitRegressor):
         local_files_only: bool = True,
         revision: str | None = None,
         target_transform: Any = "standard",
+        target_range: Any = None,
         max_epochs: int = 10,
         learning_rate: float = 5e-5,
         batch_size: int = 16,
@@ -239,6 +241,7 @@ class LanguageModelRegressor(DigitRegressor):
         self.local_files_only = local_files_only
         self.revision = revision
         self.target_transform = target_transform
+        self.target_range = target_range
         self.max_epochs = max_epochs
         self.learning_rate = learning_rate
         self.batch_size = batch_size

@@ -51,6 +51,7 @@ CONSTRAINTS: Constraints = {
         name: SHARED[name]
         for name in (
             "target_transform",
+            "target_range",
             "weight_decay",
             "ema_decay",
             "early_stopping",

@@ -44,6 +44,7 @@ def made_row(random, data, method, seed):
         **dict(zip(names, random.uniform(size=len(names)), strict=True)),
         **draws,
         "median_at_k": draws["mean_at_k"],
+        "pit": random.integers(1, 9, 10).tolist(),
     }
     if method.endswith("_curves"):
         row["history"] = {
@@ -197,7 +198,7 @@ def test_failures_are_told(frames):
 def test_figures_of_every_experiment(made, frames, tmp_path):
     results.draw(frames, made / results.PUBLISHED, tmp_path)
     drawn = {path.stem.partition("_")[0] for path in tmp_path.glob("*.svg")}
-    assert drawn == set(results.EXPERIMENTS)
+    assert drawn == {*results.EXPERIMENTS, "alone"}
 
 
 # -- scores side by side ---------------------------------------------------------

@@ -14,6 +14,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 from talent.histories import fine_tuned
 from talent.tables import curves, per_set, ranks
 
+# Training samples up to which a dataset is small, and of medium size.
+SIZES = (500, 1000)
+
 matplotlib.use("svg")
 # The same rows give the same file.
 matplotlib.rcParams["svg.hashsalt"] = "sklearn_genre"
@@ -133,6 +136,47 @@ def ranking(table: pd.DataFrame) -> Figure:
     axes.set_yticks(range(len(ordered)), ordered.index)
     axes.set_xlabel("average rank")
     axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def pit(frame: pd.DataFrame, methods: dict[str, str]) -> Figure:
+    """Histograms of F(y), the probability integral transform, by training set size.
+
+    Faint: each dataset; strong: their mean. Calibrated distributions have a flat one.
+    """
+    if "pit" not in frame:
+        raise ValueError("no row has one.")
+    rows = frame.dropna(subset=["pit"])
+    edges = [0, *SIZES, np.inf]
+    figure, grid = plt.subplots(
+        len(methods),
+        len(edges) - 1,
+        figsize=(9, 2.4 * len(methods)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for panels, (method, label) in zip(grid, methods.items(), strict=True):
+        of_method = rows[rows["method"] == method]
+        for axes, low, high in zip(panels, edges[:-1], edges[1:], strict=True):
+            some = of_method[of_method["n_train"].between(low, high, inclusive="right")]
+            counts = some.groupby("data")["pit"].agg(lambda c: np.sum([*c], axis=0))
+            axes.axhline(1, color="grey", lw=0.8)
+            size = f"to {high:,.0f}" if np.isfinite(high) else f"more than {low:,.0f}"
+            axes.set_title(f"{label}, {size} samples", fontsize="small")
+            if not len(counts):
+                continue
+            bars = np.array([*counts], dtype=float)
+            bars *= bars.shape[1] / bars.sum(axis=1, keepdims=True)
+            places = (np.arange(bars.shape[1]) + 0.5) / bars.shape[1]
+            axes.plot(places, bars.T, color="C0", alpha=0.25, lw=0.8)
+            axes.bar(
+                places, bars.mean(axis=0), 1 / bars.shape[1], color="C0", alpha=0.5
+            )
+        panels[0].set_ylabel("density")
+    for axes in grid[-1]:
+        axes.set_xlabel("F(y)")
     return figure
 
 

@@ -30,6 +30,8 @@ PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
 ABOUT_DEFAULT = ("accuracy", "ablation", "alone")
+# Methods whose calibration is drawn.
+CALIBRATED = {"alone_held_out": "a tenth held out", "alone": "folds"}
 ABOUT_COST = (
     "Hours of jobs, of which two ran at once: what `run.py --dry-run` says before the "
     "first row, and the sum over the rows."
@@ -220,7 +222,8 @@ def draw(frames: Frames, published: Path, folder: Path) -> None:
     except ImportError as error:
         print(f"No figures: {error}")
         return
-    for name, figure in of_papers.drawn(published).items():
+    pits = partial(figures.pit, methods=CALIBRATED)
+    for name, figure in {**of_papers.drawn(published), "alone_pit": pits}.items():
         experiment = name.partition("_")[0]
         try:
             if experiment in frames:

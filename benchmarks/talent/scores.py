@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Numbers of draws k of best@k, mean@k and median@k.
 DRAWS = (1, 2, 4, 8, 16, 32, 64, 128)
 COVERAGE = 0.9
+# Bins of a histogram of probability integral transforms.
+N_PIT = 10
 # What a distribution is scored by; the names of the row, null where there is none.
 DISTRIBUTION_SCORES = (
     "rmse_median",
@@ -24,6 +26,7 @@ DISTRIBUTION_SCORES = (
     "log_score",
     "coverage_90",
     "width_90",
+    "pit",
     "entropy",
     "w1",
     "w1_pooled",
@@ -87,6 +90,7 @@ def distribution_scores(
         "crps": crps_score(y, dist) / unit,
         "coverage_90": coverage_score(y, dist, COVERAGE),
         "width_90": interval_width(dist, COVERAGE) / unit,
+        "pit": np.histogram(dist.cdf(y[:, None]), N_PIT, (0, 1))[0].tolist(),
         "w1": wasserstein1_score(y, dist) / unit,
         "w1_pooled": pooled_distance(dist, y) / unit,
         **at_k,

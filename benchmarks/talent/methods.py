@@ -6,7 +6,6 @@ of the package that has no method here gets one of its name when that is asked f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
@@ -93,22 +92,14 @@ POLICIES = {
 FACTS = dict.fromkeys(POLICIES, policy_facts)
 
 
-def larger_batches(y: Any) -> int:
-    """Return twice the batch size of "auto"."""
-    return min(512, max(64, 2 ** int(math.log2(max(len(y), 32) / 16))))
-
-
 # The default as users call it, without a validation set: with folds, or with a share
-# held out; also with numbers that end where the training range does, and faster.
+# held out; each also with numbers that end where the training range does.
 ALONE = {
     "alone": DEFAULT,
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
-    "alone_pretrained": DEFAULT.changed(fine_tuning=None),
-    "alone_half_the_epochs": DEFAULT.changed(fine_tuning=None, pretraining_epochs=50),
-    "alone_larger_batches": DEFAULT.changed(batch_size=larger_batches),
-    "alone_four_folds": DEFAULT.changed(batch_size=larger_batches, cv=4),
+    "alone_four_folds": DEFAULT.changed(cv=4),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 

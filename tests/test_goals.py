@@ -68,6 +68,23 @@ def test_spread_is_over_seeds(published):
     assert line["sets"] == "2 of 2"
 
 
+def test_goals_of_the_default_as_users_call_it():
+    rows = suite(alone=0.8, catboost_alone=1.0)
+    rows += suite(ngboost_alone=2.0, quantile_forest_alone=1.6)
+    worse = {"alone": {"rmse_mean": 12.0, "crps": 12.0, "coverage_90": 0.8}}
+    rows = [
+        row | (worse.get(row["method"], {}) if row["data"] == "u" else {})
+        for row in rows
+    ]
+    table = goals.measured(tables.framed(rows), goals.goals_alone(), "alone")
+    assert table.loc["the same, median", "measured"] == pytest.approx(0.8, rel=0.02)
+    for what in ("RMSE: share of sets won", "CRPS: share of sets won"):
+        assert table.loc[what, "measured"] == pytest.approx(2 / 3)
+    line = table.loc["90 % intervals: share of sets within .87 to .93"]
+    assert line["measured"] == pytest.approx(2 / 3)
+    assert line["met"] == "no"
+
+
 def test_rank_is_among_the_published_and_ours_alone(published):
     rows = suite(default=0.5, other=0.01)  # good has 0.1 and 0.2, bad 0.9 and 0.8
     line = measured(rows, published).loc[

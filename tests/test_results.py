@@ -198,7 +198,7 @@ def test_failures_are_told(frames):
 def test_figures_of_every_experiment(made, frames, tmp_path):
     results.draw(frames, made / results.PUBLISHED, tmp_path)
     drawn = {path.stem.partition("_")[0] for path in tmp_path.glob("*.svg")}
-    assert drawn == {*results.EXPERIMENTS, "alone"}
+    assert drawn == {*results.EXPERIMENTS, "called"}
 
 
 # -- scores side by side ---------------------------------------------------------

@@ -19,7 +19,7 @@ from papers.recipe import BASE, RIEMANN, objective, point
 from talent.ablation import ABLATION, DEFAULT
 from talent.datasets import Array, Part
 from talent.ours import Alone, New, Ours, Task, policy_facts
-from talent.peers import PEERS
+from talent.peers import ALONE_PEERS, PEERS, WholePeerModel
 from talent.predictions import Prediction
 
 
@@ -157,6 +157,14 @@ METHODS = Methods(
             name: Method(peer, peer.package, PEER_SECONDS[name])
             for name, peer in PEERS.items()
         },
+        **{
+            name: Method(
+                partial(WholePeerModel, peer),
+                peer.package,
+                PEER_SECONDS[name.removesuffix("_alone")],
+            )
+            for name, peer in ALONE_PEERS.items()
+        },
     }
 )
 SUITES: dict[str, list[str]] = {
@@ -174,5 +182,6 @@ SUITES: dict[str, list[str]] = {
     "ablation": list(ABLATION),
     "policies": list(POLICIES),
     "alone": list(ALONE),
+    "called": ["alone", "alone_held_out", *ALONE_PEERS],
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

@@ -130,6 +130,12 @@ class Alone(Ours):
         self.make(y, val)
         self.estimator.fit(np.concatenate([train.X, val.X]), y)
 
+    def extras(self, X: NDArray[Any], y: Array, unit: float) -> dict[str, Any]:
+        """Add the coverage of conformal intervals, where there are any."""
+        row = super().extras(X, y, unit)
+        low, high = self.estimator.predict_interval(X, 0.9, method="conformal").T
+        return {**row, "conformal_90": float(np.mean((low <= y) & (y <= high)))}
+
 
 def policy_facts(model: Any, val: Part, unit: float) -> dict[str, Any]:
     """Return what fine-tuning did to the reward and to errors on the validation set.

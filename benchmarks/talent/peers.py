@@ -4,6 +4,7 @@ Each has the settings that its `Peer` names, and otherwise the defaults of its p
 of several settings it has those that are best on the validation part.
 Targets are standardised by the training part for all of them. Boosting has up to 2,000
 trees, 5,000 of CatBoost's, and stops after 50 without gain on the validation part.
+Those of `ALONE_PEERS` are called ``fit(X, y)`` on both parts, with their own defaults.
 """
 
 from __future__ import annotations
@@ -121,7 +122,20 @@ class PeerModel:
         return {}
 
 
+class WholePeerModel(PeerModel):
+    """A peer that is given both parts to train on."""
+
+    def fit(self, train: Part, val: Part) -> None:
+        """Train on both parts."""
+        super().fit(joined(train, val), val)
+
+
 # -- what depends on the job -------------------------------------------------------
+
+
+def joined(train: Part, val: Part) -> Part:
+    """Return the rows of both."""
+    return Part(*(np.concatenate(parts) for parts in zip(train, val, strict=True)))
 
 
 def places(task: Task, n_columns: int) -> list[int]:
@@ -307,4 +321,21 @@ PEERS: dict[str, Peer] = {
         threads="n_threads",
         of_val=val_of_sklearn,
     ),
+}
+# As users call them. NGBoost and forests have no categories; forests predict quantiles.
+ALONE_PEERS: dict[str, Peer] = {
+    "catboost_alone": Peer(
+        "catboost.CatBoostRegressor",
+        strings,
+        {"allow_writing_files": False, "verbose": False},
+        threads="thread_count",
+        of_task=of_catboost,
+    ),
+    "ngboost_alone": Peer(
+        "ngboost.NGBRegressor",
+        filled_codes,
+        {"verbose": False},
+        read=read_ngboost,
+    ),
+    "quantile_forest_alone": PEERS["quantile_forest"],
 }

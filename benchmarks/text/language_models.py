@@ -49,6 +49,7 @@ def one_digit(digits: Any = "0123456789") -> Options:
     return {"objective": "raft", "numbers": DecimalTokenizer("d", digits)}
 
 
+MONTHS = "January February March April May June July August September October".split()
 METHODS: dict[str, Options] = {
     "zero_shot": {"max_epochs": 0, "warm_start_rows": None},
     "cross_entropy": {"objective": "cross_entropy"},
@@ -70,6 +71,8 @@ METHODS: dict[str, Options] = {
     "raft_learnable": raft(learnable=True),
     "raft_digit": one_digit(),
     "raft_reversed": one_digit("9876543210"),
+    "raft_letters": one_digit("ABCDEFGHIJ"),
+    "raft_months": one_digit(MONTHS),
     "bidirectional_raft": {"objective": "raft", "attention": "bidirectional"},
     "bidirectional_head": {"head": "linear", "attention": "bidirectional"},
     "random_raft": {"objective": "raft", "start": "random"},

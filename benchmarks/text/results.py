@@ -15,7 +15,15 @@ KEPT = Path(__file__).resolve().parents[1] / "results" / "text"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "results"
 # A difference counts if a paired t test over the test samples says so at this level.
 LEVEL = 0.05
-COLUMNS = ("dev RMSE", "test RMSE", "Pearson", "Spearman", "CRPS", "seconds of fit")
+COLUMNS = (
+    "dev RMSE",
+    "test RMSE",
+    "Pearson",
+    "Spearman",
+    "CRPS",
+    "entropy",
+    "seconds of fit",
+)
 RULES = {
     "mean": "mean",
     "greedy": "greedy",
@@ -45,11 +53,16 @@ CLAIMS = [
 ]
 
 
+# What is the same in runs that differ in the learning rate.
+JOB = ("task", "trainable", "n_train", "method", "seed")
+
+
 def best_rates(rows: list[Row]) -> list[Row]:
     """Return the rows of the learning rate that is best on the dev set."""
     of_job = defaultdict(list)
     for row in rows:
-        of_job[row["task"], row["trainable"], row["method"], row["seed"]].append(row)
+        job = (row[name] for name in JOB)
+        of_job[tuple(job)].append(row)
     return [min(jobs, key=lambda row: row["dev_rmse"] or 0) for jobs in of_job.values()]
 
 
@@ -69,6 +82,7 @@ def lines_of(rows: list[Row], method: str) -> list[list[str]]:
             mean(mine, f"pearson_{rule}", 3),
             mean(mine, f"spearman_{rule}", 3),
             mean(mine, "crps") if first else "",
+            mean(mine, "digit_entropy", 2) if first else "",
             mean(mine, "fit_cpu_s", 0) if first else "",
         ]
         lines.append([method if first else "", label, *numbers])
@@ -130,15 +144,45 @@ def section(rows: list[Row], task: str, trainable: int) -> list[str]:
     if not mine:
         return []
     what = f"last {trainable} blocks" if trainable else "rows of digits alone"
+    by_size = sizes(mine)
+    largest = max(row["n_train"] for row in mine)
+    mine = [row for row in mine if row["n_train"] == largest]
     seeds = len({row["seed"] for row in mine})
-    sizes = {row["n_train"] for row in mine}
     title = f"### {task}, {what}"
     about = (
-        f"{max(sizes):,} training samples, {seeds} "
+        f"{largest:,} training samples, {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}, {len(mine[0]['squared_errors']):,} test "
         f"samples; a constant has {mean(mine, 'constant')}."
     )
-    return [title, "", about, "", *table(mine), "", *verdicts(mine), ""]
+    parts = [table(mine), verdicts(mine), by_size, epochs(mine) if trainable else []]
+    return [title, "", about, "", *(x for each in parts if each for x in [*each, ""])]
+
+
+def sizes(rows: list[Row]) -> list[str]:
+    """Return test errors by the number of training samples, of methods with several."""
+    found = sorted({row["n_train"] for row in rows})
+    if len(found) < 2:
+        return []
+    head = ["test RMSE, training samples", *(f"{size:,}" for size in found)]
+    lines = [head, ["---"] * len(head)]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = [row for row in rows if row["method"] == method]
+        if len({row["n_train"] for row in mine}) > 1:
+            of_sizes = [[r for r in mine if r["n_train"] == size] for size in found]
+            lines.append([method, *(mean(some, "rmse_mean") for some in of_sizes)])
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def epochs(rows: list[Row]) -> list[str]:
+    """Return the dev error before training of the blocks, and after each epoch."""
+    n_epochs = max(row["max_epochs"] for row in rows)
+    head = ["dev RMSE after epochs", *map(str, range(n_epochs + 1))]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        curve = row["dev_curve"][-row["max_epochs"] - 1 :]
+        numbers = [f"{error:.3f}" for error in curve]
+        lines.append([row["method"], *numbers, *[""] * (n_epochs + 1 - len(curve))])
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def sentences(rows: list[Row]) -> list[str]:

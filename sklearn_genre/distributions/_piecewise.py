@@ -125,16 +125,22 @@ class PiecewiseUniform:
     def crps(self, y: Array) -> Array:
         """Return the continuous ranked probability score, shape (n,)."""
         knots, width, mass = self._pieces()
+        knots, width = self._for_each_row(knots), np.broadcast_to(width, mass.shape)
         cumulative = cumulative_sums(mass)
-        start, stop = cumulative[:, :-1], cumulative[:, 1:]
-        low = knots[..., :-1]
-        share = np.clip(y[:, None] - low, 0.0, width) / width  # of each piece below y
+        place = count(knots[:, 1:-1], y[:, None], np.less)  # the piece of y
+        is_above = np.arange(knots.shape[1]) > place
+        height = np.where(is_above, 1 - cumulative, cumulative)
+        whole = mean_square(height[:, :-1], height[:, 1:])  # but for the piece of y
+        start, stop = take(cumulative, place), take(cumulative, place + 1)
+        size = take(width, place)
+        share = np.clip(y[:, None] - take(knots, place), 0.0, size) / size
         middle = start + (stop - start) * share
-        below = width * share * mean_square(start, middle)
-        above = width * (1 - share) * mean_square(1 - middle, 1 - stop)
+        below = share * mean_square(start, middle)
+        above = (1 - share) * mean_square(1 - middle, 1 - stop)
+        np.put_along_axis(whole, place, below + above, axis=1)
         first, last = self.bounds().T
         outside = np.maximum(first - y, 0.0) + np.maximum(y - last, 0.0)
-        return outside + (below + above).sum(axis=1)
+        return outside + (whole * width).sum(axis=1)
 
     def best_at_k(self, y: Array, k: Counts) -> Array:
         """Return the mean squared error of the best of k draws, shape (n,)."""

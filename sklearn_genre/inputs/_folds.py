@@ -200,9 +200,12 @@ class FoldedInputs:
         return self.samples.device
 
     def blocks(self, size: int) -> Iterator[tuple[FoldedInputs, int]]:
-        """Yield the samples in blocks to predict, and how many of each are real."""
-        for start in range(0, len(self), size):
-            block = self[start : start + size]
+        """Yield the samples in blocks to predict, and how many of each are real.
+
+        Each member reads the samples of one fold, `size` of them together.
+        """
+        for start in range(0, len(self), size * self.n_folds):
+            block = self[start : start + size * self.n_folds]
             yield block, len(block)
 
     def grouped(self, order: Tensor, batch_size: int) -> Tensor:

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn_genre import DecodingRegressor, PointwiseRegressor
 from sklearn_genre.encoders import TabularEncoder
 from sklearn_genre.estimators import _base, _stored
+from sklearn_genre.estimators._state import description
 from sklearn_genre.inputs import _stored as blocks
 from sklearn_genre.training import _engine
 from sklearn_genre.training._engine import Engine
@@ -49,7 +50,7 @@ def weights(model):
     return np.concatenate([value.double().numpy().ravel() for value in state])
 
 
-def fit_until(n_batches, model, monkeypatch, y=Y):
+def fit_until(n_batches, model, monkeypatch, **more):
     """Fit a model and kill it after so many batches."""
     step, seen = Engine.train_step, []
 
@@ -61,7 +62,7 @@ def fit_until(n_batches, model, monkeypatch, y=Y):
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Engine, "train_step", watched)
-        model.fit(X, y)
+        model.fit(X, Y, **more)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["each step", "each epoch"])
@@ -105,3 +106,33 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
         small(checkpoint=path).fit(X, Y)
     with pytest.raises(ValueError, match="integer random_state"):
         PointwiseRegressor(checkpoint=path).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "now"),
+    [
+        (
+            {},
+            {"X_val": X[:50], "y_val": Y[:50]},
+            {"X_val": X[:50], "y_val": Y[50:100]},
+        ),
+        ({"cv": 2}, {"groups": np.arange(300) % 9}, {"groups": np.arange(300) % 8}),
+    ],
+)
+def test_a_checkpoint_of_another_validation_is_refused(
+    options, before, now, tmp_path, monkeypatch
+):
+    model = small(checkpoint=tmp_path / "fit.pt", **options)
+    fit_until(13, model, monkeypatch, **before)
+    with pytest.raises(ValueError, match="other data or parameters"):
+        model.fit(X, Y, **now)
+
+
+def test_descriptions_know_what_a_text_cuts_and_not_the_order_of_a_set():
+    splits = np.arange(5000)
+    other = splits.copy()
+    other[2500] = 0
+    assert repr(splits) == repr(other)
+    assert description(splits) != description(other)
+    names = [f"{letter}_proj" for letter in "qkvogud"]
+    assert description({*names}) == description({*reversed(names)})

@@ -79,6 +79,32 @@ def test_one_fold_is_a_quantile_at_a_held_out_level(split):
     assert_allclose(low, expected)
 
 
+WITHOUT_TAILS = {
+    "anchored": {},
+    "free_digits": {"encoder": "mlp", "decoder": "mlp"},
+    "quantiles": {"target_transform": "quantile"},
+}
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("name", WITHOUT_TAILS)
+def test_held_out_samples_are_in_their_own_intervals(name, coverage):
+    random = np.random.default_rng(1)
+    options = {"encoder": members, **WITHOUT_TAILS[name]}
+    model = DecodingRegressor(
+        **options, pretraining_epochs=1, fine_tuning=None, random_state=0
+    )
+    # targets beyond those of training, and targets that repeat
+    for y, y_val in (
+        (random.normal(size=30), random.standard_t(2, size=400)),
+        (random.integers(0, 10, 200) * 0.37, random.integers(0, 10, 399) * 0.37),
+    ):
+        X_val = np.zeros((len(y_val), 1))
+        model.fit(np.zeros((len(y), 1)), y, X_val=X_val, y_val=y_val)
+        low, high = model.predict_interval(X_val, coverage, method="conformal").T
+        assert ((low <= y_val) & (y_val <= high)).mean() >= coverage
+
+
 def test_too_few_held_out_samples_give_infinite_ends(split):
     low, high = split.predict_interval(X[NEW][:3], 0.999, method="conformal").T
     assert (low == -np.inf).all()
@@ -108,13 +134,18 @@ def test_without_held_out_samples_there_is_no_conformal_interval():
         model.predict_interval(X[:3], method="jackknife")
 
 
-@pytest.mark.parametrize("how", ["stream", "validation_set", "no_validation"])
+@pytest.mark.parametrize(
+    "how", ["stream", "validation_set", "no_validation", "other_samples"]
+)
 def test_samples_that_were_trained_on_later_are_held_out_no_more(how):
     model = DecodingRegressor(
         encoder=members, cv=2, pretraining_epochs=1, fine_tuning=None, random_state=0
     ).fit(X[:60], Y[:60])
     if how == "stream":
         model.partial_fit(X[:60], Y[:60])
+    elif how == "other_samples":
+        with pytest.warns(UserWarning, match="validates on other samples"):
+            model.set_params(warm_start=True).fit(X[5:65], Y[5:65])
     elif how == "validation_set":
         model.set_params(warm_start=True).fit(
             X[:60], Y[:60], X_val=X[60:90], y_val=Y[60:90]
@@ -122,8 +153,8 @@ def test_samples_that_were_trained_on_later_are_held_out_no_more(how):
         assert len(model._held_out[0]) == 30
     else:
         model.set_params(warm_start=True, early_stopping=False).fit(X[:60], Y[:60])
-    with pytest.raises(ValueError, match="without folds"):
-        out_of_fold_distribution(model, X[:60])
+    with pytest.raises(ValueError, match=r"without folds|warm start on other"):
+        out_of_fold_distribution(model, X[5:65])
     if how != "validation_set":
         with pytest.raises(ValueError, match="no validation set"):
             model.predict_interval(X[:3], method="conformal")

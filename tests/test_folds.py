@@ -20,6 +20,15 @@ from sklearn_genre.networks import OutOfFold
 X, y = load_diabetes(return_X_y=True)
 X, y = X[:60], y[:60]
 SMALL = partial(TabularEncoder, n_members=4, hidden_layer_sizes=(8,))
+
+
+class Unfolded(TabularEncoder):
+    """An encoder that has never heard of folds."""
+
+    def __init__(self, columns):
+        super().__init__(columns, n_members=4, hidden_layer_sizes=(8,))
+
+
 SPLITS = [(np.arange(30, 60), np.arange(30)), (np.arange(30), np.arange(30, 60))]
 ESTIMATORS = {
     "decoding": partial(DecodingRegressor, fine_tuning=None, pretraining_epochs=2),
@@ -134,7 +143,11 @@ def test_each_sample_has_one_fold(cv):
         ({"cv": ShuffleSplit(4, random_state=0)}, "must test each sample once"),
         ({"cv": 2, "encoder": "mlp"}, "needs an ensemble"),
         ({"cv": 2, "decoder": "mlp"}, "needs an ensemble"),
-        ({"cv": PredefinedSplit([-1] * 20 + [0] * 40)}, "tests sample 0 0 times"),
+        ({"cv": PredefinedSplit(np.arange(60) // 20 - 1)}, "tests sample 0 0 times"),
+        ({"cv": PredefinedSplit([0] * 60)}, "makes 1 fold"),
+        ({"cv": [(SPLITS[0][0][9:], SPLITS[0][1]), SPLITS[1]]}, "train on all others"),
+        ({"cv": [*SPLITS, (np.arange(60), np.arange(0))]}, "0 test samples in split 2"),
+        ({"cv": 2, "encoder": Unfolded}, "needs an ensemble"),
         ({"cv": True}, "cv"),
         ({"cv": 61}, "more folds than the 60 samples"),
     ],
@@ -142,6 +155,21 @@ def test_each_sample_has_one_fold(cv):
 def test_folds_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         fit(**options)
+
+
+def test_a_warm_start_has_a_sample_for_each_fold():
+    with pytest.raises(ValueError, match="8 folds, and X has 5"):
+        Folds(np.arange(16) % 8, 8).of(5, np.random.RandomState(0))
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter:UserWarning")
+def test_splits_are_of_the_samples_that_count_and_groups_stay_together():
+    model = ESTIMATORS["decoding"](encoder=SMALL, cv=PredefinedSplit(np.arange(60) % 2))
+    with pytest.raises(ValueError, match="names sample 59, and there are 50"):
+        model.fit(X, y, np.repeat([1.0, 0.0], [50, 10]))
+    model.set_params(cv=KFold(2))
+    with pytest.raises(ValueError, match=r"group of sample .* is in several"):
+        model.fit(X, y, groups=np.arange(60) % 7)
 
 
 def without_seconds(history):
@@ -215,6 +243,7 @@ def test_a_warm_start_keeps_the_folds():
     fold = model._folds.fold
     model.fit(X, y)
     assert model._folds.fold is fold
+    assert model._held_out is not None  # nobody has trained on what is left out
     assert pickle.loads(pickle.dumps(model))._folds.n_folds == 2
 
 
@@ -223,7 +252,8 @@ def test_a_warm_start_after_a_validation_set_keeps_the_network():
         encoder=SMALL, random_state=0, cv=2, warm_start=True
     ).fit(X, y, X_val=X, y_val=y)
     before = model.network_.encoder.periods.frequency.shape
-    model.set_params(learning_rate=1e-9).fit(X, y)
+    with pytest.warns(UserWarning, match="validates on other samples"):
+        model.set_params(learning_rate=1e-9).fit(X, y)
     assert model.network_.encoder.periods.frequency.shape == before
     assert model._folds is None
 
@@ -267,8 +297,24 @@ def test_a_warm_start_on_other_samples_keeps_groups_together():
     model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0, warm_start=True)
     groups = np.repeat(np.arange(10), 6)
     model.fit(X, y, groups=groups)
-    fold = model.fit(X[:54], y[:54], groups=groups[:54])._folds.fold
+    with pytest.warns(UserWarning, match="validates on other samples"):
+        fold = model.fit(X[:54], y[:54], groups=groups[:54])._folds.fold
     assert len({*zip(groups[:54], fold, strict=True)}) == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "n", "groups", "message"),
+    [
+        ({"cv": 3}, 60, None, "cv=3, and the fitted network has 2 folds"),
+        ({}, 60, np.arange(60) // 3, "sample .* is in several. .* the first fit"),
+        ({}, 59, np.zeros(59), "There are 1 groups"),
+    ],
+)
+def test_folds_that_a_warm_start_cannot_have_are_refused(options, n, groups, message):
+    model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0, warm_start=True)
+    model.set_params(early_stopping=True).fit(X, y).set_params(**options)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X[:n], y[:n], groups=groups)
 
 
 def test_the_default_has_folds_where_its_encoder_chooses_its_members():
@@ -281,6 +327,7 @@ def test_the_default_has_folds_where_its_encoder_chooses_its_members():
     assert n_folds(own) == 8
     assert n_folds(SMALL) is None  # four members
     assert n_folds("mlp") is None
+    assert n_folds(Unfolded) is None
     assert n_folds(own, cv=None) is None
     assert n_folds(own, n_samples=30) is None  # nothing is held out
 

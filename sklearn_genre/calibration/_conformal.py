@@ -18,12 +18,17 @@ from sklearn_genre.networks import N_AT_ONCE, OutOfFold, Predictor
 MAX_KEPT = 4096
 # A rank that misses a whole number by less was one before rounding.
 ROUNDING = 1e-9
+# By how many units in the last place an end may miss a target that it should reach.
+ULPS = 4 * np.finfo(np.float64).eps
 
 Array = NDArray[np.float64]
 
 
 class HeldOut(NamedTuple):
-    """Values of the distribution function at the targets of held-out samples."""
+    """Values of the distribution function at the targets of held-out samples.
+
+    They are infinite where the target is beyond the last bin.
+    """
 
     pit: Array  # (n,) ascending
     fold: NDArray[np.int64]  # (n,) whose members had not seen the sample
@@ -51,7 +56,10 @@ def held_out_values(predictor: Predictor, held_out: Any) -> HeldOut:
     for start in range(0, len(y), N_AT_ONCE):
         few = slice(start, start + N_AT_ONCE)
         pieces = predictor.pieces(predictor.support(kept[few]))
-        pit[few] = pieces.cdf(y[few, None])[:, 0]
+        lowest, highest = pieces.bounds().T
+        inside = pieces.cdf(y[few, None])[:, 0]
+        inside = np.where(y[few] < lowest, -np.inf, inside)
+        pit[few] = np.where(y[few] > highest, np.inf, inside)
     order = np.argsort(pit, kind="stable")
     if not isinstance(kept, FoldedInputs):
         return HeldOut(pit[order], np.zeros_like(order), 1)
@@ -72,23 +80,36 @@ def conformal_interval(
     """
     n = len(held_out.pit)
     first = math.floor((1 - coverage) / 2 * (n + 1) + ROUNDING)
-    last = n + 1 - first
-    ends = np.empty((len(inputs), 2))
-    ends[:] = predictor.scaler.limits_ or (-np.inf, np.inf)
+    limits = predictor.scaler.limits_ or (-np.inf, np.inf)
     if first == 0:
-        return ends
+        return np.tile(limits, (len(inputs), 1))
     if held_out.n_folds == 1:
-        levels = held_out.pit[None, [first - 1, last - 1]]
-        return predictor.distribution(inputs).ppf(levels)
-    candidates = np.concatenate(
-        [
-            dist.ppf(held_out.pit[None, held_out.fold == fold])
-            for fold, dist in enumerate(of_each_fold(predictor, inputs, held_out))
-        ],
-        axis=1,
-    )
-    candidates.partition((first - 1, last - 1), axis=1)
-    return candidates[:, [first - 1, last - 1]]
+        dists = [predictor.distribution(inputs)]
+    else:
+        dists = of_each_fold(predictor, inputs, held_out)
+    low, high = [], []
+    for fold, dist in enumerate(dists):
+        pit = held_out.pit[held_out.fold == fold]
+        low.append(just_beyond(dist, pit[:first], -1))
+        high.append(just_beyond(dist, pit[-first:], 1))
+    lower = np.partition(np.concatenate(low, axis=1), first - 1, axis=1)[:, first - 1]
+    upper = np.partition(np.concatenate(high, axis=1), -first, axis=1)[:, -first]
+    return np.stack([lower, upper], axis=1).clip(*limits)
+
+
+def just_beyond(dist: PredictiveDistribution, pit: Array, side: int) -> Array:
+    """Return the numbers at values of the distribution function, (n_samples, n_values).
+
+    Rounding, and bins without mass, must not keep a target out of its own interval: the
+    numbers are below the targets if `side` is -1, above them if it is 1.
+    """
+    levels = pit + side * ULPS
+    is_end = levels <= 0 if side < 0 else levels >= 1
+    numbers = dist.ppf(levels.clip(0, 1)[None])
+    numbers = np.where(is_end, dist.bounds[:, [0 if side < 0 else 1]], numbers)
+    size = np.abs(dist.ppf([[0.25, 0.75]])).max(axis=1, keepdims=True)
+    numbers += side * ULPS * (np.abs(numbers) + size)
+    return np.where(np.isinf(pit), pit, numbers)
 
 
 def of_each_fold(

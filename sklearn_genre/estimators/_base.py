@@ -21,7 +21,7 @@ from sklearn_genre.calibration import fit_temperature, held_out_values
 from sklearn_genre.estimators._checks import checked_data
 from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
-from sklearn_genre.estimators._set_aside import group_codes, set_aside
+from sklearn_genre.estimators._set_aside import are_unseen, group_codes, set_aside
 from sklearn_genre.estimators._state import (
     check_structure,
     fingerprint,
@@ -222,12 +222,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if validation is not None and not is_warm:
                 warn_of_validation(draft, data.X, validation.X)
             stages = [stage for stage in stages if stage.max_epochs]
-            if is_warm:
+            if is_warm and stages:
                 stages[0] = stages[0]._replace(keep_start=True)
             held_out: Data | Folds | None = validation
             if validation is None:
                 data, held_out = set_aside(draft, data, codes, random)
             draft._folds = held_out if isinstance(held_out, Folds) else None
+            are_new = are_unseen(draft, data, held_out, validation, is_warm=is_warm)
             try:
                 draft._train(
                     stages,
@@ -239,6 +240,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
                 )
             except FloatingPointError as error:
                 raise not_finite(error) from error
+        if not are_new:
+            draft._held_out = None
         kept = {k: v for k, v in vars(self).items() if not is_learned(k)}
         self.__dict__ = {**kept, **vars(draft)}  # at once, and whole
         return self
@@ -334,7 +337,9 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         share = TRAINING_SHARE if temperature == "validation" else 1.0
         settings = settings._replace(deadline=begun + share * limit)
         if self.checkpoint is not None:
-            checkpoint = Checkpoint(self.checkpoint, fit_identity(self, training))
+            checkpoint = Checkpoint(
+                self.checkpoint, fit_identity(self, training, held_out)
+            )
             settings = settings._replace(checkpoint=checkpoint if is_first else None)
         monitor = Monitor(
             monitored,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -111,7 +112,14 @@ def factory(spec: Any, registry: Mapping[str, Any]) -> Any:
 
 
 def lets_fold(cv: Any, encoder: Any) -> bool:
-    """Return whether folds were asked for, or the encoder chooses its own members."""
+    """Return whether an encoder can be built for folds.
+
+    Without being asked for, only where it chooses its own members.
+    """
+    options = inspect.signature(encoder).parameters
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in options.values())
+    if not (takes_any or "n_folds" in options):
+        return False
     if not isinstance(cv, str):
         return True
     is_class = isinstance(getattr(encoder, "func", encoder), type)

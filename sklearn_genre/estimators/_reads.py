@@ -55,7 +55,8 @@ def interval_by(method: str, coverage: float, held_out: Any) -> Read:
     if held_out is None:
         raise ValueError(
             "method='conformal' needs samples that were held out, and the fit had no "
-            "validation set. Fit with early_stopping=True, with cv=, or with X_val."
+            "validation set, or a warm start had trained on it before. Fit with "
+            "early_stopping=True, with cv=, or with X_val."
         )
     return partial(conformal_interval, HeldOut(*held_out), coverage)
 

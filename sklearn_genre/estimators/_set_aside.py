@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._parameters import factory, lets_fold
+from sklearn_genre.estimators._state import digest
+from sklearn_genre.estimators._warnings import warn_of_seen
 from sklearn_genre.inputs import Data, Folds, StoredData, folds_of, split
 
 # Fewest training samples of which early_stopping="auto" holds some out.
@@ -106,11 +109,8 @@ def new_folds(
     draft: Any, data: Data, groups: Codes | None, random: np.random.RandomState
 ) -> Folds | None:
     """Return which samples each member leaves out; None: one validation set."""
-    former = draft._folds
-    if former is not None:  # a warm start
-        if groups is None or len(data) == len(former.fold):
-            return former.of(len(data), random)
-        return folds_of(former.n_folds, data.X, data.y, random, groups)
+    if draft._folds is not None:  # a warm start
+        return former_folds(draft._folds, draft.cv, data, groups, random)
     if draft.warm_start and draft.n_iter_:
         return None  # the members of the former fit share what folds must not
     encoder = factory(draft.encoder, ENCODERS)
@@ -121,3 +121,75 @@ def new_folds(
         device = next(draft._network.parameters()).device
         draft._network = draft._build_network(device)
     return folds
+
+
+def former_folds(
+    former: Folds,
+    cv: Any,
+    data: Data,
+    groups: Codes | None,
+    random: np.random.RandomState,
+) -> Folds | None:
+    """Return the folds of the former fit, or as many of other samples.
+
+    Raises
+    ------
+    ValueError
+        If another number of folds is asked for, or if groups cannot have so many.
+    """
+    n_folds = former.n_folds
+    if isinstance(cv, Integral) and cv != n_folds:
+        raise ValueError(
+            f"cv={cv}, and the fitted network has {n_folds} folds, which a warm start "
+            "keeps. Set cv back, or fit with warm_start=False to start anew."
+        )
+    if groups is None:
+        return former.of(len(data), random)
+    advice = (
+        f"The {n_folds} folds are those of the first fit: give groups to that one as "
+        "well, or fit with warm_start=False to start anew."
+    )
+    if len(data) == len(former.fold):
+        former.check_groups(groups, advice)
+        return former
+    if groups.max() + 1 < n_folds:
+        raise ValueError(f"There are {groups.max() + 1} groups. {advice}")
+    return folds_of(n_folds, data.X, data.y, random, groups)
+
+
+def are_unseen(
+    draft: Any,
+    data: Data,
+    held_out: Data | Folds | None,
+    own: Data | None,
+    *,
+    is_warm: bool,
+) -> bool:
+    """Return whether no former fit has trained on what was set aside, or warn.
+
+    Parameters
+    ----------
+    draft : estimator
+        It remembers what was set aside, for the next warm start.
+    data : Data
+        Training samples.
+    held_out : Data, Folds or None
+        What validates.
+    own : Data or None
+        The validation set of the user, who knows where it was before.
+    is_warm : bool
+        Whether the fit goes on from a former one.
+    """
+    former = getattr(draft, "_left_out", None)
+    draft._left_out = None
+    if own is not None or held_out is None:
+        return True
+    if isinstance(held_out, Folds):
+        now = digest([data.X, data.y, held_out.fold])
+    else:
+        now = digest([held_out.X, held_out.y])
+    if is_warm and now != former:
+        warn_of_seen(draft)
+        return False
+    draft._left_out = now
+    return True

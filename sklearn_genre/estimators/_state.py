@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import is_dataclass
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ LEARNED = (
     "_folds",
     "_held_out",
     "_is_categorical",
+    "_left_out",
     "_n_steps",
     "_network",
     "_rule",
@@ -125,13 +127,29 @@ def description(value: Any) -> str:
         return f"partial({', '.join([description(value.func), *options])})"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(description, value))}]"
+    if isinstance(value, (set, frozenset)):  # in an order of the process
+        return f"{{{', '.join(sorted(map(description, value)))}}}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k!r}: {description(v)}' for k, v in value.items())}}}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__}({description(vars(value))})"
+    if isinstance(value, np.ndarray):  # whose repr leaves some out
+        return f"array({digest([value])})"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # addresses in memory
 
 
-def fit_identity(estimator: Any, training: Encoded) -> str:
+def fit_identity(estimator: Any, training: Encoded, held_out: Encoded | None) -> str:
     """Return a text that differs for fits of other data, parameters or weights.
+
+    Parameters
+    ----------
+    estimator : estimator
+    training : Encoded
+        With folds, or without.
+    held_out : Encoded or None
+        What validates.
 
     Raises
     ------
@@ -151,10 +169,18 @@ def fit_identity(estimator: Any, training: Encoded) -> str:
     found = hashlib.sha256(repr([*own, len(training)]).encode())
     for name, value in sorted(options.items()):
         found.update(f"{name}={description(value)}".encode())
-    inputs: Any = training.inputs
-    for array in (training.y, training.sample_weight, inputs.joined().cpu().numpy()):
-        found.update(np.ascontiguousarray(array).tobytes())
+    parts = [*samples_of(training)]
+    if training.folds is not None:
+        parts.append(training.folds.fold)
+    elif held_out is not None:
+        parts += samples_of(held_out)
+    found.update(digest(parts).encode())
     return found.hexdigest()
+
+
+def samples_of(some: Any) -> list[NDArray[Any]]:
+    """Return targets, weights and inputs of encoded samples."""
+    return [some.y, some.sample_weight, some.inputs.joined().cpu().numpy()]
 
 
 def fit_contents(

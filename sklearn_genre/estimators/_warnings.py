@@ -114,6 +114,16 @@ def not_finite(error: FloatingPointError) -> ValueError:
     )
 
 
+def warn_of_seen(estimator: Any) -> None:
+    """Warn of a warm start that validates on samples which may have been trained on."""
+    _warn(
+        f"{type(estimator).__name__}(warm_start=True) validates on other samples than "
+        "the former fit, which may have trained on them: validation scores are too "
+        "good, and there are no conformal intervals. Give X_val and y_val, or the same "
+        "samples with an integer random_state."
+    )
+
+
 def _warn(message: str) -> None:
     """Warn whoever called the estimator."""
     frame, level = sys._getframe(1), 2

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, check_cv
 from torch import Tensor
 
+from sklearn_genre._checks import shown
+
 # Folds, unless a user says otherwise, and the samples beyond which there are none:
 # a validation set is then large enough, and costs the others little.
 N_FOLDS, MAX_FOLDED = 8, 10_000
@@ -44,8 +46,30 @@ class Folds:
         """Return these folds, or as many of other samples."""
         if n_samples == len(self.fold):
             return self
+        if n_samples < self.n_folds:
+            raise ValueError(
+                f"The fitted network has {self.n_folds} folds, and X has {n_samples} "
+                "samples. Give more, give X_val, or start anew with warm_start=False."
+            )
         fold = random.permutation(n_samples) % self.n_folds
         return Folds(fold.astype(np.int64), self.n_folds)
+
+    def check_groups(self, groups: NDArray[np.int64], advice: str) -> None:
+        """Refuse folds that divide a group.
+
+        Raises
+        ------
+        ValueError
+            If samples of a group are in two folds.
+        """
+        first = np.zeros(groups.max() + 1, dtype=np.int64)
+        first[groups] = self.fold  # that of one sample of each group
+        divided = np.flatnonzero(first[groups] != self.fold)
+        if len(divided):
+            raise ValueError(
+                f"Samples of a group must be in the same fold, and the group of sample "
+                f"{divided[0]} is in several. {advice}"
+            )
 
     def kept(self) -> list[NDArray[np.intp]]:
         """Return the samples outside of each fold."""
@@ -142,8 +166,32 @@ def folds_of(
             )
         fold = random.permutation(n_samples) % n_folds
         return Folds(fold.astype(np.int64), n_folds)
+    splits = [tuple(map(np.asarray, each)) for each in check_cv(cv).split(X, y, groups)]
+    folds = Folds(fold_of_each(cv, splits, n_samples), len(splits))
+    if groups is not None:
+        folds.check_groups(groups, "Use GroupKFold, or a number of folds.")
+    return folds
+
+
+def fold_of_each(cv: Any, splits: list[Any], n_samples: int) -> NDArray[np.int64]:
+    """Return the fold of each sample, by the splits of a splitter.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, if one does not train on all samples that it does
+        not test, or if a sample is not tested once.
+    """
+    name = f"cv={shown(cv, repr)}"
+    if len(splits) < 2:
+        raise ValueError(f"{name} makes {len(splits)} fold, and folds are several.")
+    largest = max(int(part.max()) for split in splits for part in split if len(part))
+    if largest >= n_samples:
+        raise ValueError(
+            f"{name} names sample {largest}, and there are {n_samples}, of which none "
+            "has weight zero. Leave the others out of X and of cv."
+        )
     fold = np.full(n_samples, -1, dtype=np.int64)
-    splits = list(check_cv(cv).split(X, y, groups))
     n_tested = np.zeros(n_samples, dtype=np.intp)
     for number, (_, test) in enumerate(splits):
         fold[test] = number
@@ -151,10 +199,19 @@ def folds_of(
     if (n_tested != 1).any():
         sample = int(np.flatnonzero(n_tested != 1)[0])
         raise ValueError(
-            f"cv={cv!r} must test each sample once, and tests sample {sample} "
+            f"{name} must test each sample once, and tests sample {sample} "
             f"{n_tested[sample]} times. Use a splitter such as KFold or GroupKFold."
         )
-    return Folds(fold, len(splits))
+    for number, (train, test) in enumerate(splits):
+        is_trained = np.zeros(n_samples, dtype=bool)
+        is_trained[train] = True
+        if not len(test) or (is_trained != (fold != number)).any():
+            raise ValueError(
+                f"{name} has {len(train)} training and {len(test)} test samples in "
+                f"split {number}, of {n_samples}: a split must test some samples and "
+                "train on all others."
+            )
+    return fold
 
 
 @dataclass(frozen=True)

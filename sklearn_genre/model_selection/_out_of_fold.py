@@ -63,6 +63,12 @@ def out_of_fold_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
             f"{type(fitted).__name__} was fitted without folds. Give it cv=, such as "
             "cv=8, and no X_val."
         )
+    if getattr(fitted, "_held_out", None) is None:
+        raise ValueError(
+            f"{type(fitted).__name__} was fitted by a warm start on other samples or "
+            "folds than before, and may have trained on those that it leaves out now. "
+            "Fit with warm_start=False."
+        )
     X = fitted._check_features(X, reset=False)
     if X.shape[0] != len(folds.fold):
         raise ValueError(

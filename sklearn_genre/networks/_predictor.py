@@ -81,10 +81,13 @@ class Predictor:
     def mean(self, inputs: Inputs, pieces: PiecewiseUniform | None = None) -> Array:
         """Return the prediction of samples: the mean, or what a rule makes of it.
 
-        Their distribution is an argument where the caller has it already. A rule was
-        trained at temperature 1, and is read at it.
+        Their distribution is an argument where the caller has it already. What a rule
+        makes of it was trained at temperature 1 and without limits, and so it is read.
         """
-        rule = getattr(self.network, "rule", None)
+        rule, limits = getattr(self.network, "rule", None), self.scaler.limits_
+        if rule is not None and limits is not None:
+            free = replace(self, scaler=self.scaler.without_limits(), temperature=1.0)
+            return free.mean(inputs).clip(*limits)
         trained = self if rule is None else replace(self, temperature=1.0)
         if rule is None or rule.is_mean:
             if pieces is None or self.temperature != trained.temperature:

@@ -1,5 +1,6 @@
 """The scale on which targets are modelled, and back."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,12 @@ class TargetScaler(BaseEstimator):
         if self.transformer_ is not None:
             t = _apply(self.transformer_.inverse_transform, t)
         return np.clip(t, *(self.limits_ or LARGEST_RANGE))
+
+    def without_limits(self) -> "TargetScaler":
+        """Return the same scaler, as if there were no `target_range`."""
+        free = copy.copy(self)
+        free.limits_ = None
+        return free
 
     def check_inside(self, y: NDArray[np.float64], name: str) -> None:
         """Refuse targets outside of the range that they are said to have."""

@@ -288,6 +288,7 @@ def test_without_a_decay_the_last_weights_are_kept(monkeypatch):
 
     monkeypatch.setattr(Engine, "_update", spy)
     model = small(ema_decay=0.0, early_stopping=False).fit(X, Y)
+    assert all(weight.grad is None for weight in model.network_.parameters())
     assert all(network is model.network_ for network in networks)
 
 

@@ -220,7 +220,8 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     "warm_start": """warm_start : bool, default=False
     Whether ``fit`` continues from the weights of the last fit, on its scales. The
     schedule of the learning rate starts anew: many short fits learn less than a long
-    one.""",
+    one. Samples that validate should be new, or left out as before: a warning says if
+    they are not.""",
     "device": """device : str, default="auto"
     ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.""",
     "dtype": """dtype : {"float32", "float64"}, default="float32"

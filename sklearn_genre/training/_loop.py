@@ -106,6 +106,8 @@ def run_stages(
         if processes.any(not (go_on and monitor.go_on)):
             break
     network.eval()
+    for parameter in network.parameters():
+        parameter.grad = None  # left by a stage without averaging
     if checkpoint:
         checkpoint.remove()
     return history, first_step

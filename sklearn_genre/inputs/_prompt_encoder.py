@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -185,6 +186,8 @@ def _samples(X: Any) -> Iterator[Any]:
     elif nw.dependencies.is_into_dataframe(X):
         yield from nw.from_native(X, eager_only=True).iter_rows(named=True)
     else:
+        if isinstance(X, np.ma.MaskedArray):
+            X = np.where(np.ma.getmaskarray(X), np.nan, X.data.astype(object))
         array = np.asarray(X, dtype=object)
         if array.ndim not in (1, 2):
             raise ValueError(
@@ -234,9 +237,9 @@ def _fill_columns(prompt: str, values: list[Any]) -> str:
 
 def _value(value: Any, i: int, column: Any) -> Any:
     """Return a value for the template, or say that it is missing."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         raise ValueError(
-            f"Sample {i} has no value in column {column!r} (NaN or None). Fill it, for "
+            f"Sample {i} has no value in column {column!r} ({value}). Fill it, for "
             "instance with 'unknown', or write prompt as a function of the sample."
         )
     return value

@@ -54,5 +54,78 @@ def test_masked_entries_are_missing():
     texts = np.ma.masked_array(["a", "b"], mask=[False, True])
     with pytest.raises(ValueError, match="sample 1"):
         read(texts)
-    with pytest.raises(ValueError, match="Sample 1 has no value in column 0"):
+    with pytest.raises(ValueError, match="Sample 1 has no value in column '0'"):
         read(texts[:, None], "{0}")
+
+
+@pytest.mark.parametrize("column", ["petal.length", "a[b]", "a b", "0", "", 0, 7, 2.5])
+def test_columns_fill_the_fields_that_are_their_names(column):
+    frame = pd.DataFrame({"petal": ["no", "no"], column: ["x", "y"], "z": ["u", "v"]})
+    if column != "":
+        assert read(frame, f"{{{column}}} {{z}}") == ["x u", "y v"]
+    assert read(frame[[column]], "{}: ") == ["x: ", "y: "]
+
+
+def test_names_that_are_text_come_before_numbers():
+    assert read(pd.DataFrame({0: ["x"], "0": ["y"]}), "{0}") == ["y"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{}",
+        "{0}",
+        "{0!r:>9} {0:^{1}}",
+        "{:{}}",
+        "{{{1:+.2f}}} {0[0]} {1.real}",
+        "{1:,}",
+    ],
+)
+def test_templates_write_what_python_writes(template):
+    values = ["text", 12] if template.count("{") > 1 or "1" in template else ["text"]
+    expected = template.format(*values)
+    assert read([values], template) == [expected]
+    named = template.replace("0", "a").replace("1", "b").replace("[a]", "[0]")
+    frame = pd.DataFrame([values], columns=["a", "b"][: len(values)])
+    if template != "{:{}}":
+        assert read(frame, named) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("X", "prompt", "names"),
+    [
+        (["abc"], "{0.foo}: ", ["sample 0", "'abc'", "foo"]),
+        (["abc"], "{[9]}: ", ["sample 0", "'abc'", "9"]),
+        ([["a", "b"], ["a", 3]], "{1[0]}: ", ["sample 1", "value 3", "1[0]"]),
+        (["abc"], "{:.2f}: ", ["sample 0", "'abc'", ".2f"]),
+        (pd.DataFrame({"a": [[1]]}), "{a:5}: ", ["sample 0", "[1]", "{a:5}"]),
+        (pd.DataFrame({"a": ["x"]}), "{a:{b}}: ", ["'b'", "['a']"]),
+        (pd.DataFrame({"a": ["x"]}), "{a.b}: ", ["sample 0", "'x'", "a.b"]),
+        (pd.DataFrame({"a": ["x"]}), "{c.b}: ", ["'c.b'", "['a']"]),
+        (pd.DataFrame({"a": ["x"]}), "{0}: ", ["'0'", "['a']"]),
+        (pd.DataFrame({"a": ["x"], "b": ["y"]}), "{}: ", ["{a}, {b}"]),
+        (pd.DataFrame({"a": ["x"], "b": ["y"]}), "{} {}: ", ["{a}, {b}"]),
+        (["abc"], "{}{0}: ", ["{}{0}"]),
+        (["abc"], "{0:{}}: ", ["{0:{}}"]),
+        (["abc"], "{!x}: ", ["no template"]),
+        (["abc"], "{text}: ", ["'text'", "{}"]),
+        (["abc"], "{-1}: ", ["'-1'"]),
+        ([{"a": {"b": None}}], "{a[b]}: ", ["Sample 0 has no value", "a[b]"]),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused_in_one_line(X, prompt, names):
+    with pytest.raises(ValueError, match="prompt") as refusal:
+        read(X, prompt)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert all(name in message for name in names)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_only_what_the_template_names_must_be_there(missing):
+    values = [["x", missing], ["y", "z"]]
+    frame = pd.DataFrame(values, columns=["a", "b"], dtype=object)
+    assert read(values, "{0}: ") == read(frame, "{a}: ") == ["x: ", "y: "]
+    for X, prompt in [(values, "{0} {1}"), (values, "{} {}"), (frame, "{a} {b}")]:
+        with pytest.raises(ValueError, match="Sample 0 has no value in column"):
+            read(X, prompt)

@@ -129,3 +129,26 @@ def test_only_what_the_template_names_must_be_there(missing):
     for X, prompt in [(values, "{0} {1}"), (values, "{} {}"), (frame, "{a} {b}")]:
         with pytest.raises(ValueError, match="Sample 0 has no value in column"):
             read(X, prompt)
+
+
+@pytest.mark.filterwarnings("ignore:.*prompts were cut:UserWarning")
+@pytest.mark.parametrize("first", ["", "^", "^$"])
+@pytest.mark.parametrize("n_kept", range(3, 12))
+def test_cut_prompts_keep_special_tokens_and_the_fixed_end(first, n_kept):
+    X, end = ["abcdefghijkl", "^b^defghij"], ": "
+    n_first = len(first)
+    left = read(X, "{}: ", n_kept, "left", first)
+    right = read(X, "{}: ", n_kept, "right", first)
+    for text, from_left, from_right in zip(X, left, right, strict=True):
+        assert len(from_left) == len(from_right) == n_kept
+        assert from_left[:n_first] == from_right[:n_first] == first
+        assert f"{text}{end}".endswith(from_left[n_first:])
+        n_end = min(len(end), n_kept - n_first - 1)
+        assert from_right[n_first:] == (
+            text[: n_kept - n_first - n_end] + end[len(end) - n_end :]
+        )
+
+
+@pytest.mark.parametrize("truncation", ["left", "right"])
+def test_prompts_that_fit_are_not_cut(truncation):
+    assert read(["abc", "a"], "{}: ", 6, truncation, "^") == ["^abc: ", "^a: "]

@@ -44,7 +44,8 @@ class PromptEncoder(BaseEstimator):
         Longest prompt.
     truncation : {"error", "left", "right"}
         What is done to longer ones: an error that says which, or tokens are left out at
-        the beginning, or before the fixed end of the template.
+        the beginning, or before the fixed end of the template. Special tokens that the
+        tokenizer puts before a text stay.
 
     Attributes
     ----------
@@ -106,23 +107,52 @@ class PromptEncoder(BaseEstimator):
                 f"(truncation={self.truncation!r}).",
                 stacklevel=2,
             )
-        cut = [self._cut(text) for text in ids]
-        return np.array([*cut, None], dtype=object)[:-1]  # stays 1-dimensional
+            ids = self._cut(ids)
+        return np.array([*ids, None], dtype=object)[:-1]  # stays 1-dimensional
 
     def encode(self, X: Texts, dtype: torch.dtype, device: torch.device) -> Prompts:
         """Return token ids as the network reads them, on a device."""
         return Prompts.of([[*text, *self.after] for text in X]).to(device)
 
-    def _cut(self, text: list[int]) -> list[int]:
+    def _cut(self, ids: list[list[int]]) -> list[list[int]]:
         """Return token ids that fit into the window of the model."""
+        first, end = self.tokenize(["", ending_of(self.prompt)])
+        n_end = len(end) - n_shared(first, end) if self.truncation == "right" else None
         most = self.max_tokens
-        if len(text) <= most:
-            return text
-        if self.truncation == "left":
-            return text[-most:]
-        ending = ending_of(self.prompt)
-        n = min(len(self.tokenize([ending])[0]), most - 1) if ending else 0
-        return text[: most - n] + text[len(text) - n :]
+        return [cut_to(text, most, n_shared(first, text), n_end) for text in ids]
+
+
+def n_shared(a: list[int], b: list[int]) -> int:
+    """Return with how many equal tokens two lists begin."""
+    differ = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return next(differ, min(len(a), len(b)))
+
+
+def cut_to(text: list[int], most: int, n_first: int, n_end: int | None) -> list[int]:
+    """Return tokens without some in the middle, at least one of which stays.
+
+    Parameters
+    ----------
+    text : list of int
+    most : int
+        How many there may be.
+    n_first : int
+        How many of the first stay, those that the tokenizer puts before a text.
+    n_end : int or None
+        How many of the last stay; None, as many as there is room for.
+
+    Examples
+    --------
+    >>> from sklearn_genre.inputs._prompt_encoder import cut_to
+    >>> cut_to([0, 1, 2, 3, 4, 5], 4, 1, None), cut_to([0, 1, 2, 3, 4, 5], 4, 1, 1)
+    ([0, 3, 4, 5], [0, 1, 2, 5])
+    """
+    if len(text) <= most:
+        return text
+    n_first = min(n_first, most - 1)
+    room = most - n_first
+    n_end = room if n_end is None else min(n_end, room - 1)
+    return text[: most - n_end] + text[len(text) - n_end :]
 
 
 def filled_prompts(X: Any, prompt: Any) -> list[str]:
@@ -279,8 +309,8 @@ class _Values:
         except UNWRITABLE as error:
             raise ValueError(
                 f"prompt={self.prompt!r} cannot write the value {shown(value, repr)} "
-                f"of sample {self.i} as {{{name}{spec and ':'}{spec}}}: {shown(error)}. "
-                "Change the field, or write prompt as a function of the sample."
+                f"of sample {self.i} as {{{name}{spec and ':'}{spec}}}: {shown(error)}."
+                " Change the field, or write prompt as a function of the sample."
             ) from None
         raise ValueError(
             f"Sample {self.i} has no value in column {name!r} ({value}). Fill it, for "

@@ -152,3 +152,30 @@ def test_cut_prompts_keep_special_tokens_and_the_fixed_end(first, n_kept):
 @pytest.mark.parametrize("truncation", ["left", "right"])
 def test_prompts_that_fit_are_not_cut(truncation):
     assert read(["abc", "a"], "{}: ", 6, truncation, "^") == ["^abc: ", "^a: "]
+
+
+@pytest.mark.parametrize(
+    ("X", "names"),
+    [
+        (None, ["None", "NoneType", "list of texts"]),
+        (7, ["7", "int", "list of texts"]),
+        ((text for text in ["a", "b"]), ["generator", "list(X)"]),
+        (iter(["a", "b"]), ["list_iterator", "list(X)"]),
+        ({"a": ["x", "y"]}, ["dict", "DataFrame(X)"]),
+        ({"x", "y"}, ["set", "Give a list"]),
+        (pl.DataFrame({"a": ["x", "y"]}).lazy(), ["LazyFrame", "X.collect()"]),
+    ],
+)
+def test_what_is_no_table_is_refused_by_its_type_and_with_what_to_give(X, names):
+    for prompt in ["{}: ", "{a}: ", str]:
+        with pytest.raises(TypeError, match="X must be a list of texts") as refusal:
+            read(X, prompt)
+        assert "\n" not in str(refusal.value)
+        assert all(name in str(refusal.value) for name in names)
+
+
+def test_columns_that_share_a_name_are_refused_by_it():
+    frame = pd.DataFrame([["x", "y", "z"]], columns=["b", "a", "a"])
+    with pytest.raises(ValueError, match=r"2 are called 'a'") as refusal:
+        read(frame, "{b}: ")
+    assert "\n" not in str(refusal.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_genre._checks import shown, some_of
+from sklearn_genre.inputs._frames import frame_of
 from sklearn_genre.inputs._prompts import Prompts
 
 # Prompts of the first data that are kept, to see how numbers are spelled after them.
@@ -227,13 +228,18 @@ def _samples(X: Any) -> Iterator[Any]:
         )
     if nw.dependencies.is_into_series(X):
         yield from nw.from_native(X, series_only=True).to_list()
-    elif nw.dependencies.is_into_dataframe(X):
-        yield from nw.from_native(X, eager_only=True).iter_rows(named=True)
+    elif (frame := frame_of(X)) is not None:
+        yield from frame.iter_rows(named=True)
     else:
         if isinstance(X, np.ma.MaskedArray):
             X = np.where(np.ma.getmaskarray(X), np.nan, X.data.astype(object))
         array = np.asarray(X, dtype=object)
-        if array.ndim not in (1, 2):
+        if array.ndim == 0:
+            raise TypeError(
+                "X must be a list of texts, an array of columns or a data frame, got "
+                f"{shown(X, repr)} of type {type(X).__name__}. {_advice(X)}."
+            )
+        if array.ndim > 2:
             raise ValueError(
                 "X must have one dimension, of texts, or two, of columns for the "
                 f"prompt, got shape {array.shape}."
@@ -253,6 +259,17 @@ def _names(template: str) -> Iterator[str]:
 def _first(name: str) -> str:
     """Return the name of a field without the attributes and items after it."""
     return re.split(r"[.\[]", name, maxsplit=1)[0]
+
+
+def _advice(X: Any) -> str:
+    """Return what to give in place of something that is no array."""
+    if isinstance(X, Mapping):
+        return "Give pandas.DataFrame(X)"
+    if isinstance(X, Iterable):
+        return "Give list(X)" if isinstance(X, Iterator) else "Give a list"
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        return "Read it before: X.collect()"
+    return "Give a list of texts, one for each sample"
 
 
 def _fill(prompt: str, sample: Any, i: int) -> str:

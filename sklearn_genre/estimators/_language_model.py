@@ -25,7 +25,7 @@ from sklearn_genre.estimators._language_settings import (
 )
 from sklearn_genre.estimators._parameters import Constraints, documented, resolve
 from sklearn_genre.estimators._pretrained import Pretrained, digest
-from sklearn_genre.estimators._reads import READ, Read
+from sklearn_genre.estimators._reads import READ, Read, put_back
 from sklearn_genre.inputs import Data
 from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import Network
@@ -378,7 +378,7 @@ class LanguageModelRegressor(DigitRegressor):
         ids = self._view()._check_features(X, reset=False)
         order = np.argsort([len(text) for text in ids], kind="stable")
         parts = super()._map(Tokenized(ids[order]), function)
-        return parts if len(ids) == 1 else [np.concatenate(parts)[np.argsort(order)]]
+        return parts if len(ids) == 1 else [put_back(parts, order)]
 
     def __sklearn_tags__(self) -> Any:
         """Declare that samples are texts."""

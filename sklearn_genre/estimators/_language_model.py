@@ -9,25 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklearn_genre._objective import Objective
-from sklearn_genre.decoders import Spelling, fits_table, spell
-from sklearn_genre.estimators._decoding import OBJECTIVES
+from sklearn_genre.decoders import Spelling, spell
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._language_network import language_network, same_digest
 from sklearn_genre.estimators._language_settings import (
     CONSTRAINTS,
-    language_stages,
     numbers_tokenizer,
     placed,
     prompt_encoder,
     resolved_precision,
-    trains_blocks,
+    stages_of,
 )
 from sklearn_genre.estimators._parameters import Constraints, documented, resolve
 from sklearn_genre.estimators._pretrained import Pretrained, digest
 from sklearn_genre.estimators._reads import READ, Read, put_back
 from sklearn_genre.inputs import Data
-from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import Network
 from sklearn_genre.tokenizers import TOKENIZERS
 from sklearn_genre.training import Encoded, Settings, Stage
@@ -91,8 +87,9 @@ class LanguageModelRegressor(DigitRegressor):
         Whether tokens of the prompt see only what is before them.
     warm_start_rows : {"fit", None}, default="fit"
         Whether the rows of digits, or the head, are trained first, by L-BFGS on all
-        samples at once, with a penalty that the validation set chooses. None is the
-        start of the papers. Formats that are too long for one pass start without.
+        samples at once, with a penalty that the validation set chooses; where there is
+        none, five folds of the samples do. None is the start of the papers.
+        Formats that are too long for one pass start without.
     cache : "auto", False, str or path, default="auto"
         Where states below the first trained block are kept during a fit: in memory, two
         bytes (in bfloat16) or four for each unit of each token; in a folder, where
@@ -264,7 +261,13 @@ class LanguageModelRegressor(DigitRegressor):
     @property
     def _read(self) -> dict[str, Read]:  # type: ignore[override]
         """What ``predict`` can read: a head writes no digits."""
-        return dict(READ) if self.head else dict(DigitRegressor._read)
+        return dict(READ) if self._fitted_head else dict(DigitRegressor._read)
+
+    @property
+    def _fitted_head(self) -> str | None:
+        """The head of the fit, or that of the next one."""
+        head: str | None = getattr(self, "_architecture", vars(self))["head"]
+        return head
 
     # The path of a fit ------------------------------------------------------------
 
@@ -287,7 +290,8 @@ class LanguageModelRegressor(DigitRegressor):
     def _learn_head(self, data: Data, z: NDArray[np.float64]) -> None:
         """Learn the number format, and how the language model spells it."""
         tokenizer = resolve(numbers_tokenizer(self.numbers), TOKENIZERS)
-        self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_).fit(z)
+        told = self.head is None
+        self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_, told).fit(z)
         pretrained = self._pretrained()
         spelling = spell(
             self.tokenizer_, pretrained.offsets, self.feature_encoder_.examples_
@@ -295,6 +299,14 @@ class LanguageModelRegressor(DigitRegressor):
         self._spelling = (spelling.ids.tolist(), spelling.literals)
         self.feature_encoder_.after = spelling.literals[0]
         self.precision_ = resolved_precision(self.precision, self.device)
+
+    def _check_warm_start(self, data: Data) -> None:
+        """Keep the scales of a head; warn if the digits do not reach the targets."""
+        if self._fitted_head is None:
+            super()._check_warm_start(data)
+        else:
+            network: Any = self._network
+            network.head.learns_scales = False
 
     def _new_network(self) -> Network:
         """Return the language model, and what reads numbers off it."""
@@ -316,24 +328,7 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _stages(self) -> list[Stage]:
         """Return the readout, pretraining and training."""
-        objective: Objective = resolve(self.objective, OBJECTIVES)
-        before = None if self.pretraining is None else resolve(self.pretraining, LOSSES)
-        if self.head is not None:
-            objective, before = SquaredError(), None
-        if int(objective.n_updates) > 1 and self.accumulate > 1:
-            raise ValueError(
-                f"accumulate={self.accumulate} needs n_updates=1, got {objective}."
-            )
-        _, literals = self._spelling
-        in_one_pass = self.head is not None or fits_table(self.tokenizer_, literals)
-        stages = language_stages(
-            objective,
-            before,
-            max_epochs=self.max_epochs,
-            learning_rate=self.learning_rate,
-            fits_readout=self.warm_start_rows == "fit" and in_one_pass,
-            trains_blocks=trains_blocks(self.trainable),
-        )
+        stages = stages_of(self, self.tokenizer_, self._spelling[1])
         return check_stages(stages, self.tokenizer_)
 
     def _train(
@@ -345,7 +340,9 @@ class LanguageModelRegressor(DigitRegressor):
         first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
         self._splits = self.cache is not False and backbone.can_be_split(first, nodes)
         backbone.can_split = self._splits
-        if validation is not None:
+        if validation is None:
+            stages = [stage._replace(by_folds=True) for stage in stages]
+        else:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
         super()._train(stages, data, validation, **options)
@@ -362,16 +359,18 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""
-        return (
-            super()
-            ._settings(training)
-            ._replace(
-                accumulate=self.accumulate,
-                watches_collapse=self.head is None,
-            )
-        )
+        own = {"accumulate": self.accumulate, "watches_collapse": self.head is None}
+        return super()._settings(training)._replace(**own)
 
     # Predictions ------------------------------------------------------------------
+
+    def _check_writes(self) -> None:
+        """Refuse what is read of digits where a head writes none."""
+        if head := self._fitted_head:
+            raise ValueError(
+                f"head={head!r} writes no digits. Draw from the distributions with "
+                "sample_y, or fit with head=None."
+            )
 
     def _map(self, X: Any, function: Read) -> list[Any]:
         """Apply a function to samples, those of like lengths together."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from os import PathLike
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
+from sklearn_genre.decoders import fits_table
 from sklearn_genre.estimators._decoding import OBJECTIVES
 from sklearn_genre.estimators._parameters import (
     EPOCHS_OR_NONE,
@@ -27,7 +29,7 @@ from sklearn_genre.estimators._parameters import (
 )
 from sklearn_genre.estimators._pretrained import Pretrained
 from sklearn_genre.inputs import TRUNCATIONS, PromptEncoder, fields_of
-from sklearn_genre.losses import LOSSES
+from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import PolicyGradient
 from sklearn_genre.targets import TargetScaler
@@ -100,11 +102,13 @@ def numbers_tokenizer(numbers: str | Tokenizer) -> str | Tokenizer:
     return tokenizer
 
 
-def placed(tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler) -> Any:
+def placed(
+    tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler, told: bool
+) -> Any:
     """Return a tokenizer that knows the scale of the targets that it writes.
 
     Targets that the format can write are written as they are. Others are mapped to its
-    range, which is said.
+    range, which is told.
     """
     if not isinstance(tokenizer, DecimalTokenizer):
         return tokenizer
@@ -115,7 +119,7 @@ def placed(tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler) -> An
     whole = np.abs(y / tokenizer.step - np.round(y / tokenizer.step)).max() < 1e-6
     if plain and inside and (steps >= FEWEST_STEPS or whole):
         return tokenizer.place(scaler.mean_, scaler.scale_)
-    if plain:
+    if plain and told:
         warnings.warn(
             f"numbers={tokenizer.format!r} writes {low:g} to {high:g} in steps of "
             f"{tokenizer.step:g}, and the targets go from {y.min():g} to {y.max():g}: "
@@ -150,6 +154,30 @@ def _bfloat16_is_faster() -> bool:
             times.append(time.perf_counter() - start)
         seconds[dtype] = min(times)
     return seconds[torch.float32] > FASTER * seconds[torch.bfloat16]
+
+
+def stages_of(
+    estimator: Any, tokenizer: Tokenizer, literals: Sequence[Sequence[int]]
+) -> list[Stage]:
+    """Return the stages that the parameters of an estimator ask for."""
+    objective: Objective = resolve(estimator.objective, OBJECTIVES)
+    before = estimator.pretraining
+    before = None if before is None else resolve(before, LOSSES)
+    if estimator.head is not None:
+        objective, before = SquaredError(), None
+    if int(objective.n_updates) > 1 and estimator.accumulate > 1:
+        raise ValueError(
+            f"accumulate={estimator.accumulate} needs n_updates=1, got {objective}."
+        )
+    in_one_pass = estimator.head is not None or fits_table(tokenizer, literals)
+    return language_stages(
+        objective,
+        before,
+        max_epochs=estimator.max_epochs,
+        learning_rate=estimator.learning_rate,
+        fits_readout=estimator.warm_start_rows == "fit" and in_one_pass,
+        trains_blocks=trains_blocks(estimator.trainable),
+    )
 
 
 def language_stages(

@@ -14,6 +14,8 @@ from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._language_network import language_network, same_digest
 from sklearn_genre.estimators._language_settings import (
     CONSTRAINTS,
+    cache_folder,
+    keep_config,
     numbers_tokenizer,
     placed,
     prompt_encoder,
@@ -169,7 +171,7 @@ class LanguageModelRegressor(DigitRegressor):
     _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
     _structural: ClassVar[tuple[str, ...]] = tuple(
         "model revision prompt numbers head trainable attention "
-        "target_transform target_range".split()
+        "start precision truncation max_length target_transform target_range".split()
     )
     _architectural: ClassVar[tuple[str, ...]] = tuple(
         "model revision local_files_only start head trainable attention".split()
@@ -310,7 +312,9 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _new_network(self) -> Network:
         """Return the language model, and what reads numbers off it."""
+        keep_config(self._architecture, self._structure)
         pretrained = Pretrained.of(*(self._architecture[name] for name in SOURCE))
+        self.feature_encoder_.tokenize([])  # refuses another tokenizer
         is_random = self._architecture["start"] == "random"
         model = pretrained.load(is_random=is_random)
         sha256 = None if is_random else digest(model)
@@ -338,6 +342,7 @@ class LanguageModelRegressor(DigitRegressor):
         network: Any = self._network
         backbone = network.decoder.backbone
         first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
+        backbone.folder = None
         self._splits = self.cache is not False and backbone.can_be_split(first, nodes)
         backbone.can_split = self._splits
         if validation is None:
@@ -349,13 +354,13 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _encode(self, X: NDArray[np.object_]) -> Any:
         """Return prompts as the network reads them, with states that are in files."""
-        prompts = super()._encode(X)
-        if self.cache in ("auto", True, False) or self.start == "random":
-            return prompts
         network: Any = self._network
-        network.decoder.backbone.can_split = self._splits  # not stored with the weights
-        network.decoder.backbone.folder = (str(self.cache), str(self._digest))
-        return network.remember(prompts)
+        backbone = network.decoder.backbone
+        backbone.folder = cache_folder(self.cache, self._digest)
+        if backbone.folder is None:
+            return super()._encode(X)
+        backbone.can_split = self._splits  # not stored with the weights
+        return network.remember(super()._encode(X))
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
+from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
@@ -40,6 +45,9 @@ from sklearn_genre.training import Stage
 FEWEST_STEPS = 4
 # How much faster bfloat16 must be, on a product of this size, to be chosen.
 FASTER, PROBE_SIZE, N_PROBES = 1.3, 512, 5
+
+# A letter other than a digit's d, and a digit right after it.
+LETTER_BEFORE = re.compile(r"[^\W\d_](?<!d)d")
 
 # Tokens of a window where a model has none.
 NO_LIMIT = 2**20
@@ -93,10 +101,41 @@ CONSTRAINTS: Constraints = {
 }
 
 
+def keep_config(architecture: dict[str, Any], structure: dict[str, Any]) -> None:
+    """Copy what trains a model, so that the fit does not change with the parameter."""
+    for place in (architecture, structure):
+        place["trainable"] = deepcopy(place["trainable"])
+
+
+def cache_folder(cache: Any, sha256: str | None) -> tuple[str, str] | None:
+    """Return the folder of states and the model whose they are, or None.
+
+    Random weights have no name.
+    """
+    if cache in ("auto", True, False) or sha256 is None:
+        return None
+    try:
+        Path(cache).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"cache={str(cache)!r} cannot be a folder ({error.strerror}). Give a "
+            "folder that may be written, 'auto' or False."
+        ) from None
+    return str(cache), sha256
+
+
 def numbers_tokenizer(numbers: str | Tokenizer) -> str | Tokenizer:
     """Return the tokenizer, or its name, of how numbers are written."""
     if isinstance(numbers, Tokenizer) or numbers in TOKENIZERS:
         return numbers
+    if LETTER_BEFORE.search(numbers) or "d" not in numbers:
+        close = get_close_matches(numbers, TOKENIZERS, 1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"numbers={shown(numbers, repr)} is neither one of {[*TOKENIZERS]} nor a "
+            "format with a 'd' for each digit, none of them right after a letter, as "
+            f"in 'd.d'.{meant}"
+        )
     tokenizer = DecimalTokenizer(numbers)
     tokenizer._check_parameters()
     return tokenizer
@@ -225,7 +264,18 @@ def language_stages(
 
 
 def trains_blocks(trainable: Any) -> bool:
-    """Return whether anything of the language model itself is trained."""
+    """Return whether anything of the language model itself is trained.
+
+    Raises
+    ------
+    ValueError
+        If it is a text other than "all", or a bool.
+    """
+    if isinstance(trainable, str | bool) and trainable != "all":
+        raise ValueError(
+            "trainable must be a number of blocks, 'all' or a config of peft, got "
+            f"{shown(trainable, repr)}."
+        )
     return isinstance(trainable, str) or bool(trainable)
 
 
@@ -248,4 +298,4 @@ def prompt_encoder(
             f"max_length={max_length} leaves no room for a prompt before "
             f"numbers={numbers!r}. Raise it."
         )
-    return PromptEncoder(prompt, pretrained.tokenize, room, truncation)
+    return PromptEncoder(prompt, pretrained.as_now().tokenize, room, truncation)

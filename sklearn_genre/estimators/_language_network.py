@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -85,4 +86,4 @@ def add_adapters(model: Any, config: Any) -> None:
             f"{config!r}."
         )
     freeze(model, 0)
-    inject_adapter_in_model(config, model)
+    inject_adapter_in_model(deepcopy(config), model)

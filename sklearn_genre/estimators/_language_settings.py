@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
+from copy import deepcopy
+from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_genre._checks import shown
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
+from sklearn_genre.decoders import fits_table
 from sklearn_genre.estimators._decoding import OBJECTIVES
 from sklearn_genre.estimators._parameters import (
     EPOCHS_OR_NONE,
@@ -27,7 +33,7 @@ from sklearn_genre.estimators._parameters import (
 )
 from sklearn_genre.estimators._pretrained import Pretrained
 from sklearn_genre.inputs import TRUNCATIONS, PromptEncoder, fields_of
-from sklearn_genre.losses import LOSSES
+from sklearn_genre.losses import LOSSES, SquaredError
 from sklearn_genre.networks import PROMPT_HEADS
 from sklearn_genre.policy_gradients import PolicyGradient
 from sklearn_genre.targets import TargetScaler
@@ -38,6 +44,9 @@ from sklearn_genre.training import Stage
 FEWEST_STEPS = 4
 # How much faster bfloat16 must be, on a product of this size, to be chosen.
 FASTER, PROBE_SIZE, N_PROBES = 1.3, 512, 5
+
+# A letter other than a digit's d, and a digit right after it.
+LETTER_BEFORE = re.compile(r"[^\W\d_](?<!d)d")
 
 # Tokens of a window where a model has none.
 NO_LIMIT = 2**20
@@ -91,20 +100,53 @@ CONSTRAINTS: Constraints = {
 }
 
 
+def keep_config(architecture: dict[str, Any], structure: dict[str, Any]) -> None:
+    """Copy what trains a model, so that the fit does not change with the parameter."""
+    for place in (architecture, structure):
+        place["trainable"] = deepcopy(place["trainable"])
+
+
+def cache_folder(cache: Any, sha256: str | None) -> tuple[str, str] | None:
+    """Return the folder of states and the model whose they are, or None.
+
+    Random weights have no name.
+    """
+    if cache in ("auto", True, False) or sha256 is None:
+        return None
+    try:
+        Path(cache).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"cache={str(cache)!r} cannot be a folder ({error.strerror}). Give a "
+            "folder that may be written, 'auto' or False."
+        ) from None
+    return str(cache), sha256
+
+
 def numbers_tokenizer(numbers: str | Tokenizer) -> str | Tokenizer:
     """Return the tokenizer, or its name, of how numbers are written."""
     if isinstance(numbers, Tokenizer) or numbers in TOKENIZERS:
         return numbers
+    if LETTER_BEFORE.search(numbers) or "d" not in numbers:
+        close = get_close_matches(numbers, TOKENIZERS, 1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"numbers={shown(numbers, repr)} is neither one of {[*TOKENIZERS]} nor a "
+            "format with a 'd' for each digit, none of them right after a letter, as "
+            f"in 'd.d'.{meant}"
+        )
     tokenizer = DecimalTokenizer(numbers)
     tokenizer._check_parameters()
     return tokenizer
 
 
-def placed(tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler) -> Any:
+def placed(
+    tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler, told: bool
+) -> Any:
     """Return a tokenizer that knows the scale of the targets that it writes.
 
     Targets that the format can write are written as they are. Others are mapped to its
-    range, which is said.
+    range, which is told.
     """
     if not isinstance(tokenizer, DecimalTokenizer):
         return tokenizer
@@ -115,7 +157,7 @@ def placed(tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler) -> An
     whole = np.abs(y / tokenizer.step - np.round(y / tokenizer.step)).max() < 1e-6
     if plain and inside and (steps >= FEWEST_STEPS or whole):
         return tokenizer.place(scaler.mean_, scaler.scale_)
-    if plain:
+    if plain and told:
         warnings.warn(
             f"numbers={tokenizer.format!r} writes {low:g} to {high:g} in steps of "
             f"{tokenizer.step:g}, and the targets go from {y.min():g} to {y.max():g}: "
@@ -150,6 +192,30 @@ def _bfloat16_is_faster() -> bool:
             times.append(time.perf_counter() - start)
         seconds[dtype] = min(times)
     return seconds[torch.float32] > FASTER * seconds[torch.bfloat16]
+
+
+def stages_of(
+    estimator: Any, tokenizer: Tokenizer, literals: list[list[int]]
+) -> list[Stage]:
+    """Return the stages that the parameters of an estimator ask for."""
+    objective: Objective = resolve(estimator.objective, OBJECTIVES)
+    before = estimator.pretraining
+    before = None if before is None else resolve(before, LOSSES)
+    if estimator.head is not None:
+        objective, before = SquaredError(), None
+    if int(objective.n_updates) > 1 and estimator.accumulate > 1:
+        raise ValueError(
+            f"accumulate={estimator.accumulate} needs n_updates=1, got {objective}."
+        )
+    in_one_pass = estimator.head is not None or fits_table(tokenizer, literals)
+    return language_stages(
+        objective,
+        before,
+        max_epochs=estimator.max_epochs,
+        learning_rate=estimator.learning_rate,
+        fits_readout=estimator.warm_start_rows == "fit" and in_one_pass,
+        trains_blocks=trains_blocks(estimator.trainable),
+    )
 
 
 def language_stages(
@@ -197,7 +263,18 @@ def language_stages(
 
 
 def trains_blocks(trainable: Any) -> bool:
-    """Return whether anything of the language model itself is trained."""
+    """Return whether anything of the language model itself is trained.
+
+    Raises
+    ------
+    ValueError
+        If it is a text other than "all", or a bool.
+    """
+    if isinstance(trainable, str | bool) and trainable != "all":
+        raise ValueError(
+            "trainable must be a number of blocks, 'all' or a config of peft, got "
+            f"{shown(trainable, repr)}."
+        )
     return isinstance(trainable, str) or bool(trainable)
 
 
@@ -220,4 +297,4 @@ def prompt_encoder(
             f"max_length={max_length} leaves no room for a prompt before "
             f"numbers={numbers!r}. Raise it."
         )
-    return PromptEncoder(prompt, pretrained.tokenize, room, truncation)
+    return PromptEncoder(prompt, pretrained.as_now().tokenize, room, truncation)

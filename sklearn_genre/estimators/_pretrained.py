@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,9 @@ from torch import nn
 FOLDER_VARIABLE = "SKLEARN_GENRE_MODELS"
 # Tokenizers kept in memory.
 N_KEPT = 8
+_KEPT: dict[str | None, tuple[Any, int]] = {}  # by their digests
+# Text whose tokens tell how a tokenizer treats spaces, case, digits and accents.
+SAMPLE = " The Price,  of 12.5 kg\tis -0.37\n\nin MÜNCHEN (naïve): 98765 €/m² 数 e-6! "
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,14 @@ class Pretrained:
         Of the hub.
     local_files_only : bool
         Whether nothing may be downloaded.
+    tokens : str or None
+        What its tokenizer must be, by :func:`digest_of_tokens`; None is any.
     """
 
     name: str
     revision: str | None = None
     local_files_only: bool = True
+    tokens: str | None = None
 
     @classmethod
     def of(cls, model: Any, revision: str | None, local_files_only: bool) -> Pretrained:
@@ -49,6 +56,11 @@ class Pretrained:
                 f"{model!r}."
             )
         return cls(name, revision, bool(local_files_only))
+
+    def as_now(self) -> Pretrained:
+        """Return the same place, with the tokenizer that is there now and no other."""
+        _, _, tokens = _loaded(self, *self._files())
+        return replace(self, tokens=tokens)
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of texts, with the special tokens of a beginning."""
@@ -115,6 +127,14 @@ class Pretrained:
                 f"{Path(self.name).name!r}; or local_files_only=False to download it."
             ) from error
 
+    def _files(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the place, and what differs once its files have changed."""
+        place = Path(self._place())
+        files = sorted(place.iterdir()) if place.is_dir() else []
+        stats = [(file.name, file.stat()) for file in files if file.is_file()]
+        seen = [(name, stat.st_mtime_ns, stat.st_size) for name, stat in stats]
+        return str(place), tuple(seen)
+
     def _place(self) -> str:
         """Return the folder or name to load from."""
         path = Path(self.name)
@@ -126,9 +146,28 @@ class Pretrained:
         return str(path) if path.exists() else self.name
 
 
-@lru_cache(N_KEPT)
 def _tokenizer(pretrained: Pretrained) -> tuple[Any, int]:
-    """Return the tokenizer of a model, and how many tokens it puts after a text."""
+    """Return the tokenizer of a model, and how many tokens it puts after a text.
+
+    That of a fit is kept, whatever happens to its files, or another one is refused.
+    """
+    if (kept := _KEPT.get(pretrained.tokens)) is not None:
+        return kept
+    place = replace(pretrained, tokens=None)
+    tokenizer, n_after, tokens = _loaded(place, *place._files())
+    if pretrained.tokens not in (None, tokens):
+        raise ValueError(
+            f"model={pretrained.name!r} has another tokenizer than that of the fit, so "
+            "texts would be read in another way. Put the same one there."
+        )
+    return tokenizer, n_after
+
+
+@lru_cache(N_KEPT)
+def _loaded(
+    pretrained: Pretrained, place: str, files: tuple[Any, ...]
+) -> tuple[Any, int, str]:
+    """Return the tokenizer, how many tokens it puts after a text, and its digest."""
     tokenizer = pretrained._found(
         _transformers().AutoTokenizer, **pretrained._options()
     )
@@ -144,7 +183,25 @@ def _tokenizer(pretrained: Pretrained) -> tuple[Any, int]:
         for n in range(len(special))
         if special[len(special) - n - len(plain) : len(special) - n] == plain
     )
-    return tokenizer, n_after
+    tokens = digest_of_tokens(tokenizer)
+    while len(_KEPT) >= N_KEPT:
+        _KEPT.pop(next(iter(_KEPT)), None)
+    _KEPT[tokens] = tokenizer, n_after
+    return tokenizer, n_after, tokens
+
+
+def digest_of_tokens(tokenizer: Any) -> str:
+    """Return a sha256 that differs for tokenizers that read texts differently.
+
+    Of the vocabulary, the merges, and the tokens of a sample of characters: other
+    versions of the library store the same tokenizer in other words.
+    """
+    stored = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    pairs = stored.get("merges") or []
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in pairs]
+    read = tokenizer(SAMPLE, add_special_tokens=True)["input_ids"]
+    content = [sorted(tokenizer.get_vocab().items()), merges, read]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def digest(model: nn.Module) -> str:

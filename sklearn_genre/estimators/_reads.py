@@ -39,6 +39,22 @@ def in_parts(estimator: Any, predictor: Predictor, X: Any, function: Read) -> li
     return [read(some) for some in places]
 
 
+def put_back(parts: list[Any], order: NDArray[np.intp]) -> Any:
+    """Return what was read of reordered samples, joined, for the samples as they were.
+
+    Parameters
+    ----------
+    parts : list of array, or of tuple of array
+        One for some samples each.
+    order : int array of shape (n_samples,)
+        The places that the samples had before.
+    """
+    places = np.argsort(order)
+    if isinstance(parts[0], tuple):
+        return tuple(np.concatenate(each)[places] for each in zip(*parts, strict=True))
+    return np.concatenate(parts)[places]
+
+
 def of_distribution(method: Callable[..., Array], *arguments: Any) -> Read:
     """Return what reads numbers off the distribution of each sample."""
     return lambda predictor, inputs: method(predictor.distribution(inputs), *arguments)

@@ -78,7 +78,12 @@ class PromptHead(nn.Module):
     ----------
     mean, scale : Tensor of shape (n_features,)
         Of the features, for the training set before training.
+    learns_scales : bool
+        Whether a readout learns these, as in a first fit: the weights of a trained head
+        are meant for the scales that it has.
     """
+
+    learns_scales = True
 
     mean: Tensor
     scale: Tensor
@@ -242,8 +247,10 @@ class PromptHeadNetwork(Network):
 
     @torch.no_grad()
     def begin_readout(self, contexts: list[Tensor]) -> None:
-        """Learn the scales of what the head reads."""
+        """Learn the scales of what the head reads, unless it has been trained on."""
         head, decoder = self.head, self.decoder
+        if not head.learns_scales:
+            return
         features = torch.cat([head.features(each, decoder) for each in contexts])
         head.mean.copy_(features.mean(0))
         head.scale.copy_(features.std(0, correction=0).clamp_min(SMALLEST_SCALE))

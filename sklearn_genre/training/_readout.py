@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,15 @@ from sklearn_genre.training._selection import Row
 from sklearn_genre.training._stage import Settings, Stage
 
 # Penalties on the distance from the first weights: each starts from the solution of the
-# one before, and validation chooses.
+# one before, and the validation set, or folds of the samples, choose.
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # Iterations of L-BFGS for each, and samples that pass through the model together.
 N_ITERATIONS = 30
 N_TOGETHER = 64
+# Folds of the samples that choose the penalty where there is no validation set.
+N_FOLDS = 5
+
+Batch = tuple[Any, Tensor, Tensor]
 
 
 class ReadoutFit:
@@ -37,7 +42,8 @@ class ReadoutFit:
     on_epoch : callable
         Takes a row of the history.
     deadline : float, default=inf
-        Not looked at: a stage may end after each penalty, as `on_epoch` decides.
+        Of the stage, by ``time.perf_counter``: no further fold is begun after it. A
+        stage may end after each penalty, as `on_epoch` decides.
     """
 
     n_steps = 0  # of the schedule of the blocks
@@ -57,6 +63,8 @@ class ReadoutFit:
         self.objective = stage.objective
         self.data = data
         self.on_epoch = on_epoch
+        self.deadline = deadline
+        self.by_folds = stage.by_folds
         self.penalties = PENALTIES[: stage.max_epochs]
 
     def initialize(self) -> None:
@@ -66,7 +74,7 @@ class ReadoutFit:
         self.first = [p.detach().clone() for p in self.parameters]
         inputs = self.data.inputs
         order = inputs.grouped(torch.arange(len(inputs)), N_TOGETHER)
-        self.batches = []
+        self.batches: list[Batch] = []
         with torch.no_grad():
             for index in order.split(N_TOGETHER):
                 context = self.network.read(inputs[index])
@@ -75,30 +83,66 @@ class ReadoutFit:
         self.network.begin_readout([context for context, _, _ in self.batches])
 
     def run(self) -> None:
-        """Minimise the mean loss with each penalty."""
-        for epoch, penalty in enumerate(self.penalties, 1):
-            optimizer = torch.optim.LBFGS(
-                self.parameters,
-                max_iter=N_ITERATIONS,
-                history_size=N_ITERATIONS,
-                line_search_fn="strong_wolfe",
-            )
-
-            def closure() -> Tensor:
-                for parameter in self.parameters:
-                    parameter.grad = None
-                return self._loss() + self._pull(penalty)  # noqa: B023
-
-            optimizer.step(closure)
-            loss = float(self._loss())
+        """Minimise the mean loss with each penalty, as far as folds say."""
+        n_penalties = self._best_by_folds() if self.by_folds else len(self.penalties)
+        for epoch, penalty in enumerate(self.penalties[:n_penalties], 1):
+            self._minimize(penalty, self.batches)
+            loss = float(self._loss(self.batches))
             if not math.isfinite(loss):
                 raise FloatingPointError("the loss is not finite")
             self.on_epoch({"epoch": epoch, "train_loss": loss})
 
-    def _loss(self) -> Tensor:
+    @torch.no_grad()
+    def _best_by_folds(self) -> int:
+        """Return how many penalties are best for samples that are left out.
+
+        Neighbours by length are in different folds.
+        """
+        order = torch.arange(len(self.data), device=self.data.weight.device)
+        folds = (order % N_FOLDS).split([len(z) for _, z, _ in self.batches])
+        losses = torch.zeros(len(self.penalties), dtype=torch.float64)
+        for fold in range(min(N_FOLDS, len(order)) if len(order) > 1 else 0):
+            left_out = [each == fold for each in folds]
+            rest = self._weighted([~each for each in left_out])
+            held_out = self._weighted(left_out)
+            for i, penalty in enumerate(self.penalties):
+                self._minimize(penalty, rest)
+                losses[i] += self._loss(held_out)
+            for parameter, first in zip(self.parameters, self.first, strict=True):
+                parameter.copy_(first)
+            if time.perf_counter() >= self.deadline:
+                break
+        return int(losses.nan_to_num(math.inf).argmin()) + 1
+
+    def _weighted(self, factors: list[Tensor]) -> list[Batch]:
+        """Return the batches, the weights of their samples times a factor."""
+        return [
+            (context, z, weight * factor)
+            for (context, z, weight), factor in zip(self.batches, factors, strict=True)
+        ]
+
+    @torch.enable_grad()
+    def _minimize(self, penalty: float, batches: list[Batch]) -> None:
+        """Minimise the mean loss of batches, from where the weights are."""
+        optimizer = torch.optim.LBFGS(
+            self.parameters,
+            max_iter=N_ITERATIONS,
+            history_size=N_ITERATIONS,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Tensor:
+            for parameter in self.parameters:
+                parameter.grad = None
+            return self._loss(batches) + self._pull(penalty)
+
+        optimizer.step(closure)
+
+    @torch.enable_grad()
+    def _loss(self, batches: list[Batch]) -> Tensor:
         """Return the mean loss; gradients are added up."""
         total = torch.zeros((), dtype=torch.float64, device="cpu")
-        for context, z, weight in self.batches:
+        for context, z, weight in batches:
             dist = self.network.respond(context, len(z))
             with torch.no_grad():
                 target = self.objective.prepare(dist, z)

@@ -16,6 +16,7 @@ class Stage(NamedTuple):
     learning_rate: float
     keep_start: bool  # whether the state before the stage is a candidate
     solver: str = "adamw"  # a key of SOLVERS
+    by_folds: bool = False  # of a readout: whether they choose how far it goes
 
 
 class Settings(NamedTuple):

@@ -100,7 +100,7 @@ class ReadoutFit:
         """
         order = torch.arange(len(self.data), device=self.data.weight.device)
         folds = (order % N_FOLDS).split([len(z) for _, z, _ in self.batches])
-        losses = torch.zeros(len(self.penalties), dtype=torch.float64)
+        losses = torch.zeros(len(self.penalties), dtype=torch.float64, device="cpu")
         for fold in range(min(N_FOLDS, len(order)) if len(order) > 1 else 0):
             left_out = [each == fold for each in folds]
             rest = self._weighted([~each for each in left_out])

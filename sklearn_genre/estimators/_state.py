@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from functools import partial
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import torch
@@ -209,6 +210,9 @@ def digest(parts: list[Any]) -> str:
         if isinstance(part, np.ndarray) and part.dtype != object:
             content = np.ascontiguousarray(part)
         elif hasattr(part, "shape"):
+            frame = nw.from_native(part, eager_only=True, pass_through=True)
+            if isinstance(frame, nw.DataFrame):
+                part = {name: frame[name].to_numpy() for name in frame.columns}
             columns = pd.DataFrame(part).astype(str)
             content = pd.util.hash_pandas_object(columns, index=False).to_numpy()
         else:

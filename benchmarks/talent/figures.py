@@ -164,6 +164,7 @@ def pit(frame: pd.DataFrame, methods: dict[str, str]) -> Figure:
             counts = some.groupby("data")["pit"].agg(lambda c: np.sum([*c], axis=0))
             axes.axhline(1, color="grey", lw=0.8)
             size = f"to {high:,.0f}" if np.isfinite(high) else f"more than {low:,.0f}"
+            size = f"{low + 1:,.0f} {size}" if low and np.isfinite(high) else size
             axes.set_title(f"{label}, {size} samples", fontsize="small")
             if not len(counts):
                 continue
@@ -175,6 +176,7 @@ def pit(frame: pd.DataFrame, methods: dict[str, str]) -> Figure:
                 places, bars.mean(axis=0), 1 / bars.shape[1], color="C0", alpha=0.5
             )
         panels[0].set_ylabel("density")
+    grid[0, 0].set_ylim(0, 3)
     for axes in grid[-1]:
         axes.set_xlabel("F(y)")
     return figure

@@ -39,8 +39,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Stop L-BFGS early, where a test does not ask for more."""
+    """Stop L-BFGS early, where a test does not ask for more, and have few folds."""
     monkeypatch.setattr(_readout, "N_ITERATIONS", 5)
+    monkeypatch.setattr(_readout, "N_FOLDS", 2)
 
 
 def texts_and_scores(n=40, seed=0):

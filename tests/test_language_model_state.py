@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.estimators import _pretrained
 from sklearn_genre.networks import N_AT_ONCE
+from sklearn_genre.training import _readout
 from sklearn_genre.training._readout import ReadoutFit
 
 pytest.importorskip("transformers")
@@ -19,6 +20,13 @@ from small_language_models import save_model
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return save_model(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Stop L-BFGS early, and have few folds."""
+    monkeypatch.setattr(_readout, "N_ITERATIONS", 10)
+    monkeypatch.setattr(_readout, "N_FOLDS", 2)
 
 
 def texts_and_scores(n=12, seed=0):

@@ -212,7 +212,7 @@ def digest(parts: list[Any]) -> str:
         elif hasattr(part, "shape"):
             frame = nw.from_native(part, eager_only=True, pass_through=True)
             if isinstance(frame, nw.DataFrame):
-                part = {name: frame[name].to_numpy() for name in frame.columns}
+                part = dict(enumerate(map(nw.Series.to_numpy, frame.iter_columns())))
             columns = pd.DataFrame(part).astype(str)
             content = pd.util.hash_pandas_object(columns, index=False).to_numpy()
         else:

@@ -14,6 +14,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from sklearn_genre import LanguageModelRegressor
+
 CHARACTERS = "Ġ" + string.ascii_letters + string.digits + ".,:;|+-'!?"
 SIZES = {
     "hidden_size": 32,
@@ -59,3 +61,9 @@ def save_model(folder, kind="llama", seed=0, *merges):
     )
     torch.random.set_rng_state(state)
     return str(folder)
+
+
+def small_language_model(folder, prompt, **options):
+    """Return a regressor on a saved model, of one epoch and with a fixed seed."""
+    fixed = {"max_epochs": 1, "precision": "float32", "random_state": 0}
+    return LanguageModelRegressor(folder, prompt, **{**fixed, **options})

@@ -134,6 +134,16 @@ def test_without_held_out_samples_there_is_no_conformal_interval():
         model.predict_interval(X[:3], method="jackknife")
 
 
+def test_what_a_stream_has_trained_on_is_not_held_out_by_the_next_fit():
+    model = small(fine_tuning=None, validation_fraction=0.4, warm_start=True)
+    model.fit(X[:60], Y[:60]).fit(X[:60], Y[:60])  # the same are held out
+    assert model._held_out is not None
+    model.partial_fit(X[:60], Y[:60])
+    with pytest.warns(UserWarning, match="validates on other samples"):
+        model.fit(X[:60], Y[:60])
+    assert model._held_out is None
+
+
 @pytest.mark.parametrize(
     "how", ["stream", "validation_set", "no_validation", "other_samples"]
 )

@@ -53,7 +53,7 @@ def folded(model, fold):
 def test_no_member_reads_its_fold_and_each_reads_all_others(sizes):
     folds = Folds(np.repeat(np.arange(len(sizes)), sizes), len(sizes))
     batches = list(folds.batches_of_members(2 * len(sizes), 4, None))
-    assert len(batches) == folds.n_batches(4)
+    assert len(batches) == -(-max(map(len, folds.kept())) // 4)
     for member, read in enumerate(torch.cat(batches, 1)):
         assert {*read.tolist()} == {*folds.kept()[member // 2]}
 
@@ -165,7 +165,7 @@ def test_a_warm_start_has_a_sample_for_each_fold():
 @pytest.mark.filterwarnings("ignore:The groups parameter:UserWarning")
 def test_splits_are_of_the_samples_that_count_and_groups_stay_together():
     model = ESTIMATORS["decoding"](encoder=SMALL, cv=PredefinedSplit(np.arange(60) % 2))
-    with pytest.raises(ValueError, match="names sample 59, and there are 50"):
+    with pytest.raises(ValueError, match="names sample 59, and 50 samples"):
         model.fit(X, y, np.repeat([1.0, 0.0], [50, 10]))
     model.set_params(cv=KFold(2))
     with pytest.raises(ValueError, match=r"group of sample .* is in several"):

@@ -26,7 +26,7 @@ from sklearn_genre.training import _engine, _readout
 from sklearn_genre.training._collapse import has_collapsed
 
 pytest.importorskip("transformers")
-from small_language_models import save_model
+from small_language_models import save_model, small_language_model
 from transformers import AutoTokenizer
 
 PROMPT = "{}| "
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 def short(monkeypatch):
     """Stop L-BFGS early, where a test does not ask for more, and have few folds."""
     monkeypatch.setattr(_readout, "N_ITERATIONS", 5)
-    monkeypatch.setattr(_readout, "N_FOLDS", 2)
+    monkeypatch.setattr(_readout, "N_CV_FOLDS", 2)
 
 
 def texts_and_scores(n=40, seed=0):
@@ -52,15 +52,8 @@ def texts_and_scores(n=40, seed=0):
 
 
 def make(folder, **options):
-    options = {
-        "trainable": 1,
-        "max_epochs": 1,
-        "learning_rate": 1e-3,
-        "precision": "float32",
-        "random_state": 0,
-        **options,
-    }
-    return LanguageModelRegressor(folder, PROMPT, **options)
+    options = {"trainable": 1, "learning_rate": 1e-3, **options}
+    return small_language_model(folder, PROMPT, **options)
 
 
 def fit(folder, n=24, **options):

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.estimators import _pretrained
 from sklearn_genre.networks import N_AT_ONCE
 from sklearn_genre.training import _readout
 from sklearn_genre.training._readout import ReadoutFit
 
 pytest.importorskip("transformers")
-from small_language_models import save_model
+from small_language_models import save_model, small_language_model
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def folder(tmp_path_factory):
 def short(monkeypatch):
     """Stop L-BFGS early, and have few folds."""
     monkeypatch.setattr(_readout, "N_ITERATIONS", 10)
-    monkeypatch.setattr(_readout, "N_FOLDS", 2)
+    monkeypatch.setattr(_readout, "N_CV_FOLDS", 2)
 
 
 def texts_and_scores(n=12, seed=0):
@@ -37,14 +36,7 @@ def texts_and_scores(n=12, seed=0):
 
 
 def make(folder, **options):
-    options = {
-        "trainable": 0,
-        "max_epochs": 1,
-        "precision": "float32",
-        "random_state": 0,
-        **options,
-    }
-    return LanguageModelRegressor(folder, "{}: ", **options)
+    return small_language_model(folder, "{}: ", **{"trainable": 0, **options})
 
 
 def fit(folder, **options):

@@ -99,7 +99,6 @@ ALONE = {
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
-    "alone_four_folds": DEFAULT.changed(cv=4),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 

@@ -84,11 +84,14 @@ def conformal_interval(
     if first == 0:
         return np.tile(limits, (len(inputs), 1))
     if held_out.n_folds == 1:
-        dists = [predictor.distribution(inputs)]
-    else:
-        dists = of_each_fold(predictor, inputs, held_out)
+        dist, pit = predictor.distribution(inputs), held_out.pit
+        ends = [
+            just_beyond(dist, pit[[rank]], side)
+            for rank, side in ((first - 1, -1), (-first, 1))
+        ]
+        return np.concatenate(ends, axis=1).clip(*limits)
     low, high = [], []
-    for fold, dist in enumerate(dists):
+    for fold, dist in enumerate(of_each_fold(predictor, inputs, held_out)):
         pit = held_out.pit[held_out.fold == fold]
         low.append(just_beyond(dist, pit[:first], -1))
         high.append(just_beyond(dist, pit[-first:], 1))

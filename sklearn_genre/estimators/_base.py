@@ -181,6 +181,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         ConvergenceWarning
             If a loss is not finite later on, or the user interrupts: the best state
             so far is kept.
+        UserWarning
+            If a warm start validates on samples that a former fit may have trained on.
         """
         begun = time.perf_counter()
         if (X_val is None) != (y_val is None):
@@ -318,7 +320,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             training = StoredEncoded(**vars(training), stored=data, encode=encode)
         held_out = None
         if isinstance(validation, Folds):
-            training = training.with_folds(validation, self._network.n_members)
+            n_members = self._network.n_members
+            training = replace(training, folds=validation, n_members=n_members)
             held_out = training.out_of_fold()
             network = OutOfFold(self._network, validation.n_folds)
             predictor = replace(predictor, network=network)
@@ -337,9 +340,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         share = TRAINING_SHARE if temperature == "validation" else 1.0
         settings = settings._replace(deadline=begun + share * limit)
         if self.checkpoint is not None:
-            checkpoint = Checkpoint(
-                self.checkpoint, fit_identity(self, training, held_out)
-            )
+            identity = fit_identity(self, training, held_out)
+            checkpoint = Checkpoint(self.checkpoint, identity)
             settings = settings._replace(checkpoint=checkpoint if is_first else None)
         monitor = Monitor(
             monitored,

@@ -291,8 +291,9 @@ class LanguageModelRegressor(DigitRegressor):
     def _learn_head(self, data: Data, z: NDArray[np.float64]) -> None:
         """Learn the number format, and how the language model spells it."""
         tokenizer = resolve(numbers_tokenizer(self.numbers), TOKENIZERS)
-        told = self.head is None
-        self.tokenizer_ = placed(tokenizer, data.y, z, self.target_scaler_, told).fit(z)
+        warns = self.head is None  # a head writes nothing
+        tokenizer = placed(tokenizer, data.y, z, self.target_scaler_, warns)
+        self.tokenizer_ = tokenizer.fit(z)
         pretrained = self._pretrained()
         spelling = spell(
             self.tokenizer_, pretrained.offsets, self.feature_encoder_.examples_

@@ -141,12 +141,12 @@ def numbers_tokenizer(numbers: str | Tokenizer) -> str | Tokenizer:
 
 
 def placed(
-    tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler, told: bool
+    tokenizer: Tokenizer, y: Array, z: Array, scaler: TargetScaler, warns: bool
 ) -> Any:
     """Return a tokenizer that knows the scale of the targets that it writes.
 
     Targets that the format can write are written as they are. Others are mapped to its
-    range, which is told.
+    range, with a warning if `warns`.
     """
     if not isinstance(tokenizer, DecimalTokenizer):
         return tokenizer
@@ -157,7 +157,7 @@ def placed(
     whole = np.abs(y / tokenizer.step - np.round(y / tokenizer.step)).max() < 1e-6
     if plain and inside and (steps >= FEWEST_STEPS or whole):
         return tokenizer.place(scaler.mean_, scaler.scale_)
-    if plain and told:
+    if plain and warns:
         warnings.warn(
             f"numbers={tokenizer.format!r} writes {low:g} to {high:g} in steps of "
             f"{tokenizer.step:g}, and the targets go from {y.min():g} to {y.max():g}: "

@@ -109,7 +109,8 @@ class PartialFitMixin(BaseDistributionRegressor):
                 if temperature is not None:
                     is_number = not isinstance(temperature, str)
                     draft.temperature_ = float(temperature) if is_number else 1.0
-            draft._folds = None  # from now on all members see all samples
+            # from now on all members see all samples, and none is left out
+            draft._folds = draft._left_out = None
             stage = draft._stream_stage(stages)
             try:
                 draft._train_on(stage, data, stream, is_first=not goes_on, begun=begun)

@@ -191,7 +191,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If ``method="conformal"`` and no samples were held out.
+            If ``method="conformal"`` and no samples were held out, or a former fit has
+            trained on them.
         """
         level = as_probabilities(coverage, "coverage")
         if level.ndim:

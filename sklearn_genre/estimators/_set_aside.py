@@ -165,18 +165,18 @@ def are_unseen(
     *,
     is_warm: bool,
 ) -> bool:
-    """Return whether no former fit has trained on what was set aside, or warn.
+    """Return whether no former fit has trained on the held-out samples, or warn.
 
     Parameters
     ----------
     draft : estimator
-        It remembers what was set aside, for the next warm start.
+        It keeps a digest of the held-out samples, for the next warm start.
     data : Data
         Training samples.
     held_out : Data, Folds or None
         What validates.
     own : Data or None
-        The validation set of the user, who knows where it was before.
+        The validation set that the user gave, which is taken to be new.
     is_warm : bool
         Whether the fit goes on from a former one.
     """

@@ -96,10 +96,6 @@ class Folds:
         )
         yield from order.split(batch_size, 1)
 
-    def n_batches(self, batch_size: int) -> int:
-        """Return the number of batches of an epoch."""
-        return -(-max(map(len, self.kept())) // batch_size)
-
     def interleaved(self) -> NDArray[np.intp]:
         """Return all samples in an order in which the folds take turns."""
         rank = np.empty(len(self.fold), dtype=np.intp)
@@ -188,8 +184,8 @@ def fold_of_each(cv: Any, splits: list[Any], n_samples: int) -> NDArray[np.int64
     largest = max(int(part.max()) for split in splits for part in split if len(part))
     if largest >= n_samples:
         raise ValueError(
-            f"{name} names sample {largest}, and there are {n_samples}, of which none "
-            "has weight zero. Leave the others out of X and of cv."
+            f"{name} names sample {largest}, and {n_samples} samples have a positive "
+            "weight. Leave the others out of X and of cv."
         )
     fold = np.full(n_samples, -1, dtype=np.int64)
     n_tested = np.zeros(n_samples, dtype=np.intp)

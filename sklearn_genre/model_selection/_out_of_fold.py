@@ -41,7 +41,8 @@ def out_of_fold_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If it was fitted without folds, or X has another number of samples.
+        If it was fitted without folds, or by a warm start on other samples or folds
+        than before, or X has another number of samples.
 
     Examples
     --------

@@ -49,10 +49,6 @@ class Encoded:
         """Return the number of samples."""
         return len(self.y)
 
-    def with_folds(self, folds: Folds, n_members: int) -> Encoded:
-        """Return the samples as training reads them where members leave some out."""
-        return replace(self, folds=folds, n_members=n_members)
-
     def out_of_fold(self) -> Encoded:
         """Return the samples as those see them who have left them out."""
         assert self.folds is not None
@@ -181,9 +177,10 @@ class Batches:
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        if self.dataset.folds is not None:
-            return self.dataset.folds.n_batches(self.batch_size)
-        return math.ceil(len(self.dataset) / self.batch_size)
+        n_samples, folds = len(self.dataset), self.dataset.folds
+        if folds is not None:  # of the member that reads the most
+            n_samples = max(map(len, folds.kept()))
+        return math.ceil(n_samples / self.batch_size)
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:

@@ -76,7 +76,7 @@ class Processes:
             return loss
         trained = [each for each in parameters if each.requires_grad]
         loss, tensors = loss.clone(), []
-        used = torch.tensor([each.grad is not None for each in trained])
+        used = torch.tensor([each.grad is not None for each in trained], device="cpu")
         used = used.to(loss)
         for each in trained:
             if each.grad is None:  # not used here, perhaps elsewhere

@@ -21,7 +21,7 @@ PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 N_ITERATIONS = 30
 N_TOGETHER = 64
 # Folds of the samples that choose the penalty where there is no validation set.
-N_FOLDS = 5
+N_CV_FOLDS = 5
 
 Batch = tuple[Any, Tensor, Tensor]
 
@@ -99,9 +99,9 @@ class ReadoutFit:
         Neighbours by length are in different folds.
         """
         order = torch.arange(len(self.data), device=self.data.weight.device)
-        folds = (order % N_FOLDS).split([len(z) for _, z, _ in self.batches])
+        folds = (order % N_CV_FOLDS).split([len(z) for _, z, _ in self.batches])
         losses = torch.zeros(len(self.penalties), dtype=torch.float64, device="cpu")
-        for fold in range(min(N_FOLDS, len(order)) if len(order) > 1 else 0):
+        for fold in range(min(N_CV_FOLDS, len(order)) if len(order) > 1 else 0):
             left_out = [each == fold for each in folds]
             rest = self._weighted([~each for each in left_out])
             held_out = self._weighted(left_out)

@@ -13,7 +13,7 @@ from talent import datasets, histories, predictions, scores, talent_client
 from talent.columns import codes, filled_codes, one_hot, strings
 from talent.methods import METHODS, OURS
 from talent.ours import Ours, Task, kept_history
-from talent.peers import PEERS, WholePeerModel, joined
+from talent.peers import PEERS, WholePeerModel
 from talent_sets import SIZES, write_set
 
 from sklearn_genre import PredictiveDistribution
@@ -263,7 +263,7 @@ def test_peers_as_users_call_them_train_on_both_parts(tiny):
     task = Task(0, 1, tiny.categories)
     whole, plain = WholePeerModel(PEERS["ridge"], task), PEERS["ridge"](task)
     whole.fit(tiny.train, tiny.val)
-    plain.fit(joined(tiny.train, tiny.val), tiny.val)
+    plain.fit(datasets.joined(tiny.train, tiny.val), tiny.val)
     ours, theirs = (model.predict(tiny.test.X).mean for model in (whole, plain))
     np.testing.assert_array_equal(ours, theirs)
     plain.fit(tiny.train, tiny.val)

@@ -28,6 +28,11 @@ class Part(NamedTuple):
     y: Array  # (n,)
 
 
+def joined(train: Part, val: Part) -> Part:
+    """Return the rows of both."""
+    return Part(*(np.concatenate(parts) for parts in zip(train, val, strict=True)))
+
+
 class Table(NamedTuple):
     """A set: its parts, the places of its category columns, its info.json."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from talent.datasets import Array, Part
+from talent.datasets import Array, Part, joined
 from talent.predictions import Prediction, rmse
 
 # Parameters that say what a job is and not what the method is.
@@ -126,9 +126,9 @@ class Alone(Ours):
 
     def fit(self, train: Part, val: Part) -> None:
         """Train on both parts."""
-        y = np.concatenate([train.y, val.y])
+        X, y = joined(train, val)
         self.make(y, val)
-        self.estimator.fit(np.concatenate([train.X, val.X]), y)
+        self.estimator.fit(X, y)
 
     def extras(self, X: NDArray[Any], y: Array, unit: float) -> dict[str, Any]:
         """Add the coverage of conformal intervals, where there are any."""

@@ -25,7 +25,7 @@ from talent.columns import (
     one_hot,
     strings,
 )
-from talent.datasets import Array, Part
+from talent.datasets import Array, Part, joined
 from talent.ours import Task
 from talent.predictions import Prediction, from_quantiles, normal
 
@@ -131,11 +131,6 @@ class WholePeerModel(PeerModel):
 
 
 # -- what depends on the job -------------------------------------------------------
-
-
-def joined(train: Part, val: Part) -> Part:
-    """Return the rows of both."""
-    return Part(*(np.concatenate(parts) for parts in zip(train, val, strict=True)))
 
 
 def places(task: Task, n_columns: int) -> list[int]:

@@ -34,7 +34,8 @@ ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
     "scored. `alone` is `DecodingRegressor()`, `alone_held_out` has `cv=None`. Ratios "
-    "are geometric means over sets, ± their standard error."
+    "are geometric means over sets, ± their standard error; `n_train` is the train "
+    "part alone."
 )
 # Methods whose calibration is drawn.
 CALIBRATED = {"alone_held_out": "a tenth held out", "alone": "folds"}

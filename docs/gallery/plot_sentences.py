@@ -11,6 +11,7 @@ import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from sklearn_genre import LanguageModelRegressor
 from sklearn_genre.inspection import DigitTreeDisplay
@@ -56,6 +57,7 @@ def tiny_model(folder):
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 4, "max_position_embeddings": 64}
     config = LlamaConfig(vocab_size=len(vocabulary), **sizes, **heads)
+    torch.manual_seed(0)  # of the weights
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
@@ -64,7 +66,7 @@ folder = os.environ.get("LANGUAGE_MODEL") or tiny_model(tempfile.mkdtemp())
 options = {"trainable": 12}
 if "LANGUAGE_MODEL" not in os.environ:
     options = {"trainable": "all", "learning_rate": 3e-3, "batch_size": 64}
-    options |= {"warm_start_rows": None, "max_epochs": 16, "n_iter_no_change": None}
+    options |= {"warm_start_rows": None, "max_epochs": 32, "n_iter_no_change": None}
 model = LanguageModelRegressor(folder, "{} :", numbers="d.d", random_state=0, **options)
 model.fit(texts[:1900], scores[:1900])
 print(f"R2 on new reviews: {model.score(texts[1900:], scores[1900:]):.2f}")

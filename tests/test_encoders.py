@@ -1,5 +1,6 @@
 """Encoders: any module from columns to contexts."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,8 +14,14 @@ from sklearn_genre.encoders import (
     TabularEncoder,
 )
 from sklearn_genre.encoders._mlp import ACTIVATIONS
-from sklearn_genre.encoders._tabular import N_FEATURES, SPEEDS, mish
-from sklearn_genre.inputs import Columns, ColumnSpec
+from sklearn_genre.encoders._tabular import (
+    N_FEATURES,
+    N_RAMPS,
+    SPEEDS,
+    _Functions,
+    mish,
+)
+from sklearn_genre.inputs import Columns, ColumnSpec, FeatureEncoder
 
 every_encoder = pytest.mark.parametrize("member", ENCODERS.values(), ids=ENCODERS)
 MIXED = ColumnSpec(3, (4, 2))
@@ -181,10 +188,44 @@ def numbers_only(n=6, n_columns=3):
     return make_columns(n, ColumnSpec(n_columns))
 
 
-def test_periods_are_of_numeric_columns_alone():
-    encoder = TabularEncoder(ColumnSpec(2, (3,)))
+@pytest.mark.parametrize("n_scores", [0, 1, 2])
+def test_functions_are_of_numeric_columns_alone(n_scores):
+    encoder = TabularEncoder(ColumnSpec(2, (3,), n_scores))
     assert encoder.layers[0].weight.shape[1] == 5 + N_FEATURES * 2
-    assert TabularEncoder(ColumnSpec(0, (3,))).periods is None
+    assert TabularEncoder(ColumnSpec(0, (3,))).functions is None
+
+
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_functions_of_members_are_those_of_their_fold(n_folds):
+    functions = _Functions(ColumnSpec(3, (), 1), 4, n_folds)
+    x = torch.randn(4, 7, 3)
+    together = functions(x)  # each member reads samples of its own
+    assert together.shape == (4, 7, 3 * N_FEATURES)
+    for member in range(4):
+        alone = functions(x[member])
+        alone = alone if n_folds == 1 else alone[member]
+        assert_close(together[member], alone)
+
+
+def test_functions_of_a_score_are_straight_between_quantiles_and_of_it_alone():
+    functions = _Functions(ColumnSpec(2, (), 1), 1, 1).double()
+    share = torch.linspace(0, 1, N_RAMPS + 1).double()  # the ends of the ramps
+    share = (share[:-1, None] + torch.tensor([0.1, 0.5, 0.9]) / N_RAMPS).flatten()
+    scores = torch.special.ndtri(share)
+    x = torch.stack([scores, torch.zeros_like(scores)], 1)
+    of_score, of_other = functions(x).split(N_FEATURES, -1)
+    low, middle, high = of_score.unflatten(0, (-1, 3)).unbind(1)
+    assert_close(middle, (low + high) / 2)
+    assert not torch.allclose(middle[1:] - middle[:-1], middle[1] - middle[0])
+    assert_close(of_other, of_other[:1].expand_as(of_other))
+
+
+def test_default_network_knows_which_numbers_are_normal_scores():
+    X = np.array([[1.0, 2.0, np.nan], [3.0, 1.0, 0.0], [5.0, 0.0, 2.0]])
+    for normal_scores in (False, True):
+        encoder = FeatureEncoder(np.zeros(3, bool), normal_scores=normal_scores)
+        spec = encoder.fit(X, np.ones(3)).spec_
+        assert (spec.n_numeric, spec.n_scores) == ((7, 3) if normal_scores else (4, 0))
 
 
 def test_optimizer_units_do_not_change_the_function():

@@ -15,7 +15,7 @@ from sklearn_genre.training._engine import Engine
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_cosines_end_where_they_would_be_most_of_the_memory(more, monkeypatch):
-    monkeypatch.setattr(_tabular, "MAX_PERIODIC", 6)
+    monkeypatch.setattr(_tabular, "MAX_WITH_FUNCTIONS", 6)
     n_columns = 6 + more
     encoder = TabularEncoder(ColumnSpec(n_columns, (3,)), n_members=2)
     n_inputs = n_columns + 3 if more else 4 * n_columns + 3
@@ -26,7 +26,7 @@ def test_cosines_end_where_they_would_be_most_of_the_memory(more, monkeypatch):
 
 
 def test_a_wide_table_is_learnt(monkeypatch):
-    monkeypatch.setattr(_tabular, "MAX_PERIODIC", 2)
+    monkeypatch.setattr(_tabular, "MAX_WITH_FUNCTIONS", 2)
     model = DecodingRegressor(pretraining_epochs=15, fine_tuning=None, random_state=0)
     assert model.fit(X, Y).score(X, Y) > 0.8
 

@@ -63,7 +63,7 @@ def default_encoder(columns: Any) -> Any:
 
 
 def without_cosines(columns: Any) -> Any:
-    """Return the default encoder without cosines of the columns."""
+    """Return the default encoder without functions of single columns."""
     from sklearn_genre.encoders import OneHot, TabularEncoder
     from sklearn_genre.inputs import ColumnSpec
 
@@ -71,6 +71,13 @@ def without_cosines(columns: Any) -> Any:
     module = TabularEncoder(ColumnSpec(0, (columns.one_hot_width,)))
     module.inputs = OneHot(columns)
     return module
+
+
+def without_ramps(columns: Any, **options: Any) -> Any:
+    """Return the default encoder with cosines of normal scores too, as it once was."""
+    from sklearn_genre.encoders import TabularEncoder
+
+    return TabularEncoder(columns._replace(n_scores=0), **options)
 
 
 def without_column_scales(columns: Any) -> Any:
@@ -135,6 +142,7 @@ ABLATION: dict[str, New] = {
     "equal_weights": DEFAULT.changed(decoder=lambda y: of_equals),
     "one_kind_of_members": DEFAULT.changed(encoder=lambda y: of_one_kind),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
+    "no_ramps": DEFAULT.changed(encoder=lambda y: without_ramps),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
     "no_column_scales": DEFAULT.changed(encoder=lambda y: without_column_scales),
     "with_dropout": DEFAULT.changed(encoder=encoder(dropout=0.1)),

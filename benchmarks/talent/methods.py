@@ -93,13 +93,15 @@ FACTS = dict.fromkeys(POLICIES, policy_facts)
 
 
 # The default as users call it, without a validation set: with eight or four folds, or
-# with a share held out; also with numbers that end where the training range does.
+# with a share held out; also with numbers that end where the training range does, or
+# without ramps of normal scores.
 ALONE = {
     "alone": DEFAULT,
     "alone_four_folds": DEFAULT.changed(cv=4),
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
+    "alone_no_ramps": ABLATION["no_ramps"].changed(cv=8),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 
@@ -182,6 +184,7 @@ SUITES: dict[str, list[str]] = {
     "ablation": list(ABLATION),
     "policies": list(POLICIES),
     "alone": list(ALONE),
+    "ramps": ["alone", "alone_no_ramps"],
     "called": ["alone", "alone_held_out", *ALONE_PEERS],
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

@@ -29,7 +29,7 @@ PAGES = BENCHMARKS.parent / "docs" / "results"
 PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
-ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "called")
+ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "called")
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
@@ -128,10 +128,11 @@ def of_ablation(frame: pd.DataFrame) -> Parts:
 
 
 def of_alone(frame: pd.DataFrame) -> Parts:
-    """Return what folds and a wider range are worth, over sets and on each."""
+    """Return what parts of the default as users call it are worth."""
     return {
         "Against `alone`": ratios.exchanged(frame, "alone"),
         "RMSE of the mean": ratios.on_sets(frame, RMSE, "alone"),
+        "CRPS": ratios.on_sets(frame, "crps", "alone"),
         "Coverage of 90 % intervals": ratios.on_sets(frame, "coverage_90", "alone"),
     }
 
@@ -159,8 +160,8 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
-    if "alone" in frames:
-        found["alone"] = of_sets(ABOUT_ALONE, frames["alone"], of_alone)
+    for name in {"alone", "ramps"} & frames.keys():
+        found[name] = of_sets(ABOUT_ALONE, frames[name], of_alone)
     if "called" in frames:
         found["called"] = of_sets(ABOUT_CALLED, frames["called"], of_called)
     return found

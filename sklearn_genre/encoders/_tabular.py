@@ -49,11 +49,12 @@ IN_FOLDS = tuple(SPEEDS[i] for i in (0, 2, 1, 3, 4, 6, 5, 7))
 N_MEMBERS, OF_A_FOLD = 8, 2
 # Where mish has become the identity.
 LARGE = 20.0
-# Cosines a column, their mean frequency at first, and the numbers they are reduced to.
-N_PERIODS, FREQUENCY, N_FEATURES = 16, 0.1, 3
-# Numeric columns beyond which there are no cosines: they make three quarters of a layer
-# whose weights, gradients, moments and copies are most of the memory of a fit.
-MAX_PERIODIC = 4096
+# Learned functions of a column; what they are sums of: ramps of a normal score, cosines
+# of another number, and the mean frequency of these at first.
+N_FEATURES, N_RAMPS, N_PERIODS, FREQUENCY = 3, 32, 16, 0.1
+# Numeric columns beyond which there are none: they make three quarters of a layer whose
+# weights, gradients, moments and copies are most of the memory of a fit.
+MAX_WITH_FUNCTIONS = 4096
 
 
 class _Mish(torch.autograd.Function):
@@ -104,49 +105,65 @@ class _Linear(nn.Module):
         )
 
 
-class _Periods(nn.Module):
-    """Cosines of each column with learned frequencies, reduced to a few numbers.
+class _Functions(nn.Module):
+    """Learned functions of single columns, a few of each, as further inputs.
 
-    There is one set of them for all members, or one for those of each fold.
+    Those of a normal score are piecewise linear in its rank: sums of ramps, each of
+    which rises where an equal share of the training samples lies. Those of any other
+    number are sums of cosines with learned frequencies. There is one set of them for
+    all members, or one for those of each fold.
     """
 
-    def __init__(self, n_columns: int, n_members: int, n_folds: int) -> None:
+    ramp_start: Tensor
+
+    def __init__(self, columns: ColumnSpec, n_members: int, n_folds: int) -> None:
         super().__init__()
-        self.n_each = n_members // n_folds if n_folds > 1 else 0
-        sets = (n_folds, 1) if n_folds > 1 else ()
-        shape = (*sets, n_columns, N_PERIODS)
+        self.sizes = (columns.n_scores, columns.n_numeric - columns.n_scores)
+        self.n_folds, self.n_each = n_folds, n_members // n_folds
+        self.register_buffer("ramp_start", torch.arange(N_RAMPS, **BORN), False)
         self.unit = UNIT * SLOW
+        shape = (n_folds, 1, self.sizes[1], N_PERIODS)
         self.frequency = nn.Parameter(
             torch.randn(shape, **BORN) * FREQUENCY / self.unit
         )
         self.phase = nn.Parameter(
             (2 * torch.rand(shape, **BORN) - 1) * math.pi / self.unit
         )
-        bound = 1 / math.sqrt(N_PERIODS)
-        weight = (2 * torch.rand(*shape, N_FEATURES, **BORN) - 1) * bound
-        self.weight = nn.Parameter(weight / self.unit)
-        self.bias = nn.Parameter(torch.zeros(*shape[:-1], N_FEATURES, **BORN))
+        # sums of either kind have a standard deviation of about a half
+        ramps, cosines = (
+            (2 * torch.rand(n_folds, size, n_parts, N_FEATURES, **BORN) - 1)
+            * (bound / math.sqrt(n_parts) / self.unit)
+            for size, n_parts, bound in zip(
+                self.sizes, (N_RAMPS, N_PERIODS), (2, 1), strict=True
+            )
+        )
+        self.ramps = nn.Parameter(ramps) if columns.n_scores else None
+        self.cosines = nn.Parameter(cosines)
+        self.bias = nn.Parameter(
+            torch.zeros(n_folds, 1, self.sizes[1], N_FEATURES, **BORN)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., n_columns) to (..., n_columns * N_FEATURES)."""
-        tensors = [
-            2 * math.pi * self.unit * self.frequency,
-            self.unit * self.phase,
-            self.unit * self.weight,
-            self.unit * self.bias,
-        ]
+        """Map (..., n_numeric) to (..., n_numeric * N_FEATURES), column by column."""
         has_members = x.ndim == 3  # each with samples of its own
-        equation = "mbcp,cpf->mbcf" if has_members else "bcp,cpf->bcf"
-        if self.n_each:
-            equation = "...cp,...cpf->...cf"
-            if has_members:
-                tensors = [each.repeat_interleave(self.n_each, 0) for each in tensors]
-        frequency, phase, weight, bias = tensors
-        cosines = (x[..., None] * frequency + phase).cos()
-        features = (torch.einsum(equation, cosines, weight) + bias).flatten(-2)
-        if self.n_each and not has_members:
-            features = features.repeat_interleave(self.n_each, 0)
-        return features
+        x = x.reshape(self.n_folds, -1, x.shape[-1]) if has_members else x[None]
+        scores, others = x[..., None].split(self.sizes, -2)
+        angle = 2 * math.pi * others * self.frequency + self.phase
+        cosines = (self.unit * angle).cos()
+        equation = "kbcp,kcpf->kbcf"
+        features = torch.einsum(equation, cosines, self.unit * self.cosines)
+        features = features + self.unit * self.bias
+        if self.ramps is not None:
+            rank = (1 + torch.erf(scores / math.sqrt(2))) * (N_RAMPS / 2)
+            ramps = (rank - self.ramp_start).clamp(0, 1) - 0.5
+            of_scores = torch.einsum(equation, ramps, self.unit * self.ramps)
+            features = torch.cat([of_scores, features], 2)
+        features = features.flatten(2)
+        if has_members:
+            return features.reshape(self.n_folds * self.n_each, -1, features.shape[-1])
+        if self.n_folds == 1:
+            return features[0]
+        return features.repeat_interleave(self.n_each, 0)
 
 
 class TabularEncoder(nn.Module):
@@ -155,19 +172,22 @@ class TabularEncoder(nn.Module):
     ======================  ===========================================================
     ingredient              what it is for
     ======================  ===========================================================
-    cosines                 Each numeric column is joined by three combinations of
-                            sixteen cosines with learned frequencies: steep and
-                            periodic functions of one column. Up to 4,096 of them.
-    scales of columns       A learned factor for each column and its cosines, which
+    functions of a column   Each number is joined by three learned functions of it:
+                            sums of cosines with learned frequencies, steep or
+                            periodic; of a normal score, piecewise linear functions of
+                            its rank, which follow steps. Up to 4,096 numbers.
+    scales of columns       A learned factor for each column and its functions, which
                             moves fast: a soft selection of columns.
     scales of inputs        A learned factor for each input of the first layer.
     ensemble                The members differ in how fast, and from which step on,
-                            their scales move (`SPEEDS`); they share the cosines alone.
+                            their scales move (`SPEEDS`); they share the functions of
+                            columns alone.
     parametrisation         Neural-tangent layers with the activation mish.
     ======================  ===========================================================
 
     The recipe follows RealMLP [1]_, which has scales of inputs alone and a learned
-    slope of the activation.
+    slope of the activation; ramps of ranks are the piecewise linear encoding of [2]_,
+    summed by learned weights.
 
     Parameters
     ----------
@@ -197,6 +217,8 @@ class TabularEncoder(nn.Module):
     ----------
     .. [1] Holzmüller, Grinsztajn and Steinwart, "Better by Default: Strong Pre-Tuned
            MLPs and Boosted Trees on Tabular Data", NeurIPS 2024.
+    .. [2] Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in
+           Tabular Deep Learning", NeurIPS 2022.
 
     Examples
     --------
@@ -234,12 +256,12 @@ class TabularEncoder(nn.Module):
             )
         self.inputs = OneHot(columns)
         self.n_numeric = columns.n_numeric
-        is_periodic = 0 < self.n_numeric <= MAX_PERIODIC
-        self.periods = (
-            _Periods(self.n_numeric, n_members, n_folds) if is_periodic else None
+        has_functions = 0 < self.n_numeric <= MAX_WITH_FUNCTIONS
+        self.functions = (
+            _Functions(columns, n_members, n_folds) if has_functions else None
         )
         n_features = self.inputs.width
-        n_inputs = n_features + is_periodic * N_FEATURES * self.n_numeric
+        n_inputs = n_features + has_functions * N_FEATURES * self.n_numeric
         self.n_members = n_members
         self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features, **BORN))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs, **BORN))
@@ -268,8 +290,8 @@ class TabularEncoder(nn.Module):
             self.wait <= self.step, self.column_scale, self.column_scale.detach()
         )
         scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
-        if self.periods is not None:
-            features = self.periods(X[..., : self.n_numeric])
+        if self.functions is not None:
+            features = self.functions(X[..., : self.n_numeric])
             if features.ndim > X.ndim:
                 X = X.expand(self.n_members, *X.shape)
             X = torch.cat([X, features], -1)

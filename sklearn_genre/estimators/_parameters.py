@@ -141,7 +141,7 @@ tokenizer : {names(TOKENIZERS, "auto")} or Tokenizer, default="auto"
     The network from the columns to a context: ``encoder(columns)`` returns a torch
     module. Options go in by ``functools.partial(TabularEncoder, n_members=4)``.
     ``"tabular"`` is an ensemble of eight members, or of sixteen with eight folds, with
-    learned cosines and scales of columns; ``"mlp"`` a plain perceptron, several times
+    learned functions and scales of columns; ``"mlp"`` a plain perceptron, several times
     faster; ``"identity"`` is no network, for embeddings: the decoder or the head reads
     the columns.""",
     "decoder": f"""decoder : {names(DECODERS, "auto")} or callable, default="auto"

@@ -74,10 +74,13 @@ class ColumnSpec(NamedTuple):
         Columns of numbers.
     cardinalities : tuple of int
         Levels of each category column.
+    n_scores : int
+        How many of the numbers are normal scores; they come first.
     """
 
     n_numeric: int
     cardinalities: tuple[int, ...] = ()
+    n_scores: int = 0
 
     @property
     def one_hot_width(self) -> int:
@@ -308,7 +311,9 @@ class FeatureEncoder(BaseEstimator):
     @property
     def spec_(self) -> ColumnSpec:
         """What an encoder must know of the columns."""
-        return ColumnSpec(self.n_numeric_, tuple(self.cardinalities_))
+        return ColumnSpec(
+            self.n_numeric_, tuple(self.cardinalities_), len(self.scores_)
+        )
 
     def encode(self, X: Any, dtype: torch.dtype, device: torch.device) -> Columns:
         """Return validated features as tensors on a device."""

@@ -15,6 +15,7 @@ from sklearn_genre import (
     RiemannRegressor,
 )
 from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.losses import RAFT
 from sklearn_genre.networks import DigitHead
 
 RNG = np.random.default_rng(0)
@@ -129,3 +130,10 @@ def test_parameters_of_the_network_cannot_change_in_a_stream():
     model.set_params(target_transform="quantile")
     with pytest.raises(ValueError, match="target_transform"):
         model.partial_fit(X, Y)
+
+
+def test_a_stream_goes_on_by_the_rule_of_a_fit_without_fine_tuning():
+    model = small("raft", fine_tuning=RAFT("quantiles"), fine_tuning_epochs=0)
+    model.set_params(pretraining_epochs=1).fit(X, Y)
+    grid = model.grid_
+    assert_array_equal(model.partial_fit(X, Y).grid_, grid)

@@ -181,8 +181,13 @@ class Engine(NeuralNet):
                 if update:
                     dist = self.module_.members(inputs)
                 # each member its own losses, (n_members * batch,)
-                loss = (weight * objective.losses(dist, target)).mean()
-            loss = self._update(loss)
+                losses = objective.losses(dist, target)
+            if losses.shape != weight.shape:
+                raise ValueError(
+                    f"{objective}.losses returned shape {tuple(losses.shape)} for "
+                    f"{len(weight)} samples. Return one number for each."
+                )
+            loss = self._update((weight * losses).mean())
         if self.watches_collapse and self.processes.all(has_collapsed(dist, z)):
             raise Collapse
         if self.save is not None:

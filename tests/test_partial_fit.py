@@ -15,6 +15,7 @@ from sklearn_genre import (
     RiemannRegressor,
 )
 from sklearn_genre.encoders import MLPEncoder
+from sklearn_genre.losses import RAFT
 from sklearn_genre.networks import DigitHead
 
 RNG = np.random.default_rng(0)
@@ -129,3 +130,31 @@ def test_parameters_of_the_network_cannot_change_in_a_stream():
     model.set_params(target_transform="quantile")
     with pytest.raises(ValueError, match="target_transform"):
         model.partial_fit(X, Y)
+
+
+def stream(model, *changes):
+    """Return the predictions after a part for each change of the parameters."""
+    for part, change in zip(PARTS, changes, strict=False):
+        model.set_params(**change).partial_fit(X[part], Y[part])
+    return model.predict(X)
+
+
+@pytest.mark.parametrize("decays", [(0.0, 0.9), (0.9, 0.0)])
+def test_the_average_may_begin_and_end_in_a_stream(decays):
+    changes = [{"ema_decay": decay} for decay in decays]
+    both = stream(small("pointwise"), *changes)
+    assert np.isfinite(both).all()
+    assert (both != stream(small("pointwise"), changes[0], changes[0])).any()
+
+
+def test_a_stream_takes_another_weight_decay():
+    kept = stream(small("pointwise", weight_decay=0.0), {}, {})
+    changed = stream(small("pointwise", weight_decay=0.0), {}, {"weight_decay": 50.0})
+    assert np.abs(changed).mean() < np.abs(kept).mean()
+
+
+def test_a_stream_goes_on_by_the_rule_of_a_fit_without_fine_tuning():
+    model = small("raft", fine_tuning=RAFT("quantiles"), fine_tuning_epochs=0)
+    model.set_params(pretraining_epochs=1).fit(X, Y)
+    grid = model.grid_
+    assert_array_equal(model.partial_fit(X, Y).grid_, grid)

@@ -401,3 +401,20 @@ def test_the_objective_of_the_user_is_left_alone():
     objective = Sabotaged(1000)
     fit(pretraining=objective)
     assert not hasattr(objective, "n_steps")
+
+
+class Misshapen(CrossEntropy):
+    """A loss whose shape is not that of the samples."""
+
+    def __init__(self, how="mean"):
+        self.how = how
+
+    def losses(self, dist, target):
+        losses = super().losses(dist, target)
+        return losses.mean() if self.how == "mean" else losses[:, None]
+
+
+@pytest.mark.parametrize("how", ["mean", "column"])
+def test_a_loss_is_one_number_for_each_sample(how):
+    with pytest.raises(ValueError, match=r"Misshapen.*losses returned shape"):
+        fit(pretraining=Misshapen(how))

@@ -23,11 +23,13 @@ from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._set_aside import are_unseen, group_codes, set_aside
 from sklearn_genre.estimators._state import (
+    check_rule,
     check_structure,
     fingerprint,
     fit_contents,
     fit_identity,
     is_learned,
+    new_rule,
 )
 from sklearn_genre.estimators._stored import checked_samples
 from sklearn_genre.estimators._warnings import (
@@ -217,12 +219,14 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             else:
                 draft._learn_scales(data)
             stages = draft._stages()
-            if not is_warm:
+            if is_warm:
+                check_rule(draft, stages, data)
+            else:
                 draft._start_network(stages, data, device)
             if validation is not None:
                 draft.target_scaler_.check_inside(validation.y, "y_val")
-            if validation is not None and not is_warm:
-                warn_of_validation(draft, data.X, validation.X)
+                if not is_warm:
+                    warn_of_validation(draft, data.X, validation.X)
             stages = [stage for stage in stages if stage.max_epochs]
             if is_warm and stages:
                 stages[0] = stages[0]._replace(keep_start=True)
@@ -293,9 +297,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             name: fingerprint(getattr(self, name)) for name in self._structural
         }
         self._architecture = {name: getattr(self, name) for name in self._architectural}
-        tokenizer = getattr(self, "tokenizer_", None)
-        rule = stages[-1].objective.rule(tokenizer, self.target_scaler_, data)
-        self._rule = None if rule is None else rule.options
+        self._rule = new_rule(self, stages, data)
         self._network = self._build_network(device)
 
     def _train(
@@ -394,7 +396,5 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
 
     def _snapshot(self) -> dict[str, Any]:
         """Return the attributes that an estimator needs to predict."""
-        learned = {
-            name: value for name, value in vars(self).items() if is_learned(name)
-        }
+        learned = {k: v for k, v in vars(self).items() if is_learned(k)}
         return {**learned, "_network": working_copy(self._network).eval()}

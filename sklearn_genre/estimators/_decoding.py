@@ -72,8 +72,9 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
         of the digits. ``"ntl_was"``, ``"ntl_mse"`` and ``"dist"`` add how far each
         digit is from the true one. ``"crps"``, a proper score, ``"expected_error"``,
         the exact limit of ReMax, and ``"raft"`` read the whole number: exactly for
-        formats of at most 4,096 token sequences, otherwise by samples or on a grid.
-        Policy gradients are for `fine_tuning` and refused here.
+        formats of at most 4,096 token sequences, otherwise by samples or on a grid,
+        which takes ``fine_tuning=None`` or the same. Policy gradients are for
+        `fine_tuning` and refused here.
     fine_tuning : str, Objective or None, default="crps"
         Objective of the second stage: a policy gradient (``"remax"``, ``"grpo"``,
         ``"rloo"``), a loss as in `pretraining`, or None. Options travel with it, as in

@@ -13,6 +13,7 @@ from sklearn_genre._device import fitting, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.estimators._base import BaseDistributionRegressor
 from sklearn_genre.estimators._checks import checked_data
+from sklearn_genre.estimators._state import check_rule
 from sklearn_genre.inputs import Data
 from sklearn_genre.networks import N_AT_ONCE
 from sklearn_genre.training import (
@@ -102,8 +103,10 @@ class PartialFitMixin(BaseDistributionRegressor):
                 draft._check_warm_start(data)
             else:
                 draft._learn_scales(data)
-            stages = [stage for stage in draft._stages() if stage.max_epochs]
-            if not goes_on:
+            stages = draft._stages()
+            if goes_on:
+                check_rule(draft, stages, data)
+            else:
                 draft._start_network(stages, data, device)
                 temperature = getattr(self, "temperature", None)
                 if temperature is not None:
@@ -111,7 +114,7 @@ class PartialFitMixin(BaseDistributionRegressor):
                     draft.temperature_ = float(temperature) if is_number else 1.0
             # from now on all members see all samples, and none is left out
             draft._folds = draft._left_out = None
-            stage = draft._stream_stage(stages)
+            stage = draft._stream_stage([each for each in stages if each.max_epochs])
             try:
                 draft._train_on(stage, data, stream, is_first=not goes_on, begun=begun)
             except FloatingPointError as error:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sklearn_genre._checks import shown
 from sklearn_genre._device import STAND_INS
 from sklearn_genre.inputs import Data
-from sklearn_genre.training import Encoded
+from sklearn_genre.training import Encoded, Stage
 
 # Results of a fit that users need not know.
 LEARNED = (
@@ -238,4 +238,54 @@ def check_structure(estimator: Any) -> None:
             "warm_start=True and partial_fit keep the fitted network and scales, but "
             f"{changed} changed since the last fit, or cannot be compared. Set them "
             "back, or fit with warm_start=False to start anew."
+        )
+
+
+def new_rule(draft: Any, stages: list[Stage], data: Data) -> dict[str, Any] | None:
+    """Return the options of the rule that the last objective predicts by, or None.
+
+    A warm start must not change that objective.
+
+    Raises
+    ------
+    ValueError
+        If a stage before trains by a rule of its own, which would not be read.
+    """
+    to_rule = (getattr(draft, "tokenizer_", None), draft.target_scaler_, data)
+    *before, last = (stage.objective.rule(*to_rule) for stage in stages)
+    options = None if last is None else last.options
+    for stage, rule in zip(stages, before, strict=False):
+        if rule is None or (rule.is_mean and (last is None or last.is_mean)):
+            continue
+        if last is None or fingerprint([*options.values()]) != fingerprint(
+            [*rule.options.values()]
+        ):
+            raise ValueError(
+                f"{stage.name}={stage.objective} trains a prediction from a grid, and "
+                f"{stages[-1].name}={stages[-1].objective} predicts in another way. "
+                f"Set {stages[-1].name} to the same objective or leave it out."
+            )
+    if last is not None and not last.is_mean and hasattr(draft, stages[-1].name):
+        name = stages[-1].name
+        draft._structure[name] = fingerprint(getattr(draft, name))
+    return options
+
+
+def check_rule(draft: Any, stages: list[Stage], data: Data) -> None:
+    """Refuse a warm start that would predict by a grid, or no longer by one."""
+    objective = stages[-1].objective
+    rule = objective.rule(
+        getattr(draft, "tokenizer_", None), draft.target_scaler_, data
+    )
+    kept = getattr(draft._network, "rule", None)
+    has_grid, had_grid = (
+        each is not None and not each.is_mean for each in (rule, kept)
+    )
+    if has_grid != had_grid:
+        raise ValueError(
+            f"{stages[-1].name}={objective} predicts "
+            f"{'from a grid' if has_grid else 'the mean of all numbers'}, and the "
+            f"fitted network {'does not' if has_grid else 'from a grid'}: a warm start "
+            "keeps that. Set the former objective, or fit with warm_start=False to "
+            "start anew."
         )

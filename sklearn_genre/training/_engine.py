@@ -80,6 +80,7 @@ class Engine(NeuralNet):
         )
         self.stage = stage
         self.data = data
+        self.weight_decay = settings.weight_decay
         self.first_step = first_step
         self.on_epoch = on_epoch
         self.deadline = deadline
@@ -134,9 +135,11 @@ class Engine(NeuralNet):
         """Go on from a checkpoint, once initialized."""
         self.n_epochs, self.n_steps = saved["n_epochs"], saved["n_steps"]
         self.module_.load_state_dict(saved["weights"], strict=False)
-        if self.average is not None:
+        if self.average is not None and saved["average"] is not None:
             self.average.network.load_state_dict(saved["average"], strict=False)
         self.optimizer_.load_state_dict(saved["optimizer"])
+        for group in self.optimizer_.param_groups:  # of a stream it may be new
+            group["weight_decay"] = self.weight_decay
         set_draw_states(saved["draws"])
         if saved["losses"]:  # in the middle of an epoch, whose batches are drawn anew
             self.known = saved
@@ -178,8 +181,13 @@ class Engine(NeuralNet):
                 if update:
                     dist = self.module_.members(inputs)
                 # each member its own losses, (n_members * batch,)
-                loss = (weight * objective.losses(dist, target)).mean()
-            loss = self._update(loss)
+                losses = objective.losses(dist, target)
+            if losses.shape != weight.shape:
+                raise ValueError(
+                    f"{objective}.losses returned shape {tuple(losses.shape)} for "
+                    f"{len(weight)} samples. Return one number for each."
+                )
+            loss = self._update((weight * losses).mean())
         if self.watches_collapse and self.processes.all(has_collapsed(dist, z)):
             raise Collapse
         if self.save is not None:

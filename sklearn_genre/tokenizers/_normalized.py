@@ -139,7 +139,7 @@ class NormalizedTokenizer(Tokenizer):
 
     def _index(self, values: Tensor, rounding: str) -> Tensor:
         """Int64 indices (...) of values (...) by one of the roundings."""
-        size = self._size
+        size = self.n_strings
         low, high = self._ends
         if low == high:
             index = torch.zeros_like(values)
@@ -177,15 +177,10 @@ class NormalizedTokenizer(Tokenizer):
         return base, check_n_digits(self.length, "length", base)
 
     @property
-    def _size(self) -> int:
-        """How many numbers there are."""
-        base, length = self._format
-        return base**length
-
-    @property
     def _n_beyond(self) -> int:
         """How many numbers lie beyond each end of the training range."""
-        return min(round(float(self.margin) * self._size), (self._size - 2) // 2)
+        size = self.n_strings
+        return min(round(float(self.margin) * size), (size - 2) // 2)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -203,7 +198,7 @@ class NormalizedTokenizer(Tokenizer):
     @property
     def _n_steps(self) -> int:
         """How many steps between neighbouring numbers the training range has."""
-        return self._size - (self.rounding == "endpoint")
+        return self.n_strings - (self.rounding == "endpoint")
 
 
 def to_unit(values: Tensor, low: float, high: float) -> Tensor:

@@ -31,6 +31,7 @@ from sklearn_genre.inspection._style import (
     LIGHT_BLUE,
     VERMILION,
     mixed_with_white,
+    styled,
     wrapped,
 )
 
@@ -284,7 +285,8 @@ class PredictiveDistributionDisplay:
         heights = HEIGHT * densities(self.dist, edges)
         median = self.dist.median()
         floor = -np.arange(len(self.dist), dtype=np.float64)
-        style = {"facecolor": LIGHT_BLUE, "edgecolor": BLUE, "linewidth": 1.2, **kwargs}
+        style = {"facecolor": LIGHT_BLUE, "edgecolor": BLUE, "linewidth": 1.2}
+        style = styled("patch", style, kwargs)
         for height, low in zip(heights, floor, strict=True):
             bars = ax.stairs(low + height, edges, baseline=low, fill=True, **style)
             self.densities_.append(bars)
@@ -325,8 +327,8 @@ class PredictiveDistributionDisplay:
                 "color": mixed_with_white(BLUE, shade),
                 "linewidth": 0,
                 "label": f"{coverage:.0%} interval",
-                **kwargs,
             }
+            style = styled("collection", style, kwargs)
             self.bands_.append(ax.fill_between(x, low, high, **style))
         (self.median_,) = ax.plot(
             x, self.dist.median(), color="black", linewidth=1.6, label="Median"

@@ -23,6 +23,18 @@ def next_style(ax: Any) -> dict[str, Any]:
     return {**STYLES[n_lines % len(STYLES)], "markersize": 4.5, "linewidth": 1.6}
 
 
+def styled(kind: str, style: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Return a style with the options of a caller, whose names may be short: ``lw``."""
+    from matplotlib import cbook, collections, lines, patches
+
+    artists = {
+        "line": lines.Line2D,
+        "patch": patches.Patch,
+        "collection": collections.Collection,
+    }
+    return {**style, **cbook.normalize_kwargs(options, artists[kind])}
+
+
 def wrapped(*parts: str, width: int = 26) -> str:
     """Return a label in one line, or broken into lines that fit a small panel."""
     label = " ".join(parts)

@@ -60,6 +60,14 @@ def test_draws_inside_the_axes_given(display, model, data):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
+def test_options_have_short_names_too(display, model, data):
+    drawn = draw(display, model, data, lw=7)
+    ax = drawn.figure_.axes
+    artists = [artist for each in ax for artist in (*each.lines, *each.patches)]
+    assert 7 in [artist.get_linewidth() for artist in artists]
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
 def test_labels_name_the_target_and_are_not_clipped(display, model, data):
     drawn = draw(display, model, data, target_name="hours until the next failure")
     labels = [f"{ax.get_xlabel()} {ax.get_ylabel()}" for ax in drawn.figure_.axes]

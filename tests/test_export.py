@@ -37,6 +37,8 @@ FRAME.loc[::9, "b"] = np.nan
 FRAME.loc[::7, "c"] = None
 Y = 100 + 10 * (FRAME.a + (FRAME.c == "u")) + RNG.normal(size=N)
 LEVELS = [0.9, 0.05, 0.5]
+# Many targets are close to an end, and predicted distributions go beyond.
+LIMITS = (float(Y.min()), float(Y.max()))
 # Any size; torch 2.6 needs to know the largest.
 BATCH = {"X": {0: torch.export.Dim("batch", max=2**31 - 1)}}
 TABULAR = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=2)
@@ -56,8 +58,14 @@ MODELS = {
     "decreasing": digits(encoder=MLP, target_transform=DOWN, normal_scores=False),
     "raft": raft(encoder=TABULAR, temperature=0.5),
     "grid": raft(encoder=MLP, fine_tuning=RAFT("quantiles", learnable=True)),
+    "raft in limits": raft(encoder=TABULAR, target_range=LIMITS),
+    "grid in limits": raft(
+        encoder=MLP, fine_tuning=RAFT("quantiles"), target_range=LIMITS
+    ),
     "riemann": riemann(encoder=TABULAR),
+    "riemann in limits": riemann(encoder=TABULAR, target_range=LIMITS),
     "point": point(encoder=TABULAR),
+    "point in limits": point(encoder=TABULAR, target_range=LIMITS),
     **{
         f"{name} on {decoder}": point(
             encoder=MLP, head=DigitHead(name, decoder=decoder)

@@ -9,19 +9,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklearn_genre.distributions import bin_edges, piecewise
+from sklearn_genre.distributions import bin_edges
 from sklearn_genre.distributions._bins import half_widths
 from sklearn_genre.networks import Predictor
 from sklearn_genre.outputs import Support, expected_number
 from sklearn_genre.outputs._scalar import normal_bins
+from sklearn_genre.targets._scaler import LARGEST_RANGE
 
 Array = NDArray[np.float64]
+
+# Smallest number that is divided by.
+TINY = 1e-300
 
 
 class NormalReading(nn.Module):
     """Reads a normal distribution around a number, on a linear scale of the target."""
 
-    deviations: Tensor
+    numbers: Tensor
+    edges: Tensor
+    masses: Tensor
+    levels: Tensor
 
     def __init__(self, predictor: Predictor, levels: Array) -> None:
         super().__init__()
@@ -33,17 +40,29 @@ class NormalReading(nn.Module):
                 f"{scaler.transformer!r}."
             )
         self.center, self.scale = float(scaler.mean_), float(scaler.scale_)
+        self.limits = scaler.limits_ or LARGEST_RANGE
         numbers, masses = (part.numpy() for part in normal_bins())
-        normal = piecewise(numbers, masses[None], bin_edges(numbers), np.zeros(1))
-        self.register_buffer("deviations", torch.tensor(normal.ppf(levels[None])[0]))
+        for name, values in {
+            "numbers": numbers,
+            "edges": bin_edges(numbers),
+            "masses": masses[None],
+            "levels": levels[None, :, None],
+        }.items():
+            self.register_buffer(name, torch.tensor(values))
 
     def forward(self, output: Any) -> tuple[Tensor, Tensor]:
         """Return means and quantiles, in the units of the target."""
-        quantiles = output.mean[:, None] + output.scale * self.deviations
-        return (
-            output.mean * self.scale + self.center,
-            quantiles * self.scale + self.center,
-        )
+        values = self._in_units(output, self.numbers)
+        edges = self._in_units(output, self.edges)
+        low, left, right = edges[:, :-1], values - edges[:, :-1], edges[:, 1:] - values
+        masses = self.masses.expand(values.shape[0], -1)
+        quantiles = inverted(masses, self.levels, low, left, right)
+        return (masses * values).sum(-1), quantiles
+
+    def _in_units(self, output: Any, deviations: Tensor) -> Tensor:
+        """Return numbers at deviations from the mean, (batch, n), in the limits."""
+        z = output.mean[:, None] + output.scale * deviations
+        return (z * self.scale + self.center).clamp(*self.limits)
 
 
 class SharedReading(nn.Module):
@@ -59,7 +78,7 @@ class SharedReading(nn.Module):
 
     group: Tensor
     levels: Tensor
-    values: Tensor
+    numbers: Tensor
     low: Tensor
     left: Tensor
     right: Tensor
@@ -77,25 +96,32 @@ class SharedReading(nn.Module):
         self.n_bins = pieces.pmf.shape[1]
         self.is_identity = np.array_equal(group, np.arange(self.n_bins))
         left, right = half_widths(pieces.values, pieces.edges)
+        rule: Any = getattr(predictor.network, "rule", None)
+        self.rule, self.reads_mean = rule, rule is None or rule.is_mean
+        self.limits, scaler = LARGEST_RANGE, predictor.scaler
+        if self.rule is not None:  # trained without limits
+            self.limits = scaler.limits_ or LARGEST_RANGE
+            scaler = scaler.without_limits()
+            self.lowest = float(scaler.inverse_transform(np.array(rule.low)))
+        numbers = output.reading().values if self.reads_mean else rule.weights
         for name, values in {
             "group": group,
             "levels": levels[None, :, None],
-            "values": pieces.values,
+            "numbers": scaler.inverse_transform(numbers.detach().numpy()),
             "low": pieces.edges[:-1],
             "left": left,
             "right": right,
         }.items():
             self.register_buffer(name, torch.tensor(values))
-        self.rule = getattr(predictor.network, "rule", None)
-        if self.rule is not None and not self.rule.is_mean:
-            to_y = predictor.scaler.inverse_transform
-            self.numbers = torch.tensor(to_y(self.rule.weights.detach().numpy()))
-            (self.lowest,) = to_y(np.array([self.rule.low])).tolist()
 
     def forward(self, output: Any) -> tuple[Tensor, Tensor]:
         """Return means and quantiles, in the units of the target."""
-        masses = self._masses(output.at_temperature(self.temperature))
-        return self._mean(output, masses), self._quantiles(masses)
+        scaled = output.at_temperature(self.temperature)
+        trained = scaled if self.rule is None else output
+        masses = self._masses(scaled)
+        shape = masses.shape
+        ends = (part.expand(shape) for part in (self.low, self.left, self.right))
+        return self._mean(trained), inverted(masses, self.levels, *ends)
 
     def _masses(self, output: Any) -> Tensor:
         """Return the masses of the bins, (batch, n_bins), in ascending order."""
@@ -105,33 +131,41 @@ class SharedReading(nn.Module):
         merged = masses.new_zeros(masses.shape[0], self.n_bins)
         return merged.index_add(1, self.group, masses)
 
-    def _mean(self, output: Any, masses: Tensor) -> Tensor:
+    def _mean(self, output: Any) -> Tensor:
         """Return the prediction: the mean, or what a rule makes of the output."""
-        if self.rule is None:
-            return (masses * self.values).sum(-1)
-        if self.rule.is_mean:
-            return (self._masses(output) * self.values).sum(-1)
-        mean: Tensor = expected_number(
-            self.rule.probs(output), self.numbers, self.lowest
-        )
-        return mean
+        if self.reads_mean:
+            mean: Tensor = (output.reading().probs * self.numbers).sum(-1)
+        else:
+            probs = self.rule.probs(output)
+            mean = expected_number(probs, self.numbers, self.lowest)
+        return mean.clamp(*self.limits)
 
-    def _quantiles(self, masses: Tensor) -> Tensor:
-        """Invert the cumulative probability: linear below and above each number."""
-        sums = masses.cumsum(-1)
-        sums = sums / sums[:, -1:]
-        place = (sums[:, None, :-1] < self.levels).sum(-1)  # (batch, n_quantiles)
-        stop = sums.gather(1, place)
-        start = torch.where(place > 0, sums.gather(1, (place - 1).clamp(0)), 0.0)
-        share = ((self.levels[..., 0] - start) / (stop - start)).clamp(0, 1)
-        left, right = self.left[place], self.right[place]
-        below = right / (left + right)
-        inside = torch.where(
-            share < below,
-            left * (share / below),
-            left + right * (1 - (1 - share) / (1 - below)),
-        )
-        return self.low[place] + inside
+
+def inverted(
+    masses: Tensor, levels: Tensor, low: Tensor, left: Tensor, right: Tensor
+) -> Tensor:
+    """Invert the cumulative probability: linear below and above each number.
+
+    Parameters
+    ----------
+    masses : Tensor of shape (batch, n_bins)
+    levels : Tensor of shape (1, n_quantiles, 1)
+    low, left, right : Tensor of shape (batch, n_bins)
+        The lower edge of each bin, and how far its number is from both edges.
+    """
+    sums = masses.cumsum(-1)
+    sums = sums / sums[:, -1:]
+    place = (sums[:, None, :-1] < levels).sum(-1)  # (batch, n_quantiles)
+    stop = sums.gather(1, place)
+    start = torch.where(place > 0, sums.gather(1, (place - 1).clamp(0)), 0.0)
+    share = ((levels[..., 0] - start) / (stop - start)).clamp(0, 1)
+    below_number, above_number = left.gather(1, place), right.gather(1, place)
+    width = below_number + above_number
+    below = torch.where(width > 0, above_number / width, 0.5)
+    lower = below_number * share / below
+    rest = (1 - share) / (1 - below).clamp(min=TINY)
+    upper = below_number + above_number * (1 - rest)
+    return low.gather(1, place) + torch.where(share < below, lower, upper)
 
 
 def _bins_of(predictor: Predictor, output: Any) -> tuple[Any, Any]:

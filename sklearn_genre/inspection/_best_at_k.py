@@ -12,7 +12,7 @@ from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.inspection._axes import axes_or_new, start_at_zero
 from sklearn_genre.inspection._checks import check_targets
 from sklearn_genre.inspection._prediction_display import PredictionDisplay
-from sklearn_genre.inspection._style import next_style, wrapped
+from sklearn_genre.inspection._style import next_style, styled, wrapped
 
 
 class BestAtKDisplay(PredictionDisplay):
@@ -137,7 +137,7 @@ class BestAtKDisplay(PredictionDisplay):
             ("Mean of k", self.mean),
             ("Best of k", self.best),
         ):
-            style = {**next_style(ax), "label": label, **kwargs}
+            style = styled("line", {**next_style(ax), "label": label}, kwargs)
             self.lines_ += ax.plot(self.ks, errors, **style)
         ax.set_xscale("log", base=2)
         ax.set_xticks(self.ks, labels=[str(k) for k in self.ks])

@@ -12,7 +12,7 @@ from sklearn_genre.inspection._axes import axes_or_new
 from sklearn_genre.inspection._checks import check_levels, check_targets
 from sklearn_genre.inspection._prediction_display import PredictionDisplay
 from sklearn_genre.inspection._sampling_band import LEVELS, draw_calibrated
-from sklearn_genre.inspection._style import next_style, wrapped
+from sklearn_genre.inspection._style import next_style, styled, wrapped
 
 
 class CalibrationDisplay(PredictionDisplay):
@@ -150,7 +150,7 @@ class CalibrationDisplay(PredictionDisplay):
         ax = axes_or_new(ax)
         nominal = np.asarray(self.levels)
         self.band_ = draw_calibrated(ax, nominal, self.n_samples, confidence)
-        style = {**next_style(ax), "label": name, **kwargs}
+        style = styled("line", {**next_style(ax), "label": name}, kwargs)
         (self.line_,) = ax.plot(nominal, self.observed, **style)
         ax.set(
             aspect="equal",

@@ -32,7 +32,7 @@ from sklearn_genre.inspection._model import (
     take_rows,
     token_distribution,
 )
-from sklearn_genre.inspection._style import VERMILION, readable_on, wrapped
+from sklearn_genre.inspection._style import VERMILION, readable_on, styled, wrapped
 from sklearn_genre.tokenizers import NormalizedTokenizer
 
 # Levels drawn by default.
@@ -208,7 +208,7 @@ class DigitTreeDisplay:
             ax=ax,
             label=wrapped("Probability of the digit", "given those above"),
         )
-        style = {"edgecolor": "white", "linewidth": 0.6, **kwargs}
+        style = styled("patch", {"edgecolor": "white", "linewidth": 0.6}, kwargs)
         self.blocks_ = []
         for i, level in enumerate(self.levels):
             color = colormap([block.conditional for block in level])

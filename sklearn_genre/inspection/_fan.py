@@ -30,7 +30,7 @@ def feature_column(X: Any, feature: int | str) -> tuple[int, str, Array]:
                 f"feature must be one of {names}; got {shown(feature, repr)}."
             )
         feature = names.index(feature)
-    check_integer(feature, "feature", 0, n_features - 1)
+    feature = check_integer(feature, "feature", 0, n_features - 1)
     name = str(names[feature])
     column = frame[:, feature].to_numpy() if is_frame else np.asarray(X)[:, feature]
     try:

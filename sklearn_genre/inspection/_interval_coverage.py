@@ -12,7 +12,7 @@ from sklearn_genre.inspection._axes import panels, start_at_zero
 from sklearn_genre.inspection._checks import check_levels, check_targets
 from sklearn_genre.inspection._prediction_display import PredictionDisplay
 from sklearn_genre.inspection._sampling_band import LEVELS, draw_calibrated
-from sklearn_genre.inspection._style import next_style, wrapped
+from sklearn_genre.inspection._style import next_style, styled, wrapped
 
 # Most letters in one line of a panel's label.
 LABEL = 16
@@ -167,7 +167,7 @@ class IntervalCoverageDisplay(PredictionDisplay):
         upper, lower = self.axes_
         nominal = np.asarray(self.coverages)
         self.band_ = draw_calibrated(upper, nominal, self.n_samples, confidence)
-        style = {**next_style(upper), **kwargs}
+        style = styled("line", next_style(upper), kwargs)
         (self.line_,) = upper.plot(nominal, self.observed, **style)
         (self.width_line_,) = lower.plot(
             nominal, self.width, **{"label": name, **style}

@@ -13,7 +13,15 @@ from sklearn_genre.inspection._axes import axes_or_new, start_at_zero
 from sklearn_genre.inspection._checks import check_targets
 from sklearn_genre.inspection._prediction_display import PredictionDisplay
 from sklearn_genre.inspection._sampling_band import sampling_band
-from sklearn_genre.inspection._style import BLUE, LIGHT_BLUE, wrapped
+from sklearn_genre.inspection._style import (
+    BLUE,
+    LIGHT_BLUE,
+    LIGHT_GREY,
+    ink,
+    styled,
+    tint,
+    wrapped,
+)
 
 
 class PITHistogramDisplay(PredictionDisplay):
@@ -134,17 +142,19 @@ class PITHistogramDisplay(PredictionDisplay):
         low, high = sampling_band(1 / n_bins, np.size(self.pit), confidence)
         density, edges = np.histogram(self.pit, bins=n_bins, range=(0, 1), density=True)
         ax = axes_or_new(ax)
-        style = {"color": LIGHT_BLUE, "edgecolor": BLUE, "linewidth": 1.2, **kwargs}
+        light = tint(ax, BLUE, LIGHT_BLUE)
+        style = {"color": light, "edgecolor": BLUE, "linewidth": 1.2}
+        style = styled("patch", style, kwargs)
         self.bars_ = ax.bar(edges[:-1], density, 1 / n_bins, align="edge", **style)
         self.band_ = ax.axhspan(
             low * n_bins,
             high * n_bins,
-            facecolor=(0.0, 0.0, 0.0, 0.15),
-            edgecolor="black",
+            facecolor=(ink(ax), LIGHT_GREY),
+            edgecolor=ink(ax),
             linestyle=":",
             label=f"{confidence:.0%} of bars if calibrated",
         )
-        self.line_ = ax.axhline(1, color="black", linestyle="--", linewidth=1.2)
+        self.line_ = ax.axhline(1, color=ink(ax), linestyle="--", linewidth=1.2)
         ax.set(
             xlim=(0, 1),
             xlabel=wrapped(

@@ -30,7 +30,9 @@ from sklearn_genre.inspection._style import (
     BLUE,
     LIGHT_BLUE,
     VERMILION,
-    mixed_with_white,
+    ink,
+    styled,
+    tint,
     wrapped,
 )
 
@@ -284,12 +286,14 @@ class PredictiveDistributionDisplay:
         heights = HEIGHT * densities(self.dist, edges)
         median = self.dist.median()
         floor = -np.arange(len(self.dist), dtype=np.float64)
-        style = {"facecolor": LIGHT_BLUE, "edgecolor": BLUE, "linewidth": 1.2, **kwargs}
+        light = tint(ax, BLUE, LIGHT_BLUE)
+        style = {"facecolor": light, "edgecolor": BLUE, "linewidth": 1.2}
+        style = styled("patch", style, kwargs)
         for height, low in zip(heights, floor, strict=True):
             bars = ax.stairs(low + height, edges, baseline=low, fill=True, **style)
             self.densities_.append(bars)
         self.median_ = ax.vlines(
-            median, floor, floor + HEIGHT, color="black", linewidth=1.4, label="Median"
+            median, floor, floor + HEIGHT, color=ink(ax), linewidth=1.4, label="Median"
         )
         if self.y_true is not None:
             self.truth_ = ax.scatter(
@@ -298,7 +302,7 @@ class PredictiveDistributionDisplay:
                 marker="^",
                 s=45,
                 color=VERMILION,
-                edgecolor="black",
+                edgecolor=ink(ax),
                 linewidth=0.6,
                 zorder=3,
                 label="Truth",
@@ -322,14 +326,14 @@ class PredictiveDistributionDisplay:
         for coverage, shade in zip(coverages, shades, strict=True):
             low, high = self.dist.interval(coverage).T
             style = {
-                "color": mixed_with_white(BLUE, shade),
+                "color": tint(ax, BLUE, shade),
                 "linewidth": 0,
                 "label": f"{coverage:.0%} interval",
-                **kwargs,
             }
+            style = styled("collection", style, kwargs)
             self.bands_.append(ax.fill_between(x, low, high, **style))
         (self.median_,) = ax.plot(
-            x, self.dist.median(), color="black", linewidth=1.6, label="Median"
+            x, self.dist.median(), color=ink(ax), linewidth=1.6, label="Median"
         )
         if self.y_true is not None:
             self.truth_ = ax.scatter(

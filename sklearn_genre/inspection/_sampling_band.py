@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from sklearn_genre.inspection._checks import Array, check_levels
-from sklearn_genre.inspection._style import LIGHT_GREY
+from sklearn_genre.inspection._style import LIGHT_GREY, ink, tint
 
 # Nominal levels of quantiles, and coverages of intervals, at which shares are observed.
 LEVELS = tuple(np.round(np.linspace(0.05, 0.95, 19), 2).tolist())
@@ -33,13 +33,14 @@ def draw_calibrated(ax: Any, levels: Array, n_samples: int, confidence: float) -
     label = "Calibrated"
     first = label not in ax.get_legend_handles_labels()[1]
     if first:
-        ax.plot([0, 1], [0, 1], color="0.3", linewidth=1, linestyle=":", label=label)
+        style = {"color": tint(ax, ink(ax), 0.7), "linewidth": 1, "linestyle": ":"}
+        ax.plot([0, 1], [0, 1], label=label, **style)
     low, high = sampling_band(levels, n_samples, confidence)
     band = ax.fill_between(
         levels,
         low,
         high,
-        color=LIGHT_GREY,
+        color=tint(ax, ink(ax), LIGHT_GREY),
         linewidth=0,
         zorder=0.5,
         label=f"{confidence:.0%} sampling band" if first else None,

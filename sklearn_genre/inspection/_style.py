@@ -8,7 +8,8 @@ from typing import Any
 
 # Okabe and Ito's colours for all kinds of colour vision; dark to light in grey.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-LIGHT_BLUE, LIGHT_GREY = "#9ECAE9", "0.85"
+# Shares of blue and of ink that are left in light areas.
+LIGHT_BLUE, LIGHT_GREY = 0.38, 0.15
 STYLES: list[dict[str, Any]] = [
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": VERMILION, "linestyle": "--", "marker": "s"},
@@ -23,6 +24,18 @@ def next_style(ax: Any) -> dict[str, Any]:
     return {**STYLES[n_lines % len(STYLES)], "markersize": 4.5, "linewidth": 1.6}
 
 
+def styled(kind: str, style: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Return a style with the options of a caller, whose names may be short: ``lw``."""
+    from matplotlib import cbook, collections, lines, patches
+
+    artists = {
+        "line": lines.Line2D,
+        "patch": patches.Patch,
+        "collection": collections.Collection,
+    }
+    return {**style, **cbook.normalize_kwargs(options, artists[kind])}
+
+
 def wrapped(*parts: str, width: int = 26) -> str:
     """Return a label in one line, or broken into lines that fit a small panel."""
     label = " ".join(parts)
@@ -31,10 +44,20 @@ def wrapped(*parts: str, width: int = 26) -> str:
     return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
-def mixed_with_white(color: str, share: float) -> tuple[float, ...]:
-    """Return a hexadecimal colour, of which `share` is left, mixed with white."""
-    parts = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return tuple(1 - share + share * part for part in parts)
+def ink(ax: Any) -> str:
+    """Return black, or white where the labels of the axes are bright: on dark paper."""
+    from matplotlib.colors import to_rgb
+
+    paper = readable_on(to_rgb(ax.xaxis.label.get_color()))
+    return "white" if paper == "black" else "black"
+
+
+def tint(ax: Any, color: str, share: float) -> tuple[float, ...]:
+    """Return a colour, of which `share` is left, mixed with the paper of the axes."""
+    from matplotlib.colors import to_rgb
+
+    paper = 0.0 if ink(ax) == "white" else 1.0
+    return tuple((1 - share) * paper + share * part for part in to_rgb(color))
 
 
 def readable_on(color: Sequence[float]) -> str:

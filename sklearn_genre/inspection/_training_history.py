@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_genre._checks import shown
 from sklearn_genre.inspection._axes import panels
 from sklearn_genre.inspection._model import best_estimator, last_step
-from sklearn_genre.inspection._style import BLUE, VERMILION, wrapped
+from sklearn_genre.inspection._style import BLUE, VERMILION, ink, styled, wrapped
 
 Epochs = list[dict[str, Any]]
 
@@ -147,7 +147,8 @@ class TrainingHistoryDisplay:
         self.lines_ = np.empty(self.axes_.shape, dtype=object)
         self.marks_ = np.empty(self.axes_.shape, dtype=object)
         for i, (column, (label, color)) in enumerate(columns.items()):
-            style = {"color": color, "marker": ".", "markersize": 4, **kwargs}
+            style = {"color": color, "marker": ".", "markersize": 4}
+            style = styled("line", style, kwargs)
             for j, rows in enumerate(stages):
                 place = i, j
                 self.lines_[place] = draw_curve(self.axes_[place], rows, column, style)
@@ -212,10 +213,10 @@ def draw_kept(ax: Any, rows: Epochs, column: str) -> Any:
     if kept is None:
         return None
     if kept[column] is not None:
-        ax.plot(kept["epoch"], kept[column], "D", color="black", markersize=6)
+        ax.plot(kept["epoch"], kept[column], "D", color=ink(ax), markersize=6)
     return ax.axvline(
         kept["epoch"],
-        color="black",
+        color=ink(ax),
         linewidth=1,
         linestyle="--",
         label=f"Kept: epoch {kept['epoch']}",

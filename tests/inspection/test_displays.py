@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba_array
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -57,6 +58,39 @@ def test_draws_inside_the_axes_given(display, model, data):
     left = axes[0].get_tightbbox().x1
     others = [ax for ax in figure.axes if ax is not axes[0]]
     assert min(ax.get_tightbbox().x0 for ax in others if ax.axison) >= left
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_options_have_short_names_too(display, model, data):
+    drawn = draw(display, model, data, lw=7)
+    ax = drawn.figure_.axes
+    artists = [artist for each in ax for artist in (*each.lines, *each.patches)]
+    assert 7 in [artist.get_linewidth() for artist in artists]
+
+
+def assert_visible_on_black(axes):
+    for ax in axes:
+        for artist in (*ax.lines, *ax.patches, *ax.collections):
+            names = [f"get_{kind}color" for kind in ("", "face", "edge")]
+            getters = [getattr(artist, name, None) for name in names]
+            colors = [to_rgba_array(getter()) for getter in getters if getter]
+            red, green, blue, opacity = np.concatenate(colors).T
+            assert (opacity * (red + green + blue) > 0.3).any()
+
+
+@pytest.mark.parametrize("display", FROM_PREDICTIONS)
+def test_nothing_is_drawn_in_the_colour_of_dark_paper(display, calibrated):
+    with plt.style.context("dark_background"):
+        drawn = display.from_predictions(*calibrated(20))
+    assert_visible_on_black(drawn.figure_.axes)
+
+
+def test_a_history_is_not_drawn_in_the_colour_of_dark_paper():
+    row = {"stage": "training", "validation_rmse": 1.0, "train_loss": 2.0}
+    history = [{**row, "epoch": epoch, "selected": epoch == 2} for epoch in (1, 2)]
+    with plt.style.context("dark_background"):
+        drawn = TrainingHistoryDisplay(history).plot()
+    assert_visible_on_black(drawn.figure_.axes)
 
 
 @pytest.mark.parametrize("display", DISPLAYS)

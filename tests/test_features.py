@@ -390,7 +390,5 @@ def test_one_dimension_with_categories_says_reshape():
 def test_categories_of_mixed_types_are_named():
     X = np.array([["a", 1.0], [3, 2.0], ["b", 3.0]], dtype=object)
     encoder = FeatureEncoder(np.array([True, False]))
-    with pytest.raises(
-        TypeError, match=r"columns of X mix strings with other types: \[0\]"
-    ):
+    with pytest.raises(TypeError, match=r"columns of X mix strings .*: \[0\]"):
         encoder.fit(X, np.ones(3))

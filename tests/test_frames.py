@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from small_models import X, Y, small
@@ -140,6 +141,41 @@ def test_what_is_no_table_is_refused_with_advice(table, advice):
     refused([advice], plain().fit(X, Y).predict, table)
     letters = pd.DataFrame({"a": ["u", "v"] * (N // 2), "b": x})
     refused([advice], plain().fit(letters, Y).predict, table)
+
+
+@pytest.mark.parametrize(
+    ("table", "advice"),
+    [
+        (x, "Reshape your data"),
+        (x[:5].tolist(), "Reshape your data"),
+        (pd.Series(x), "Pass a DataFrame"),
+        (None, "Expected 2D array"),
+        (map(float, x), "Expected 2D array"),
+        (X[:, :, None], "dim 3"),
+        (csr_array(X), "toarray()"),
+        (np.asmatrix(X), "np.asarray(X)"),
+        (X[:, :0], "0 feature(s)"),
+        (pd.DataFrame(index=range(N)), "0 feature(s)"),
+        ([[1.0], *X[1:].tolist()], "shape"),
+    ],
+)
+@pytest.mark.parametrize("categories", [None, [0]])
+def test_what_has_no_two_axes_is_refused(table, advice, categories):
+    model = plain(categorical_features=categories)
+    refused([advice], model.fit, table, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names
+        for samples in (X, pd.DataFrame(X, columns=list("abcd"))):
+            refused([advice], model.fit(samples, Y).predict, table)
+
+
+@pytest.mark.parametrize("groups", [np.ones((N, 2)), 1.0, [(1, 2)] * N])
+def test_groups_that_are_no_column_are_named(groups):
+    refused(["groups"], plain().fit, X, Y, groups=groups)
+
+
+def test_ragged_targets_are_named():
+    refused(["y must hold numbers"], plain().fit, X, [[1.0], *Y[1:, None], [1.0, 2.0]])
 
 
 def test_names_are_shown_without_control_characters():

@@ -1,6 +1,7 @@
 """Categories whose type has changed between training and prediction."""
 
 import warnings
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -154,3 +155,20 @@ def test_a_validation_set_of_other_levels_is_named():
         small(fine_tuning=None).fit(
             X, 1.0 * NUMBERS, X_val=X.assign(yes="maybe"), y_val=1.0 * NUMBERS
         )
+
+
+@pytest.mark.parametrize("level", [object(), date(2020, 1, 1), ("a", 1)])
+def test_categories_without_order_are_named(level):
+    X = np.empty((3, 2), dtype=object)
+    X[:, 0], X[:, 1] = ["a", "b", "c"], [level, level, datetime(2020, 1, 1)]
+    encoder = FeatureEncoder(np.array([True, True]))
+    with pytest.raises(TypeError, match=r"\[1\]|Column 1"):
+        encoder.fit(X, np.ones(3))
+
+
+def test_tuples_are_no_levels_of_a_fitted_category():
+    X = np.array([["a"], ["b"], ["c"]], dtype=object)
+    encoder = FeatureEncoder(np.array([True])).fit(X, np.ones(3))
+    X[1, 0] = ("a", 1)
+    with pytest.raises(TypeError, match=r"Column 0 .*\('a', 1\), a tuple"):
+        encoder.transform(X)

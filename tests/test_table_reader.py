@@ -292,11 +292,45 @@ def test_missing_and_repeated_columns_are_refused():
 
 @pytest.mark.parametrize(
     "options",
-    [{"kinds": "number"}, {"kinds": ["word"]}, {"decimal": ";"}, {"missing": "-999"}],
+    [
+        {"kinds": "number"},
+        {"kinds": ["word"]},
+        {"kinds": None},
+        {"decimal": ";"},
+        {"missing": "-999"},
+        {"missing": None},
+        {"leave_out": 3},
+    ],
 )
 def test_parameters_are_checked(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         TableReader(**options).fit(forms_of_a_table()["plain"])
+
+
+@pytest.mark.parametrize("name", [3, "3", " 3"])
+def test_a_column_is_left_out_by_any_writing_of_its_name(name):
+    frame = pd.DataFrame({3: NUMBERS, "b": NUMBERS})
+    assert [*TableReader(leave_out=[name]).fit_transform(frame)] == ["b"]
+
+
+def test_a_column_to_leave_out_that_is_not_there_is_told():
+    with pytest.warns(UserWarning, match=r"no column of X: 'B'; .* 'a', 'b'"):
+        TableReader(leave_out=["B"]).fit(pd.DataFrame({"a": NUMBERS, "b": NUMBERS}))
+
+
+@pytest.mark.parametrize("missing", [-999, -999.0, "-999"])
+def test_numbers_may_stand_for_missing_values(missing):
+    frame = pd.DataFrame({"a": [1, -999, 2], "b": ["1.5", "-999", "2"]})
+    assert TableReader(missing=[missing]).fit_transform(frame).isna().sum().sum() == 2
+
+
+@pytest.mark.parametrize("value", [[1], {}, (1, 2), b"1", 1j, np.zeros(2)])
+@pytest.mark.parametrize("column", [["a", "b"], [1, 2]])
+def test_values_of_no_kind_are_refused_by_column(value, column):
+    reader = TableReader().fit(pd.DataFrame({"size": column}))
+    cells = pd.Series([value, column[0]], dtype=object)
+    with pytest.raises(TypeError, match=r"'size' .* is no single value"):
+        reader.transform(pd.DataFrame({"size": cells}))
 
 
 def test_copies_read_alike():

@@ -17,8 +17,8 @@ from sklearn_genre.inputs import (
     Data,
     by_column,
     categorical_columns,
+    check_axes,
     check_real_columns,
-    is_table,
     plain,
     plain_numbers,
 )
@@ -105,8 +105,9 @@ def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 def _with_categories(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return samples with categories as they are, once their columns are known."""
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
     X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    check_axes(X, estimator)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
     if X.shape[0] == 0:
         raise ValueError(
             f"Found 0 sample(s) (shape={X.shape}), a minimum of 1 is required."
@@ -120,8 +121,14 @@ def _with_categories(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 def _explained(estimator: Any, X: Any, error: Exception, *, reset: bool) -> Any:
     """Return samples read column by column, or say in which column the error is."""
-    text = tidy(str(error))
-    if estimator._is_categorical.any() or not is_table(X):
+    by_columns = not estimator._is_categorical.any()
+    if by_columns:
+        try:
+            check_axes(X, estimator)
+        except (TypeError, ValueError) as of_axes:
+            error, by_columns = of_axes, False
+    if not by_columns:
+        text = tidy(str(error))
         if OF_OBJECTS.match(text):
             text = f"X must be a table of numbers: {text}"
         raise (error if text == str(error) else type(error)(text)) from None
@@ -131,9 +138,9 @@ def _explained(estimator: Any, X: Any, error: Exception, *, reset: bool) -> Any:
 
 def checked_numbers(values: ArrayLike, name: str, **options: Any) -> Any:
     """Return a float64 array, checked by scikit-learn."""
-    if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
-        values = plain_numbers(values, name)
     try:
+        if not (type(values) is np.ndarray and values.dtype.kind in "biuf"):
+            values = plain_numbers(values, name)
         with np.errstate(**QUIET_SUMS):
             return check_array(values, dtype=np.float64, input_name=name, **options)
     except OverflowError:

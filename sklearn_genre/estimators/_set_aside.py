@@ -53,7 +53,12 @@ def group_codes(
             f"groups need samples and weights in memory, and the {len(data)} samples "
             "are read from elsewhere. Give X_val and y_val."
         )
-    codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
+    try:
+        codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
+    except ValueError:
+        raise ValueError(
+            f"groups must be one column, got shape {np.shape(groups)}."
+        ) from None
     if (codes < 0).any():
         raise ValueError(
             f"groups has no value for sample {int(codes.argmin())}. Give each sample a "

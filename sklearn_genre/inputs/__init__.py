@@ -11,6 +11,7 @@ from sklearn_genre.inputs._data import Data, categorical_columns, split
 from sklearn_genre.inputs._folds import FoldedInputs, Folds, folds_of
 from sklearn_genre.inputs._frames import (
     by_column,
+    check_axes,
     check_real_columns,
     is_table,
     plain,
@@ -54,6 +55,7 @@ __all__ = [
     "StoredData",
     "by_column",
     "categorical_columns",
+    "check_axes",
     "check_real_columns",
     "column_values",
     "fields_of",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import OrdinalEncoder
 from torch import Tensor
 
@@ -251,18 +251,22 @@ class FeatureEncoder(BaseEstimator):
                 codes = self.levels_.fit_transform(categories)
             return codes
         except TypeError as error:
-            mixed = [
-                name
-                for name, column in zip(
-                    names_of(X, self.is_categorical), categories.T, strict=True
-                )
-                if len({isinstance(level, str) for level in column if level == level})
-                > 1
-            ]
             raise TypeError(
-                f"Category columns of X mix strings with other types: {some_of(mixed)}."
-                " Convert them to strings."
+                "Category columns of X mix strings with other types, or hold values "
+                f"without an order: {some_of(self._without_order(X, categories))}. "
+                "Convert them to strings."
             ) from error
+
+    def _without_order(self, X: Any, categories: NDArray[np.object_]) -> list[Any]:
+        """Return the names of the category columns whose levels cannot be sorted."""
+        culprits = []
+        names = names_of(X, self.is_categorical)
+        for name, column in zip(names, categories.T, strict=True):
+            try:
+                clone(self.levels_).fit(column[:, None])
+            except TypeError:
+                culprits.append(name)
+        return culprits
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return [normal scores | numeric | missing indicators | codes], float64."""

@@ -78,7 +78,8 @@ def categorical_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
         if isinstance(categorical_features, str):
             kinds = (nw.String, nw.Categorical, nw.Enum)
             return np.array([dtype in kinds for dtype in frame.schema.dtypes()])
-    shape = np.asarray(X).shape if names is None else (0, len(names))
+    array = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    shape = array.shape if names is None else (0, len(names))
     n_features = shape[1] if len(shape) > 1 else 0
     mask = np.zeros(n_features, dtype=bool)
     if isinstance(categorical_features, str) or not n_features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ SERIES_ADVICE = {
     "dates": "Give numbers, such as ({name} - {name}.min()).dt.days",
     "durations": "Give numbers: {name}.dt.total_seconds()",
 }
+# Values in what scikit-learn says of an array that has no two axes.
+VALUES = re.compile(r":\narray=.*\nReshape", re.DOTALL)
 
 
 def plain(X: Any) -> Any:
@@ -54,6 +57,8 @@ def plain(X: Any) -> Any:
         raise TypeError(
             "X is a structured array. Make a table of it: pandas.DataFrame(X)."
         )
+    if isinstance(X, np.matrix):
+        raise TypeError("X is an np.matrix. Make an array of it: np.asarray(X).")
     if frame_of(X) is None and _is_lazy(X):
         raise TypeError("X is a lazy frame. Read it before: X.collect().")
     return X
@@ -73,6 +78,29 @@ def is_table(X: Any) -> bool:
     except (TypeError, ValueError):  # of different lengths, or on a GPU
         return False
     return len(shape) == 2 and min(shape) > 0
+
+
+def check_axes(X: Any, estimator: Any) -> None:
+    """Refuse what is no table, whatever its values are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What scikit-learn says of it.
+    """
+    if nw.dependencies.is_into_dataframe(X) and not X.shape[1]:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is "
+            "required."
+        )
+    if is_table(X):
+        return
+    try:
+        check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    except ValueError as error:  # without the values, which are lines of them
+        instead = f": X has shape {np.shape(X)}. Reshape"
+        text = VALUES.sub(lambda _: instead, str(error))
+        raise ValueError(text) from None
 
 
 def plain_numbers(values: Any, name: str) -> Any:

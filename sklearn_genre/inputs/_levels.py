@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_genre._checks import shown
 
-NOT = (complex, np.complexfloating)  # what no level is
+NOT = (complex, np.complexfloating, tuple)  # what no level is
 TRUTH = {"true": "1", "false": "0"}
 
 
@@ -61,7 +61,7 @@ def _number_of(text: str) -> int | float | None:
 
 
 def check_levels(name: Any, column: NDArray[Any]) -> None:
-    """Refuse a category column of lists, dicts or complex numbers.
+    """Refuse a category column of lists, tuples, dicts or complex numbers.
 
     Raises
     ------

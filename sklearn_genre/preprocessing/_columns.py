@@ -216,8 +216,18 @@ def convert(
     note : str
         Names the first value that could not be read, other than those known from fit;
         empty if there is none.
+
+    Raises
+    ------
+    TypeError
+        If a value is a list or another thing that is no single value.
     """
-    values = values_of(column, missing)
+    try:
+        values = values_of(column, missing)
+    except TypeError as error:
+        raise TypeError(
+            f"column {shown(column.name)} is read as {reading.kind}: {error}"
+        ) from None
     lost = _unreadable(values, reading)
     known = set(reading.strays)
     lost &= np.array([str(v) not in known for v in values.values], dtype=bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -49,8 +49,8 @@ class TableReader(TransformerMixin, BaseEstimator):
     decimal : {"auto", ".", ","}, default="auto"
         The decimal mark of numbers written as words. ``"auto"`` finds it column by
         column, and takes that of the other columns where both would do.
-    missing : sequence of str, default=()
-        Words that stand for a missing value, beside those that pandas knows and "-",
+    missing : sequence of str or number, default=()
+        What stands for a missing value, beside the words that pandas knows and "-",
         "--", "." and "?".
 
     Attributes
@@ -124,12 +124,18 @@ class TableReader(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is out of range, two columns have one name, or no column can
             be handed on.
+
+        Warns
+        -----
+        UserWarning
+            If a column to leave out is not there.
         """
         self._check_parameters()
         frame = as_pandas(X)
         where = place_in(frame)
         decimal = self._decimal(frame)
-        readings, rows, out = {}, [], set(self.leave_out)
+        readings, rows = {}, []
+        out = self._left_out(frame)
         for name in frame.columns:
             reading, row = decide(frame[name], decimal, self.missing, where)
             kept = reading.kind in self.kinds and name not in out
@@ -162,7 +168,7 @@ class TableReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If `X` is no data frame.
+            If `X` is no data frame, or a column holds lists or the like.
         ValueError
             If a column is not there.
 
@@ -214,19 +220,29 @@ class TableReader(TransformerMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Raise an error unless the parameters can be used."""
-        unknown = [kind for kind in self.kinds if kind not in KINDS]
-        if unknown or isinstance(self.kinds, str):
+        for name in ("kinds", "missing", "leave_out"):
+            words = getattr(self, name)
+            if isinstance(words, str) or not isinstance(words, Iterable):
+                raise ValueError(f"{name} must be a sequence of words, got {words!r}.")
+        if not {*self.kinds} <= {*KINDS}:
             raise ValueError(f"kinds must be some of {[*KINDS]}, got {self.kinds!r}.")
         if self.decimal not in ("auto", ".", ","):
             raise ValueError(
                 f"decimal must be 'auto', '.' or ',', got {self.decimal!r}."
             )
-        for name in ("missing", "leave_out"):
-            if isinstance(getattr(self, name), str):
-                raise ValueError(
-                    f"{name} must be a sequence of words, got the word "
-                    f"{getattr(self, name)!r}."
-                )
+
+    def _left_out(self, frame: pd.DataFrame) -> set[str]:
+        """Return the names of the columns to leave out; warn if one is not there."""
+        names = {str(name).strip() for name in self.leave_out}
+        absent = sorted(names.difference(frame.columns))
+        if absent:
+            warnings.warn(
+                f"leave_out names what is no column of X: {listed(absent)}; the "
+                f"columns are {listed(frame.columns)}.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return names
 
     def _decimal(self, frame: pd.DataFrame) -> Decimal:
         """Return the decimal mark of the columns, at least those that allow both."""

@@ -68,17 +68,21 @@ def values_of(column: pd.Series, missing: Collection[str] = ()) -> Values:
     Parameters
     ----------
     column : Series
-    missing : collection of str
-        Words that stand for a missing value, beside `MISSING`.
+    missing : collection of str or number
+        What stands for a missing value, beside `MISSING`.
 
     Raises
     ------
     TypeError
         If a value is a list or another thing that is no single value.
     """
-    codes, uniques = pd.factorize(column.astype(object))
-    extra = {word.strip().lower() for word in missing}
+    extra = {str(word).strip().lower() for word in missing}
     numbers = {read_number(word) for word in extra} - {None}
+    if column.dtype == object:
+        odd = [kind for kind in set(map(type, column)) if kind.__hash__ is None]
+        if odd:
+            raise TypeError(f"{odd[0].__name__} is no single value")
+    codes, uniques = pd.factorize(column.astype(object))
     values = [_value(unique, MISSING | extra, numbers) for unique in uniques]
     known = np.array([value is not None for value in values], dtype=bool)
     places = np.append(np.where(known, known.cumsum() - 1, -1), -1)
@@ -91,7 +95,9 @@ def _value(value: Any, missing: Collection[str], numbers: Collection[Any]) -> An
         return bool(value)
     if isinstance(value, str):
         value = value.strip()
-        return None if value.lower() in missing else value
+        if value.lower() in missing:
+            return None
+        return None if numbers and _plain_number(value) in numbers else value
     if isinstance(value, datetime.timedelta | np.timedelta64):
         return pd.Timedelta(value).total_seconds()
     if isinstance(value, datetime.date | np.datetime64):

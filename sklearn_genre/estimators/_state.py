@@ -257,7 +257,9 @@ def new_rule(draft: Any, stages: list[Stage], data: Data) -> dict[str, Any] | No
     for stage, rule in zip(stages, before, strict=False):
         if rule is None or (rule.is_mean and (last is None or last.is_mean)):
             continue
-        if last is None or fingerprint(last.options) != fingerprint(rule.options):
+        if last is None or fingerprint([*last.options.values()]) != fingerprint(
+            [*rule.options.values()]
+        ):
             raise ValueError(
                 f"{stage.name}={stage.objective} trains a prediction from a grid, and "
                 f"{stages[-1].name}={stages[-1].objective} predicts in another way. "

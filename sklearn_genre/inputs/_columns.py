@@ -15,12 +15,7 @@ from sklearn.preprocessing import OrdinalEncoder
 from torch import Tensor
 
 from sklearn_genre._checks import some_of
-from sklearn_genre.inputs._frames import (
-    as_numbers,
-    columns_of,
-    is_missing,
-    names_of,
-)
+from sklearn_genre.inputs._frames import as_numbers, columns_of, is_missing, names_of
 from sklearn_genre.inputs._levels import (
     Writings,
     all_unseen,

@@ -287,3 +287,17 @@ def test_errors_of_the_estimator_come_through():
     X, y = data(20)
     with pytest.raises(TypeError, match="has no len"):
         neg_crps_scorer(Broken().fit(X, y), X, y)
+
+
+@pytest.mark.parametrize(
+    ("score_func", "options", "message"),
+    [
+        ("crps", {}, "score_func must be a callable"),
+        (interval_score, {"coverge": 0.5}, "coverge"),
+        (lambda dist: 0.0, {}, "too many positional arguments"),
+        (crps_score, {"greater_is_better": "no"}, "greater_is_better .* 'no'"),
+    ],
+)
+def test_a_scorer_that_could_not_score_is_refused(score_func, options, message):
+    with pytest.raises(TypeError, match=message):
+        make_distribution_scorer(score_func, **options)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import config_context, get_config
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from sklearn_genre._checks import shown
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.metrics._distribution import (
     coverage_score,
@@ -197,13 +199,33 @@ def make_distribution_scorer(
         ``scorer(estimator, X, y, sample_weight=None)``. It can be pickled if
         `score_func` can.
 
+    Raises
+    ------
+    TypeError
+        If `score_func` cannot be called by ``(y_true, dist, **kwargs)``, or
+        `greater_is_better` is no bool: a search would only warn of scores of NaN.
+
     Examples
     --------
     >>> from sklearn_genre.metrics import interval_score, make_distribution_scorer
     >>> make_distribution_scorer(interval_score, greater_is_better=False, coverage=0.5)
     make_distribution_scorer(interval_score, greater_is_better=False, coverage=0.5)
     """
-    return DistributionScorer(score_func, greater_is_better, kwargs)
+    if not isinstance(greater_is_better, (bool, np.bool_)):
+        raise TypeError(
+            "greater_is_better must be True or False, got "
+            f"{shown(greater_is_better, repr)}."
+        )
+    try:
+        signature(score_func).bind(None, None, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            "score_func must be a callable score_func(y_true, dist, **kwargs), got "
+            f"{shown(score_func, repr)} with {shown(kwargs, repr)}: {error}."
+        ) from error
+    except ValueError:  # a built-in function without a signature
+        pass
+    return DistributionScorer(score_func, bool(greater_is_better), kwargs)
 
 
 def predicted_distribution(estimator: Any, X: Any) -> PredictiveDistribution:

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_genre import DecodingRegressor, PointwiseRegressor
 from sklearn_genre.encoders import TabularEncoder
@@ -50,19 +51,35 @@ def weights(model):
     return np.concatenate([value.double().numpy().ravel() for value in state])
 
 
-def fit_until(n_batches, model, monkeypatch, **more):
-    """Fit a model and kill it after so many batches."""
+def fit_until(n_batches, model, monkeypatch, end=Killed, **more):
+    """Fit a model and kill it, or interrupt it, after so many batches."""
     step, seen = Engine.train_step, []
 
     def watched(self, batch, **options):
         if len(seen) == n_batches:
-            raise Killed
+            raise end
         seen.append(batch)
         return step(self, batch, **options)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    ends = (
+        pytest.raises(Killed)
+        if end is Killed
+        else pytest.warns(ConvergenceWarning, match="go on from the checkpoint")
+    )
+    with monkeypatch.context() as patch, ends:
         patch.setattr(Engine, "train_step", watched)
         model.fit(X, Y, **more)
+
+
+@pytest.mark.parametrize("n_batches", [13, 19])  # in either stage
+def test_an_interrupted_fit_goes_on(n_batches, tmp_path, monkeypatch):
+    path = tmp_path / "fit.pt"
+    model = small(checkpoint=path)
+    fit_until(n_batches, model, monkeypatch, end=KeyboardInterrupt)
+    assert np.isfinite(model.predict(X)).all()  # in its best state so far
+    assert model.fit(X, Y).n_iter_ == 4
+    assert not path.exists()
+    assert_array_equal(weights(model), weights(small().fit(X, Y)))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["each step", "each epoch"])

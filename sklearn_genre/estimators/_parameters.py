@@ -211,7 +211,8 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     "checkpoint": """checkpoint : str, path or None, default=None
     A file that is written after each epoch, and every five minutes. A fit with the same
     data and parameters that finds it goes on from there, to the same result; it is
-    deleted at the end. It needs an integer `random_state`.""",
+    deleted at the end, but not after an interrupt. It needs an integer
+    `random_state`.""",
     "distributed": """distributed : bool, default=False
     Whether the processes that ``accelerate launch`` or ``torchrun`` has started train
     one model together, each on its part of every batch: the same script runs in all,

@@ -67,6 +67,7 @@ def run_stages(
     if saved:
         history, first_step = saved["history"], saved["first_step"]
         network.load_state_dict(saved["network"], strict=False)
+    go_on = True
     for number, stage in enumerate(stages):
         if saved and number < saved["stage"]:
             continue
@@ -108,7 +109,7 @@ def run_stages(
     network.eval()
     for parameter in network.parameters():
         parameter.grad = None  # left by a stage without averaging
-    if checkpoint:
+    if checkpoint and go_on:  # after an interrupt, the next fit goes on from it
         checkpoint.remove()
     return history, first_step
 
@@ -212,7 +213,7 @@ def train(
             if settings.processes.n > 1:  # which may be in different epochs
                 raise
             go_on = False
-            _say_interrupted(stage, len(selection.rows))
+            _say_interrupted(stage, len(selection.rows), bool(settings.checkpoint))
         break
     selection.restore()
     first_step += fit.n_steps
@@ -237,11 +238,15 @@ def _at_half_rate(stage: Stage, n_epochs: int) -> Stage:
     return stage._replace(learning_rate=rate, max_epochs=max(left, 0))
 
 
-def _say_interrupted(stage: Stage, n_rows: int) -> None:
+def _say_interrupted(stage: Stage, n_rows: int, can_go_on: bool) -> None:
     """Warn that the user has stopped a stage."""
     n_epochs = n_rows - (n_rows > 0 and stage.keep_start)
     state = "the best state so far is kept" if n_rows else "its start was restored"
-    _warn(f"Training was interrupted in {stage.name} after {n_epochs} epochs; {state}.")
+    more = ". The same fit would go on from the checkpoint" * can_go_on
+    _warn(
+        f"Training was interrupted in {stage.name} after {n_epochs} epochs; "
+        f"{state}{more}."
+    )
 
 
 def _say_not_finite(

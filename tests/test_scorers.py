@@ -293,7 +293,7 @@ def test_errors_of_the_estimator_come_through():
     ("score_func", "options", "message"),
     [
         ("crps", {}, "score_func must be a callable"),
-        (interval_score, {"coverge": 0.5}, "coverge"),
+        (interval_score, {"level": 0.5}, "level"),
         (lambda dist: 0.0, {}, "too many positional arguments"),
         (crps_score, {"greater_is_better": "no"}, "greater_is_better .* 'no'"),
     ],

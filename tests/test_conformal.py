@@ -27,7 +27,7 @@ def members(columns, n_folds=1):
 @pytest.fixture(scope="module")
 def folded():
     model = DecodingRegressor(
-        encoder=members, cv=4, pretraining_epochs=15, fine_tuning=None, random_state=0
+        encoder=members, cv=4, pretraining_epochs=60, fine_tuning=None, random_state=0
     )
     return model.fit(X[TRAIN], Y[TRAIN])
 

@@ -80,7 +80,7 @@ def program(tmp_path, monkeypatch):
 )
 def test_job_that_breaks_a_limit_or_down(program, tmp_path, line, error):
     program(line)
-    limit = 30.0 if error.startswith("Memory") else 0.5
+    limit = 0.5 if error.startswith("Time") else 30.0
     row = jobs.attempt(order_of(tmp_path, "x", seconds=limit, megabytes=200.0))
     assert row["error"] == error
     assert row["method"] == "x"

@@ -92,12 +92,11 @@ POLICIES = {
 FACTS = dict.fromkeys(POLICIES, policy_facts)
 
 
-# The default as users call it, without a validation set: with eight or four folds, or
-# with a share held out; also with numbers that end where the training range does, or
-# without ramps of normal scores.
+# The default as users call it, without a validation set: with folds, or with a share
+# held out; also with numbers that end where the training range does, or without ramps
+# of normal scores.
 ALONE = {
     "alone": DEFAULT,
-    "alone_four_folds": DEFAULT.changed(cv=4),
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),

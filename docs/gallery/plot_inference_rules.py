@@ -28,7 +28,7 @@ model = DecodingRegressor(fine_tuning=None, **options).fit(X_train, y_train)
 # of numbers that are scored one by one, and RAFT. RAFT has the same pretraining, and
 # each of its stages keeps the epoch with the lowest validation RMSE; those are printed.
 # Pretraining has learned the mean well already, so that training the mean itself gains
-# nothing here: the errors of both differ by less than 3 %.
+# nothing here: the errors of both differ by less than 2 %.
 numbers = {
     name: model.predict(X_test, output_type=name)
     for name in ["mode", "greedy", "median", "mean"]
@@ -60,4 +60,4 @@ plt.show()
 others = ["mode", "greedy", "median", "mean of 1 sample", "mean of 8 samples"]
 assert all(errors["mean"] < errors[name] for name in others)
 assert errors["mean"] < 1.01 * min(errors.values())
-assert 0.99 < errors["RAFT"] / errors["mean"] < 1.03
+assert 0.99 < errors["RAFT"] / errors["mean"] < 1.02

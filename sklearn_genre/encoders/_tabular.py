@@ -114,13 +114,14 @@ class _Functions(nn.Module):
     all members, or one for those of each fold.
     """
 
-    ramp_start: Tensor
+    ramp_middle: Tensor
 
     def __init__(self, columns: ColumnSpec, n_members: int, n_folds: int) -> None:
         super().__init__()
         self.sizes = (columns.n_scores, columns.n_numeric - columns.n_scores)
         self.n_folds, self.n_each = n_folds, n_members // n_folds
-        self.register_buffer("ramp_start", torch.arange(N_RAMPS, **BORN), False)
+        middle = torch.arange(N_RAMPS, **BORN) + 0.5
+        self.register_buffer("ramp_middle", middle, persistent=False)
         self.unit = UNIT * SLOW
         shape = (n_folds, 1, self.sizes[1], N_PERIODS)
         self.frequency = nn.Parameter(
@@ -146,21 +147,21 @@ class _Functions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_numeric) to (..., n_numeric * N_FEATURES), column by column."""
         has_members = x.ndim == 3  # each with samples of its own
+        n_members, equation = x.shape[0], "kbcp,kcpf->kbcf"
         x = x.reshape(self.n_folds, -1, x.shape[-1]) if has_members else x[None]
-        scores, others = x[..., None].split(self.sizes, -2)
-        angle = 2 * math.pi * others * self.frequency + self.phase
-        cosines = (self.unit * angle).cos()
-        equation = "kbcp,kcpf->kbcf"
+        scores, others = x[..., None].split(self.sizes, -2)  # (n_folds or 1, n, c, 1)
+        frequency = 2 * math.pi * self.unit * self.frequency
+        cosines = (others * frequency + self.unit * self.phase).cos()
         features = torch.einsum(equation, cosines, self.unit * self.cosines)
-        features = features + self.unit * self.bias
+        features = features + self.unit * self.bias  # (n_folds, n, c, N_FEATURES)
         if self.ramps is not None:
             rank = (1 + torch.erf(scores / math.sqrt(2))) * (N_RAMPS / 2)
-            ramps = (rank - self.ramp_start).clamp(0, 1) - 0.5
+            ramps = (rank - self.ramp_middle).clamp(-0.5, 0.5)
             of_scores = torch.einsum(equation, ramps, self.unit * self.ramps)
             features = torch.cat([of_scores, features], 2)
         features = features.flatten(2)
         if has_members:
-            return features.reshape(self.n_folds * self.n_each, -1, features.shape[-1])
+            return features.reshape(n_members, -1, features.shape[-1])
         if self.n_folds == 1:
             return features[0]
         return features.repeat_interleave(self.n_each, 0)
@@ -192,8 +193,8 @@ class TabularEncoder(nn.Module):
     Parameters
     ----------
     columns : ColumnSpec
-        How many numbers there are, and the levels of each category, which are one-hot
-        encoded. Estimators give it.
+        How many numbers there are, how many of them are normal scores, and the levels
+        of each category, which are one-hot encoded. Estimators give it.
     hidden_layer_sizes : sequence of int, default=(96, 96, 96)
         Units of each layer of a member.
     n_members : int or None, default=None

@@ -26,7 +26,7 @@ def members(columns, n_folds=1):
 
 @pytest.fixture(scope="module")
 def folded():
-    """Return a model whose folds agree: where they do not, CV+ holds more than asked."""
+    """Return a model whose folds agree; CV+ holds more where they do not."""
     model = DecodingRegressor(
         encoder=members, cv=4, pretraining_epochs=60, fine_tuning=None, random_state=0
     )

@@ -33,9 +33,10 @@ ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "called")
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
-    "scored. `alone` is `DecodingRegressor()`, `alone_held_out` has `cv=None`. Ratios "
-    "are geometric means over sets, ± their standard error; `n_train` is the train "
-    "part alone."
+    "scored. `alone` is `DecodingRegressor()`, `alone_before` what it was before it had "
+    "functions of ranks, and `alone_held_out` the latter with `cv=None`. Ratios are "
+    "geometric means over sets, ± their standard error; `n_train` is the train part "
+    "alone."
 )
 # Methods whose calibration is drawn.
 CALIBRATED = {"alone_held_out": "a tenth held out", "alone": "folds"}
@@ -139,9 +140,16 @@ def of_alone(frame: pd.DataFrame) -> Parts:
 
 def of_called(frame: pd.DataFrame) -> Parts:
     """Return what the default reaches as users call it, over sets and on each."""
+    others = frame[~frame["data"].isin(CHOSEN_ON)]
     return {
         "Goals": goals.measured(frame, goals.goals_alone(), "alone"),
+        "Goals, sets on which nothing was chosen": goals.measured(
+            others, goals.goals_alone(), "alone"
+        ),
         "Against `alone`": ratios.exchanged(frame, "alone"),
+        "Against `alone`, sets on which nothing was chosen": ratios.exchanged(
+            others, "alone"
+        ),
         "RMSE of the mean": ratios.on_sets(frame, RMSE, "alone"),
         "CRPS": ratios.on_sets(frame, "crps", "alone"),
         "Coverage of 90 % intervals": ratios.on_sets(frame, "coverage_90", "alone"),

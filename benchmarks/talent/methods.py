@@ -92,15 +92,23 @@ POLICIES = {
 FACTS = dict.fromkeys(POLICIES, policy_facts)
 
 
+# Half as many epochs of cross-entropy, and nothing more.
+FAST = DEFAULT.changed(pretraining_epochs=50, fine_tuning=None)
 # The default as users call it, without a validation set: with folds, or with a share
 # held out; also with numbers that end where the training range does, or without ramps
-# of normal scores.
+# of normal scores, and with what makes a fit shorter or longer.
 ALONE = {
     "alone": DEFAULT,
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
     "alone_no_ramps": ABLATION["no_ramps"].changed(cv=8),
+    "alone_patient": DEFAULT.changed(n_iter_no_change=20),
+    "alone_no_crps": DEFAULT.changed(fine_tuning=None),
+    "alone_larger_batches": DEFAULT.changed(batch_size=64),
+    "alone_half": DEFAULT.changed(pretraining_epochs=50, fine_tuning_epochs=15),
+    "alone_fast": FAST,
+    "alone_fast_held_out": FAST.changed(cv=None),
 }
 OURS: dict[str, New] = {**suites.METHODS, **ABLATION, **POLICIES, **ALONE}
 
@@ -184,6 +192,16 @@ SUITES: dict[str, list[str]] = {
     "policies": list(POLICIES),
     "alone": list(ALONE),
     "ramps": ["alone", "alone_no_ramps"],
+    "speeds": [
+        "alone",
+        "alone_patient",
+        "alone_no_crps",
+        "alone_larger_batches",
+        "alone_half",
+        "alone_fast",
+        "alone_fast_held_out",
+        "catboost_alone",
+    ],
     "called": ["alone", "alone_held_out", *ALONE_PEERS],
     "peers": [name for name in PEERS if name != "catboost_tuned"],
 }

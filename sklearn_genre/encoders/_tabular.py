@@ -120,10 +120,10 @@ class _Functions(nn.Module):
         super().__init__()
         self.sizes = (columns.n_scores, columns.n_numeric - columns.n_scores)
         self.n_folds, self.n_each = n_folds, n_members // n_folds
-        middle = torch.arange(N_RAMPS, **BORN) + 0.5
+        middle = torch.arange(N_RAMPS, **BORN)[:, None] + 0.5
         self.register_buffer("ramp_middle", middle, persistent=False)
         self.unit = UNIT * SLOW
-        shape = (n_folds, 1, self.sizes[1], N_PERIODS)
+        shape = (n_folds, self.sizes[1], N_PERIODS, 1)
         self.frequency = nn.Parameter(
             torch.randn(shape, **BORN) * FREQUENCY / self.unit
         )
@@ -132,34 +132,33 @@ class _Functions(nn.Module):
         )
         # sums of either kind have a standard deviation of about a half
         ramps, cosines = (
-            (2 * torch.rand(n_folds, size, n_parts, N_FEATURES, **BORN) - 1)
+            (2 * torch.rand(n_folds, size, n_parts, N_FEATURES, **BORN) - 1).mT
             * (bound / math.sqrt(n_parts) / self.unit)
             for size, n_parts, bound in zip(
                 self.sizes, (N_RAMPS, N_PERIODS), (2, 1), strict=True
             )
         )
-        self.ramps = nn.Parameter(ramps) if columns.n_scores else None
-        self.cosines = nn.Parameter(cosines)
+        self.ramps = nn.Parameter(ramps.contiguous()) if columns.n_scores else None
+        self.cosines = nn.Parameter(cosines.contiguous())
         self.bias = nn.Parameter(
-            torch.zeros(n_folds, 1, self.sizes[1], N_FEATURES, **BORN)
+            torch.zeros(n_folds, self.sizes[1], N_FEATURES, 1, **BORN)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_numeric) to (..., n_numeric * N_FEATURES), column by column."""
         has_members = x.ndim == 3  # each with samples of its own
-        n_members, equation = x.shape[0], "kbcp,kcpf->kbcf"
+        n_members = x.shape[0]
         x = x.reshape(self.n_folds, -1, x.shape[-1]) if has_members else x[None]
-        scores, others = x[..., None].split(self.sizes, -2)  # (n_folds or 1, n, c, 1)
+        # samples last, where sums over parts are fast: (n_folds or 1, c, 1, n)
+        scores, others = x.mT.contiguous().unsqueeze(2).split(self.sizes, 1)
         frequency = 2 * math.pi * self.unit * self.frequency
-        cosines = (others * frequency + self.unit * self.phase).cos()
-        features = torch.einsum(equation, cosines, self.unit * self.cosines)
-        features = features + self.unit * self.bias  # (n_folds, n, c, N_FEATURES)
+        cosines = (others * frequency).add_(self.unit * self.phase).cos()
+        features = self.unit * (self.cosines @ cosines + self.bias)
         if self.ramps is not None:
             rank = (1 + torch.erf(scores / math.sqrt(2))) * (N_RAMPS / 2)
-            ramps = (rank - self.ramp_middle).clamp(-0.5, 0.5)
-            of_scores = torch.einsum(equation, ramps, self.unit * self.ramps)
-            features = torch.cat([of_scores, features], 2)
-        features = features.flatten(2)
+            ramps = (rank - self.ramp_middle).clamp_(-0.5, 0.5)
+            features = torch.cat([self.unit * (self.ramps @ ramps), features], 1)
+        features = features.flatten(1, 2).mT  # (n_folds, n, c * N_FEATURES)
         if has_members:
             return features.reshape(n_members, -1, features.shape[-1])
         if self.n_folds == 1:

@@ -1,4 +1,4 @@
-"""Two processes that train one model against one process: seconds, losses, weights."""
+"""Processes that train one model against one process: seconds, losses, weights."""
 
 import os
 import socket
@@ -15,7 +15,6 @@ from rows import Results, Row, parser, print_table, set_threads
 # Packages that take memory are imported by the workers alone.
 
 N_COLUMNS = 20
-N_PROCESSES = 2
 
 
 def table(n_rows: int, seed: int) -> tuple[Any, Any]:
@@ -88,11 +87,11 @@ def apart(one: Row, other: Row) -> float:
     )
 
 
-def measure(setting: Row, threads: int) -> Row:
+def measure(setting: Row, n_processes: int, threads: int) -> Row:
     """Return seconds and losses, and the largest differences of weights."""
     with tempfile.TemporaryDirectory() as folder:
         (alone,) = started(1, folder, setting, threads)
-        together = started(N_PROCESSES, folder, setting, threads)
+        together = started(n_processes, folder, setting, threads)
     return {
         "one_fit_s": alone["fit_s"],
         "one_epoch_s": alone["epoch_s"],
@@ -111,16 +110,19 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--rows", type=int, default=50_000)
     options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--processes", type=int, default=2)
     options.add_argument("--batch-sizes", nargs="+", type=int, default=[256, 2048])
     args = options.parse_args()
     results = Results(args.out, args.threads)
     for batch_size in args.batch_sizes:
         setting = {"rows": args.rows, "epochs": args.epochs}
         setting |= {"batch_size": batch_size, "seed": args.seed}
-        piece = {"benchmark": "together", "processes": N_PROCESSES, **setting}
-        results.run(piece, partial(measure, setting, args.threads))
+        piece = {"benchmark": "together", "processes": args.processes, **setting}
+        results.run(piece, partial(measure, setting, args.processes, args.threads))
     columns = ["batch_size", "one_fit_s", "fit_s", "one_epoch_s", "epoch_s"]
-    print_table("One process, and two", results.rows, [*columns, "from_one", "between"])
+    print_table(
+        "One process, and several", results.rows, [*columns, "from_one", "between"]
+    )
     for row in results.rows:
         print(f"\nTraining losses, batches of {row['batch_size']}:")
         for name in ("one_losses", "losses"):

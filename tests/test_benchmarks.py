@@ -68,7 +68,7 @@ TOYS = {
     "--repeats 1 --out {out}",
     "text/sentences.py": "--data {data} --model hash --methods ridge identity mlp "
     f"riemann {ONE} --out {{out}}",
-    "together.py": "--rows 64 --epochs 1 --batch-sizes 32 --out {out}",
+    "together.py": "--rows 64 --epochs 1 --batch-sizes 32 --processes 1 --out {out}",
     "tracing.py": "--epochs 1",
 }
 # A command that another starts; test_runs.py looks at the rows of the first.

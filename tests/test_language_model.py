@@ -106,8 +106,13 @@ def test_probabilities_are_those_of_the_whole_text(folder, numbers):
                     text += spelling.literals[position + 1]
 
 
-@pytest.mark.parametrize("numbers", ["d.d", "d.ddd"])
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        *((name, "d.d") for name in OBJECTIVES),
+        *((name, "d.ddd") for name in ("crps", "dist", "raft", "remax")),
+    ],
+)
 def test_every_objective_trains_the_model(folder, name, numbers):
     options = {"pretraining": "cross_entropy"} if name in POLICY_GRADIENTS else {}
     if name == "raft" and numbers == "d.ddd":

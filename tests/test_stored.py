@@ -112,8 +112,8 @@ def test_one_block_gives_the_bits_of_a_fit_in_memory(weight, monkeypatch):
 
 def test_categories_and_weights_in_a_file(tmp_path, in_blocks):
     folder = parquet(tmp_path, LEVELS.assign(w=np.arange(N) % 3))
-    model = small(pretraining_epochs=30).fit(folder, "y", "w")
-    given = small(pretraining_epochs=30).fit(LEVELS, Y, np.arange(N) % 3)
+    model = small(pretraining_epochs=10).fit(folder, "y", "w")
+    given = small(pretraining_epochs=10).fit(LEVELS, Y, np.arange(N) % 3)
     assert_array_equal(weights(model), weights(given))
     assert model.feature_encoder_.cardinalities_ == [2]
     assert np.corrcoef(model.predict(LEVELS), Y)[0, 1] > 0.8

@@ -106,7 +106,6 @@ ALONE = {
     "alone_patient": DEFAULT.changed(n_iter_no_change=20),
     "alone_no_crps": DEFAULT.changed(fine_tuning=None),
     "alone_larger_batches": DEFAULT.changed(batch_size=64),
-    "alone_half": DEFAULT.changed(pretraining_epochs=50, fine_tuning_epochs=15),
     "alone_fast": FAST,
     "alone_fast_held_out": FAST.changed(cv=None),
 }
@@ -197,7 +196,6 @@ SUITES: dict[str, list[str]] = {
         "alone_patient",
         "alone_no_crps",
         "alone_larger_batches",
-        "alone_half",
         "alone_fast",
         "alone_fast_held_out",
         "catboost_alone",

@@ -63,19 +63,19 @@ def exchange(frame: pd.DataFrame, reference: str, method: str) -> dict[str, obje
     """Return the line of a method."""
     methods = (reference, method)
     errors = beside(frame, "rmse_mean", methods)
-    seconds = beside(frame, "fit_s", methods).sum()
     rmse, crps = (moved(frame, score, methods) for score in ("rmse_mean", "crps"))
     better, _, _ = counted(errors["second"] - errors["first"], errors["first"])
     return {
         "method": method,
         "rmse_ratio": rmse.value,
         "rmse_ratio_se": rmse.error,
+        "rmse_median": float((errors["second"] / errors["first"]).median()),
         "crps_ratio": crps.value,
         "crps_ratio_se": crps.error,
         f"{reference} better on": better,
         "sets": len(errors),
         "coverage_90": float(beside(frame, "coverage_90", methods)["second"].mean()),
-        "fit_s_ratio": float(seconds["second"] / seconds["first"]),
+        "fit_s_ratio": moved(frame, "fit_s", methods).value,
     }
 
 

@@ -29,7 +29,7 @@ PAGES = BENCHMARKS.parent / "docs" / "results"
 PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
-ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "called")
+ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "speeds", "called")
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
@@ -53,8 +53,8 @@ ABOUT_ABLATION = (
     "Val part of TALENT's split; a fifth of the train part selects, and the test part "
     "is not read. Geometric means over sets of the ratio of a method's error, a mean "
     f"over seeds, to that of `{OURS}`: above 1, the ingredient helps. ± is the "
-    f"standard error over sets. Methods within {tables.TIE:.1%} are tied. Seconds are "
-    "summed over the sets."
+    f"standard error over sets. Methods within {tables.TIE:.1%} are tied. The ratio "
+    "of seconds is a geometric mean, too."
 )
 
 
@@ -62,7 +62,7 @@ ABOUT_ALONE = (
     "The train part of TALENT's split alone, `fit(X, y)`; the val part is scored, the "
     "test part not read. Geometric means over sets of the ratio of an error to that of "
     "`alone`, the default: above 1, the default is better. ± is the standard error "
-    "over sets."
+    "over sets. The ratio of seconds is a geometric mean, too."
 )
 
 
@@ -168,7 +168,7 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
-    for name in {"alone", "ramps"} & frames.keys():
+    for name in {"alone", "ramps", "speeds"} & frames.keys():
         found[name] = of_sets(ABOUT_ALONE, frames[name], of_alone)
     if "called" in frames:
         found["called"] = of_sets(ABOUT_CALLED, frames["called"], of_called)

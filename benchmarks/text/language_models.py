@@ -45,8 +45,11 @@ def raft(grid: Any = "tree", **options: Any) -> Options:
 
 
 def one_digit(digits: Any = "0123456789") -> Options:
-    """Return the options of RAFT on one digit, of any texts (Table 14)."""
-    return {"objective": "raft", "numbers": DecimalTokenizer("d", digits)}
+    """Return the options of RAFT on one digit, of any texts (Table 14).
+
+    Many texts are one token with the space before them, so the format has the space.
+    """
+    return {"objective": "raft", "numbers": DecimalTokenizer(" d", digits)}
 
 
 MONTHS = "January February March April May June July August September October".split()
@@ -114,8 +117,11 @@ def evaluate(
     chosen = {**options, **METHODS[method]}
     if method == "zero_shot":
         chosen["trainable"] = 0
+    prompt = PROMPTS[task]
+    if "numbers" in chosen:
+        prompt = prompt.rstrip()
     model = LanguageModelRegressor(
-        folder, PROMPTS[task], cache=cache, random_state=seed, **chosen
+        folder, prompt, cache=cache, random_state=seed, **chosen
     )
     start = time.process_time()
     model.fit(X, y, X_val=X_dev, y_val=y_dev)

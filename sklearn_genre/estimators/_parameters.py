@@ -192,7 +192,7 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     ``fit`` gets X_val, or `early_stopping` sets none aside.""",
     "validation_fraction": """validation_fraction : float, default=0.1
     Share of the training samples that is held out.""",
-    "n_iter_no_change": """n_iter_no_change : int or None, default=10
+    "n_iter_no_change": """n_iter_no_change : int or None, default=12
     Patience in epochs; None never stops early.""",
     "max_fit_seconds": """max_fit_seconds : float or None, default=None
     Time that ``fit`` may take, by the clock on the wall. Stages share what is left of

@@ -163,7 +163,7 @@ class PointwiseRegressor(PartialFitMixin):
         early_stopping: Any = "auto",
         cv: Any = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 12,
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
         checkpoint: Any = None,

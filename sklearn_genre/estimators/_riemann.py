@@ -139,7 +139,7 @@ class RiemannRegressor(PartialFitMixin):
         early_stopping: Any = "auto",
         cv: Any = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 12,
         max_fit_seconds: float | None = None,
         scoring: str = "crps",
         temperature: Any = 1.0,

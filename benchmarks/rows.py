@@ -124,11 +124,15 @@ def commit() -> str | None:
 
 def print_table(title: str, rows: Iterable[Row], columns: Sequence[str]) -> None:
     """Print some columns of rows as a Markdown table; nothing if there is no row."""
-    lines = [[_text(row[name]) for name in columns] for row in rows]
-    if lines:
-        print(f"\n{title}\n")
-        for line in (columns, ["---"] * len(columns), *lines):
-            print("|", " | ".join(line), "|")
+    if lines := table(rows, columns):
+        print("", title, "", *lines, sep="\n")
+
+
+def table(rows: Iterable[Row], columns: Sequence[str]) -> list[str]:
+    """Return the lines of a Markdown table of some columns; none if there is no row."""
+    cells = [[_text(row[name]) for name in columns] for row in rows]
+    lines = [list(columns), ["---"] * len(columns), *cells] if cells else []
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _git(*arguments: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 import processes
 import pytest
 from code_memory.features import PARTS
+from leaderboards.boards import BOARDS
+from leaderboards.report import RIVALS
 from papers import suites
 from papers.recipe import RECIPE
 from small_language_models import save_model
@@ -47,7 +49,7 @@ TOYS = {
     "code_memory/run.py": "--data {data} --methods base remax ridge constant "
     f"--features svd tokens {ONE} --out {{out}}",
     "leaderboards/run.py": "uci --data {data} --splits 1 --out {out}",
-    "leaderboards/report.py": "uci {board_rows} --data {data}",
+    "leaderboards/report.py": "{board_rows} --out {out}",
     "papers/original1.py": f"--methods raft --starts random --rows 60 {ONE} "
     "--out {out}",
     "stress.py": "--calls 20 --seed 3 --out {out}",
@@ -80,24 +82,28 @@ LINUX_ONLY = {"code_memory/build.py", "out_of_core.py"}
 # Commands whose processes would each import torch: their tasks run in this one.
 IN_ONE_PROCESS = {"gpu_check.py", "memory.py", "out_of_core.py", "scaling.py"}
 # Commands that write no rows.
-PROSE = {"text/results.py"}
+PROSE = {"leaderboards/report.py", "text/results.py"}
 # Packages without which a command says so: it ends, or leaves something out.
 NEEDS = {"calibration.py": "mapie"}
 LEFT_OUT = {"talent/run.py": "xgboost"}
 
 
 def write_board(folder):
-    """Write a table with a split, what is published on it, and a row."""
+    """Write a table with a split, what is published on it, and rows."""
     folder.mkdir()
     random = np.random.default_rng(0)
     X = random.normal(size=(66, 2))
     test = np.arange(66)[None] % 3 == 0
     np.savez(folder / "yacht.npz", X=X, y=X[:, 0], test=test)
     (folder / "published.csv").write_text("dataset,best_rmse,best_nll\nyacht,1.0,1.0\n")
-    scores = dict.fromkeys(("rmse", "nll", "coverage_90"), 1.0)
-    row = {"board": "uci", "data": "yacht", "split": "0", "parameters": {}, **scores}
+    names = ("best_rmse", "best_nll", "ngboost_rmse", "ngboost_nll", "TabFM")
+    published = dict.fromkeys([*names, RIVALS["CatBoost"]], 1.0)
+    scores = ("rmse", "nll", "worst_nll", "coverage_90", "conformal_90", "fit_s")
+    about = {"method": "default", "parameters": {}, "split": "0", "n_train": 44}
+    about |= {"data": "yacht", "published": published, **dict.fromkeys(scores, 1.0)}
     path = folder / "rows.jsonl"
-    path.write_text(json.dumps(row) + "\n")
+    rows = [{"board": board, **about} for board in BOARDS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 

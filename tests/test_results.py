@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from leaderboards import report
 from made_rows import frame_of
 from papers import claims, fragments
 from talent import histories, readme, results, tables
@@ -122,6 +123,7 @@ def test_kept_fragments_are_made_of_the_kept_rows():
     frames = results.frames_of(results.ROWS)
     made = results.fragments(frames, results.ROWS / results.PUBLISHED)
     made["language_models"] = texts.fragment(texts.KEPT / "language_models.jsonl")
+    made["leaderboards"] = report.fragment(report.KEPT)
     assert sorted(kept) == sorted(made)
     for name, text in made.items():
         assert kept[name] == text, name

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 # Splits (repeat, fold) on which results of all methods are published.
 LITE = ((0, 0), (1, 1), (2, 2))
+# What holds for all splits of a table.
+ALL = "all"
 # Has a column that is not for headlines.
 LEFT_OUT = "bostonHousing"
 
@@ -60,19 +62,24 @@ def uci(folder: Path, n_splits: int) -> Iterator[Split]:
 BOARDS = {"tabarena": tabarena, "uci": uci}
 
 
-def published(folder: Path, board: str) -> dict[str, dict[str, float]]:
-    """Return what a board has: of each split or table, a number of each method."""
+class Published(dict[str, dict[str, float]]):
+    """What others have published on the splits of a table, or on all of them."""
+
+    def __missing__(self, split: str) -> dict[str, float]:
+        """Return the numbers of all splits."""
+        return self[ALL]
+
+
+def published(folder: Path, board: str) -> dict[str, Published]:
+    """Return what a board has: of each table and split, a number of each method."""
     name = {"tabarena": "published_rmse.csv", "uci": "published.csv"}[board]
-    known: dict[str, dict[str, float]] = {}
+    known: dict[str, Published] = {}
     with (folder / name).open(newline="") as file:
         for row in csv.DictReader(file):
-            if board == "tabarena":
-                key = f"{row['dataset']} {row['repeat']},{row['fold']}"
-                known.setdefault(key, {})[row["method"]] = float(row["rmse"])
-            else:
-                known[row["dataset"]] = {
-                    name: float(value)
-                    for name, value in row.items()
-                    if name != "dataset"
-                }
+            of_table = known.setdefault(row.pop("dataset"), Published())
+            if board == "uci":
+                of_table[ALL] = {name: float(value) for name, value in row.items()}
+                continue
+            of_split = of_table.setdefault(f"{row['repeat']},{row['fold']}", {})
+            of_split[row["method"]] = float(row["rmse"])
     return known

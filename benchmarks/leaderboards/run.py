@@ -15,7 +15,7 @@ import numpy as np
 from rows import Results, Row, set_threads
 from talent.datasets import data_folder
 
-from leaderboards.boards import BOARDS, Split
+from leaderboards.boards import BOARDS, Split, published
 
 LEVELS = (0.05, 0.95)
 
@@ -79,12 +79,18 @@ def main() -> None:
     set_threads(args.threads)
     results = Results(args.out, args.threads)
     given: dict[str, Any] = {} if args.folds is None else {"cv": args.folds}
-    for split in BOARDS[args.board](data_folder(args.data) / args.board, args.splits):
+    folder = data_folder(args.data) / args.board
+    known = published(folder, args.board)
+    for split in BOARDS[args.board](folder, args.splits):
         if args.tables and split.data not in args.tables:
             continue
         piece = {"board": args.board, "data": split.data, "split": split.split}
         piece |= {"method": "default", "seed": args.seed, "parameters": given}
-        results.run(piece, lambda split=split: scored(split, args.seed, given))
+        others = {"published": known[split.data][split.split]}
+        results.run(
+            piece,
+            lambda split=split, others=others: scored(split, args.seed, given) | others,
+        )
 
 
 if __name__ == "__main__":

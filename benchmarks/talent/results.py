@@ -33,10 +33,11 @@ ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "speeds", "called")
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
-    "scored. `alone` is `DecodingRegressor()`, `alone_before` what it was before it "
-    "had functions of ranks, and `alone_held_out` the latter with `cv=None`. Ratios "
-    "are geometric means over sets, ± their standard error; `n_train` is the train "
-    "part alone."
+    "scored. `alone` is `DecodingRegressor()`, `alone_patience_20` the same when it "
+    "waited for 20 epochs, `alone_before` also without functions of ranks, and "
+    "`alone_held_out` that with `cv=None`; the seconds of these three hold the import "
+    "of torch, four at least. Ratios are geometric means over sets, ± their standard "
+    "error; `n_train` is the train part alone."
 )
 # Methods whose calibration is drawn.
 CALIBRATED = {"alone_held_out": "a tenth held out", "alone": "folds"}

@@ -195,11 +195,14 @@ def test_functions_are_of_numeric_columns_alone(n_scores):
     assert TabularEncoder(ColumnSpec(0, (3,))).functions is None
 
 
+@pytest.mark.filterwarnings("error")  # torch's, of gradients of another layout
+@pytest.mark.parametrize("n_scores", [0, 1, 3])
 @pytest.mark.parametrize("n_folds", [1, 2])
-def test_functions_of_members_are_those_of_their_fold(n_folds):
-    functions = _Functions(ColumnSpec(3, (), 1), 4, n_folds)
+def test_functions_of_members_are_those_of_their_fold(n_folds, n_scores):
+    functions = _Functions(ColumnSpec(3, (), n_scores), 4, n_folds)
     x = torch.randn(4, 7, 3)
     together = functions(x)  # each member reads samples of its own
+    together.sum().backward()
     assert together.shape == (4, 7, 3 * N_FEATURES)
     for member in range(4):
         alone = functions(x[member])

@@ -132,14 +132,15 @@ class _Functions(nn.Module):
         )
         # sums of either kind have a standard deviation of about a half
         ramps, cosines = (
-            (2 * torch.rand(n_folds, size, n_parts, N_FEATURES, **BORN) - 1).mT
-            * (bound / math.sqrt(n_parts) / self.unit)
+            (2 * torch.rand(n_folds, size, n_parts, N_FEATURES, **BORN) - 1)
+            .mul(bound / math.sqrt(n_parts) / self.unit)
+            .mT.clone(memory_format=torch.contiguous_format)
             for size, n_parts, bound in zip(
                 self.sizes, (N_RAMPS, N_PERIODS), (2, 1), strict=True
             )
         )
-        self.ramps = nn.Parameter(ramps.contiguous()) if columns.n_scores else None
-        self.cosines = nn.Parameter(cosines.contiguous())
+        self.ramps = nn.Parameter(ramps) if columns.n_scores else None
+        self.cosines = nn.Parameter(cosines)
         self.bias = nn.Parameter(
             torch.zeros(n_folds, self.sizes[1], N_FEATURES, 1, **BORN)
         )

@@ -18,7 +18,7 @@ from papers.recipe import BASE, RIEMANN, objective, point
 
 from talent.ablation import ABLATION, DEFAULT
 from talent.datasets import Array, Part
-from talent.ours import Alone, New, Ours, Task, policy_facts
+from talent.ours import Alone, Bag, New, Ours, Task, policy_facts
 from talent.peers import ALONE_PEERS, PEERS, WholePeerModel
 from talent.predictions import Prediction
 
@@ -161,6 +161,7 @@ class Methods(dict[str, Method]):
 METHODS = Methods(
     {
         **{name: of_ours(name, new) for name, new in OURS.items()},
+        "bag_of_eight": Method(partial(Bag, DEFAULT), seconds=80.0),
         **{
             name: Method(peer, peer.package, PEER_SECONDS[name])
             for name, peer in PEERS.items()
@@ -198,6 +199,7 @@ SUITES: dict[str, list[str]] = {
         "alone_larger_batches",
         "alone_fast",
         "alone_fast_held_out",
+        "bag_of_eight",
         "catboost_alone",
     ],
     "called": ["alone", "alone_held_out", *ALONE_PEERS],

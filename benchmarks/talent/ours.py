@@ -18,6 +18,8 @@ OF_THE_JOB = {"categorical_features", "random_state", "verbose", "device"}
 # What a first fit would import: torch does so in the first step of an optimizer.
 IMPORTS = ("sklearn_genre.estimators", "torch._dynamo")
 N_SAMPLES = 32
+# Of a bag, as many as the default has folds.
+N_FITS = 8
 # Numbers of RAIL's grid, in even steps over the training targets.
 GRID = 9
 # Of the epochs of pretraining, how many share one line of a kept history.
@@ -138,6 +140,37 @@ class Alone(Ours):
         row = super().extras(X, y, unit)
         low, high = self.estimator.predict_interval(X, 0.9, method="conformal").T
         return {**row, "conformal_90": float(np.mean((low <= y) & (y <= high)))}
+
+
+class Bag(Ours):
+    """As many fits as folds, each of which selects on one and trains on the others."""
+
+    def fit(self, train: Part, val: Part) -> None:
+        """Train on both parts, fold after fold."""
+        from sklearn.base import clone
+        from sklearn.model_selection import KFold
+
+        X, y = joined(train, val)
+        self.make(y, val)
+        folds = KFold(N_FITS, shuffle=True, random_state=self.task.seed).split(X)
+        self.estimators = [
+            clone(self.estimator)
+            .set_params(random_state=self.task.seed + number)
+            .fit(X[rest], y[rest], X_val=X[out], y_val=y[out])
+            for number, (rest, out) in enumerate(folds)
+        ]
+
+    def predict(self, X: NDArray[Any]) -> Prediction:
+        """Return the mean of the means and the mixture of the distributions."""
+        from sklearn_genre import PredictiveDistribution
+
+        means = [each.predict(X) for each in self.estimators]
+        dists = [each.predict_distribution(X) for each in self.estimators]
+        return Prediction(np.mean(means, 0), PredictiveDistribution.mixture(dists))
+
+    def extras(self, X: NDArray[Any], y: Array, unit: float) -> dict[str, Any]:
+        """Return how long the fits were."""
+        return {"epochs": sum(each.n_iter_ for each in self.estimators)}
 
 
 def policy_facts(model: Any, val: Part, unit: float) -> dict[str, Any]:

@@ -190,7 +190,12 @@ SUITES: dict[str, list[str]] = {
     ],
     "ablation": list(ABLATION),
     "policies": list(POLICIES),
-    "alone": list(ALONE),
+    "alone": [
+        "alone",
+        "alone_held_out",
+        "alone_in_range",
+        "alone_held_out_in_range",
+    ],
     "ramps": ["alone", "alone_no_ramps"],
     "speeds": [
         "alone",

@@ -139,10 +139,18 @@ def bad_tables():
         "header only": ([header], "has 0 rows"),
         "few rows": (good[:20], "has 19 rows with a target; at least 20"),
         "long": ([*good, "1,red,,3,4"], "line 62: 5 cells where the header has 4"),
-        "quote": ([*good, '1,"red,,3'], "line 62: unexpected end of data"),
+        "quote": ([*good, '1,"red,,3'], "line 62: a quote is opened"),
+        "short header": (
+            [header, *(f"{i},{row}" for i, row in enumerate(rows))],
+            "line 2: 5 cells where the header has 4",
+        ),
+        "small target": (
+            [header, *(f"1,red,,{i}e-200" for i in range(40))],
+            "multiply it by a constant",
+        ),
         "same name": (["price,size,note,price", *rows], "column named 'price'"),
         "text target": ([header, *words], "line 3 has 'cheap'"),
-        "large target": ([*good, "1,red,,1e301"], "line 62 has '1e301'"),
+        "large target": ([*good, "1,red,,1e151"], "line 62 has '1e151'"),
         "dates": (
             [header, *[f"1,red,,2024-01-{i:02}" for i in range(1, 25)]],
             "holds dates",

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import zipfile
+from importlib.util import find_spec
 
 import joblib
 import numpy as np
@@ -41,9 +43,9 @@ def test_three_ways_agree(case, capsys):
         held_out = means(file)
     assert main(["predict", str(output / "model.joblib"), str(path)]) == 0
     predicted = means(io.StringIO(capsys.readouterr().out))
-    assert sorted(predicted) == [*range(1, N_ROWS + 1)]
-    model = joblib.load(output / "model.joblib")
-    frame = read(path).dropna(how="all")
+    model, frame = joblib.load(output / "model.joblib"), read(path)
+    assert len(frame.dropna(how="all")) == N_ROWS
+    assert sorted(predicted) == [*range(1, len(frame) + 1)]
     loaded = dict(enumerate(model.predict(frame), start=1))
     assert {*held_out} <= {*predicted}
     for ours in (held_out, predicted):
@@ -82,3 +84,78 @@ def test_columns_are_listed(case):
     assert "price" not in kinds
     assert "category" not in {kinds.get("size"), kinds.get("garage"), kinds.get("nr")}
     assert np.all(table["missing"] >= 0)
+
+
+# ---------------------------------------------------------------- one by one
+
+
+def run(folder, name, *options, target="price"):
+    """Run the command on a file."""
+    return main([str(folder / name), "--target", target, *FAST, *options])
+
+
+def of_numbers(n=40):
+    """Return a small frame."""
+    size = np.linspace(1.0, 9.0, n)
+    return pd.DataFrame({"size": size, "rooms": np.arange(n) % 5, "price": 3 * size})
+
+
+def test_names_with_dollars_are_drawn_as_they_are(tmp_path):
+    frame = of_numbers().rename(columns={"size": "cost_$_per_$"})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    assert run(tmp_path, "data.csv", "--output", str(tmp_path / "out")) == 0
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_note_says_that_commas_are_decimal_marks(tmp_path, capsys):
+    words = [f"{i};{i},{100 + i}" for i in range(1, 41)]
+    (tmp_path / "data.csv").write_text("\n".join(["size;price", *words]))
+    assert run(tmp_path, "data.csv") == 0
+    assert "decimal marks, as in '1,101': --decimal" in capsys.readouterr().err
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    of_numbers().set_index("size").to_parquet(tmp_path / "data.parquet")
+    assert run(tmp_path, "data.parquet") == 0
+    assert "2 features" in capsys.readouterr().out
+
+
+def test_years_as_names_are_those_that_the_sheet_shows(tmp_path):
+    pytest.importorskip("openpyxl")
+    frame = of_numbers().set_axis([2018, 2019, 2020], axis=1)
+    frame.to_excel(tmp_path / "data.xlsx", index=False)
+    assert run(tmp_path, "data.xlsx", target="2020") == 0
+
+
+def locked(path):
+    """Mark the one file of an archive as one that has a password."""
+    content = bytearray(path.read_bytes())
+    for start, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(start) + place] |= 1
+    path.write_bytes(content)
+
+
+def test_archives_and_sheets_that_cannot_be_read_are_refused_in_one_line(
+    tmp_path, capsys
+):
+    of_numbers().to_csv(tmp_path / "data.csv", index=False)
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.write(tmp_path / "data.csv", "data.csv")
+    locked(tmp_path / "data.zip")
+    names = ["data.zip"]
+    if find_spec("openpyxl"):
+        of_numbers().to_excel(tmp_path / "whole.xlsx", index=False)
+        names.append("data.xlsx")
+        with (
+            zipfile.ZipFile(tmp_path / "whole.xlsx") as whole,
+            zipfile.ZipFile(tmp_path / "data.xlsx", "w") as cut,
+        ):
+            for name in whole.namelist():
+                part = whole.read(name)
+                cut.writestr(name, part[: len(part) // 2] if "sheet1" in name else part)
+    for name in names:
+        assert run(tmp_path, name) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: cannot ") and said.count("\n") == 1
+        assert name in said

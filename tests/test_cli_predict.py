@@ -56,6 +56,24 @@ def test_rows_without_a_target(predict):
         assert_allclose(column, with_target[name])
 
 
+def test_rows_of_empty_cells_keep_their_place(predict, folder, capsys):
+    records = (folder / "new.csv").read_text().splitlines()
+    whole = predict("new.csv")
+    kept = [*records[:3], "", ",", *records[3:], ",", ","]
+    (folder / "gaps.csv").write_text("\n".join(kept))
+    gaps = predict("gaps.csv")
+    assert_allclose(gaps["row"], np.arange(1, N + 2))
+    assert_allclose(np.delete(gaps["mean"], 2), whole["mean"])
+    frame = pd.read_csv(folder / "gaps.csv").head(N + 1)
+    model = joblib.load(folder / "out" / "model.joblib")
+    assert_allclose(gaps["mean"], model.predict(frame))
+
+
+def test_quantiles_that_are_close_have_columns_of_their_own(predict):
+    columns = predict("new.csv", "--quantiles", "0.1234567", "0.1234568")
+    assert (columns["q0.1234567"] <= columns["q0.1234568"]).all()
+
+
 def test_quantiles_and_interval(predict, folder):
     levels = ["0.05", "0.5", "0.95"]
     columns = predict("new.csv", "--interval", ".5", "--quantiles", *levels)

@@ -351,3 +351,21 @@ def test_a_file_read_with_another_delimiter_is_told_so(sep):
     with pytest.raises(ValueError, match="lacks") as caught:
         reader.transform(pd.DataFrame({"size": [1], "other": [2]}))
     assert "sep=" not in str(caught.value)
+
+
+def test_days_far_away_are_days():
+    words = [f"2020-01-{day:02}" for day in range(1, 29)]
+    words += ["9999-12-31", "0001-01-01", "2020-02-30"]
+    dates = read_dates(words, date_format(words)[0])
+    assert dates[-3:-1].astype(str).tolist() == [
+        "9999-12-31T00:00:00.000000",
+        "0001-01-01T00:00:00.000000",
+    ]
+    assert np.isnat(dates).tolist() == [False] * 30 + [True]
+
+
+def test_a_note_says_that_some_numbers_are_in_percent():
+    X = pd.DataFrame({"all": ["1 %", "2 %", "3 %"], "some": ["1 %", "0.02", "3 %"]})
+    notes = TableReader().fit(X).table_.set_index("name")["note"]
+    assert "percent" not in notes["all"]
+    assert "'1 %' in row 0 is in percent" in notes["some"]

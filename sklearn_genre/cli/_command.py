@@ -25,6 +25,7 @@ from sklearn_genre.cli._error import (
     Interrupted,
     Terminated,
     reason,
+    shown,
     shown_path,
 )
 from sklearn_genre.cli._folder import check_folder
@@ -86,7 +87,7 @@ def _run(options: argparse.Namespace) -> None:
     """Check everything, then fit, score, print and write."""
     if options.output is not None:
         check_folder(options.output, FILES)
-    table, decimal = _load(options)
+    table, decimal, guesses = _load(options)
     columns = read_columns(
         table, drop=options.drop, decimal=decimal, missing=options.missing
     )
@@ -94,7 +95,7 @@ def _run(options: argparse.Namespace) -> None:
     model = _build_model(options, train)
     name = "diabetes data" if options.data is None else shown_path(options.data)[1:-1]
     go_on = options.output is not None
-    notes = [*table.notes, *columns.notes]
+    notes = [*guesses, *table.notes, *columns.notes]
     for text in notes:
         note(f"note: {text}")
     say(format_columns(columns.reader.table_) + "\n", go_on=go_on)
@@ -132,13 +133,13 @@ def _compare(train: Table, test: Table, seed: int) -> dict[str, list[float | Non
     return scores
 
 
-def _load(options: argparse.Namespace) -> tuple[Table, str]:
-    """Return the user's table, or the bundled one, and its decimal mark."""
+def _load(options: argparse.Namespace) -> tuple[Table, str, list[str]]:
+    """Return the user's table, or the bundled one, its decimal mark, and notes."""
     decimal = options.decimal or "auto"
     if options.data is None:
         if options.target is not None:
             raise InputError(f"--target {options.target} needs a file to find it in")
-        return diabetes(), decimal
+        return diabetes(), decimal, []
     if options.target is None:
         raise InputError(
             f"--target is needed: which column of {shown_path(options.data)} to predict"
@@ -146,16 +147,21 @@ def _load(options: argparse.Namespace) -> tuple[Table, str]:
     source = read_source(
         options.data, delimiter=options.delimiter, encoding=options.encoding
     )
-    mark = common_mark(source.frame)
+    mark, notes = common_mark(source.frame), []
     if decimal == "auto" and source.delimiter == ";" and mark is None:
         cells = source.frame.to_numpy().ravel()
-        if any(isinstance(cell, str) and needs_mark(cell) for cell in cells):
+        words = [cell for cell in cells if isinstance(cell, str) and needs_mark(cell)]
+        if words:
             decimal = ","
+            notes.append(
+                f"commas are read as decimal marks, as in {shown(words[0])}: "
+                "--decimal . says otherwise"
+            )
     fixed = Decimal(
         (mark or ".") if decimal == "auto" else decimal, is_fixed=decimal != "auto"
     )
     table = with_target(source, options.data, options.target, fixed, options.missing)
-    return table, decimal
+    return table, decimal, notes
 
 
 def _build_model(options: argparse.Namespace, train: Table) -> DecodingRegressor:

@@ -31,10 +31,19 @@ class Record(NamedTuple):
 def records_of(
     text: str, delimiter: str, *, strict: bool = True, line: int = 1
 ) -> Iterator[Record]:
-    """Yield the records that are not blank, their cells without blanks around them."""
+    """Yield the records, their cells without blanks around them; no blank lines.
+
+    A record of empty cells is one, as it is to pandas.
+    """
     csv.field_size_limit(LARGEST_CELL)
+    last = [""]
+
+    def lines() -> Iterator[str]:
+        for last[0] in io.StringIO(text, newline=""):
+            yield last[0]
+
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        lines(),
         delimiter=delimiter,
         skipinitialspace=True,
         strict=strict,
@@ -43,10 +52,14 @@ def records_of(
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
-            if any(cells):
+            if any(cells) or len(cells) > 1 or '"' in last[0]:
                 yield Record(cells, line + before)
             before = reader.line_num
     except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise InputError(
+                f"line {line + before}: a quote is opened and never closed"
+            ) from error
         place = line + reader.line_num - 1
         raise InputError(f"line {place}: {error}") from error
 
@@ -107,8 +120,19 @@ def find_header(records: Sequence[Record]) -> int:
         n_named = sum(bool(_text(cell)) for cell in record.cells)
         is_wide = len(record.cells) >= needed and n_named >= LEAST_NAMED * needed
         if is_wide and not _is_comment(seen[i : i + 2]):
-            return i
+            return i - 1 if i and _is_short_header(seen[i - 1], record) else i
     return 0
+
+
+def _is_short_header(record: Record, below: Record) -> bool:
+    """Return whether a record names all but one column, and the next holds values."""
+    n_missing = len(below.cells) - len(record.cells)
+    names = [_text(cell) for cell in record.cells]
+    return (
+        n_missing == 1
+        and all(name and not _is_number(name) for name in names)
+        and any(_is_number(cell) for cell in below.cells if _text(cell))
+    )
 
 
 def _is_comment(pair: Sequence[Record]) -> bool:
@@ -128,6 +152,8 @@ def trimmed(cells: Cells) -> Cells:
 
 def _text(cell: Any) -> str:
     """Return a cell as text; a missing one is empty."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # as a sheet shows it
     return "" if cell is None or cell != cell else str(cell).strip()
 
 

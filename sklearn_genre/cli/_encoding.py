@@ -15,7 +15,7 @@ MARKS = {
 N_SEEN = 4096
 
 
-def decode(content: bytes, encoding: str | None, name: str) -> tuple[str, str]:
+def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
     """Return text, and the encoding that it was in.
 
     Parameters
@@ -23,8 +23,6 @@ def decode(content: bytes, encoding: str | None, name: str) -> tuple[str, str]:
     content : bytes
     encoding : str or None
         None detects it.
-    name : str
-        The file, for messages.
     """
     if encoding is not None:
         try:
@@ -39,7 +37,7 @@ def decode(content: bytes, encoding: str | None, name: str) -> tuple[str, str]:
         if "\x00" in text:
             break
         return text, encoding
-    raise InputError(f"{shown(name)} is no text, and no other kind of table known here")
+    raise InputError("is no text, and no other kind of table known here")
 
 
 def _candidates(content: bytes) -> list[str]:

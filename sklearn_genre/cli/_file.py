@@ -16,7 +16,11 @@ UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress}
 UNPACK[b"\xfd7zXZ\x00"] = lzma.decompress
 # A file may be packed in another one so many times.
 DEEPEST = 3
-FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+# RuntimeError: zip files that need a password, or an algorithm that is not here.
+FAULTS = (
+    *(OSError, EOFError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 
 def read_bytes(path: Path) -> tuple[bytes, str]:
@@ -91,6 +95,7 @@ def _kind(content: bytes, path: Path) -> str:
         )
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(
-            f"{shown_path(path)} is an old Excel file: save it as .xlsx or .csv"
+            f"{shown_path(path)} is an old Excel file, or one with a password: save it "
+            "as .xlsx or .csv"
         )
     return "text"

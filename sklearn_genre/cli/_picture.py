@@ -16,6 +16,7 @@ from sklearn_genre.inspection import (
     PITHistogramDisplay,
     PredictiveDistributionDisplay,
 )
+from sklearn_genre.inspection._style import literal
 from sklearn_genre.preprocessing._columns import escaped
 
 INSTALL = "install matplotlib: python -m pip install matplotlib"
@@ -178,7 +179,7 @@ def draw_importance(names: list[str], mean: np.ndarray, std: np.ndarray) -> Pict
     ax = figure.subplots()
     place = np.arange(len(names))[::-1]
     ax.barh(place, mean, xerr=std, color="C0", alpha=0.7, ecolor="black")
-    ax.set_yticks(place, labels=[name.replace("$", r"\$")[:30] for name in names])
+    ax.set_yticks(place, labels=[literal(name[:30]) for name in names])
     ax.set(xlabel="CRPS lost when the column is shuffled")
     ax.axvline(0, color="black", linewidth=0.8)
     first = ", ".join(f"{n} {v:.3g}" for n, v in zip(names[:3], mean[:3], strict=True))
@@ -190,7 +191,7 @@ def label(test: Table) -> str:
     """Return the name of the target as an axis can bear it."""
     name = test.target
     name = name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL]}..."
-    return escaped(name).replace("$", r"\$")
+    return literal(escaped(name))
 
 
 def as_svg(figure: Any) -> bytes:

@@ -65,9 +65,13 @@ def load_model(path: Path) -> Any:
     try:
         model = joblib.load(path)
     except OSError as error:
-        raise InputError(f"cannot read {shown_path(path)}: {reason(error)}") from error
-    except Exception as error:  # whatever a damaged pickle ends in
-        raise InputError(f"{shown_path(path)} is no model: {reason(error)}") from error
+        why = error.strerror or reason(error)
+        raise InputError(f"cannot read {shown_path(path)}: {why}") from error
+    except Exception as error:  # whatever a file that is no pickle ends in
+        raise InputError(
+            f"{shown_path(path)} is no model that the command line saved "
+            f"({reason(error)})"
+        ) from error
     steps = getattr(model, "steps", None)
     if not steps or not isinstance(steps[0][1], TableReader):
         raise InputError(

@@ -38,7 +38,7 @@ def write_predictions(
     columns |= {"lower": lower, "upper": upper}
     if quantiles:
         values = dist.ppf(np.tile(quantiles, (len(dist), 1)))
-        columns |= {f"q{q:g}": values[:, j] for j, q in enumerate(quantiles)}
+        columns |= {f"q{q}": values[:, j] for j, q in enumerate(quantiles)}
     writer = csv.writer(file)
     writer.writerow(["row", *columns])
     table = np.column_stack(list(columns.values()))

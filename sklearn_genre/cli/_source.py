@@ -62,12 +62,14 @@ def read_source(
     content, kind = read_bytes(path)
     try:
         if kind == "parquet":
-            frame = pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+            frame = pd.read_parquet(io.BytesIO(content))
+            has_names = any(name is not None for name in frame.index.names)
+            frame = frame.reset_index(drop=not has_names)
             frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
             return Source(frame.set_axis([str(name) for name in frame.columns], axis=1))
         if kind == "xlsx":
             return _read_excel(content)
-        return _read_text(content, str(path), delimiter, encoding)
+        return _read_text(content, delimiter, encoding)
     except InputError as error:
         raise InputError(f"{shown_path(path)}: {error}") from error
     except ImportError as error:
@@ -75,15 +77,13 @@ def read_source(
         raise InputError(
             f"{shown_path(path)} needs {package}: python -m pip install {package}"
         ) from error
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # whatever a damaged file ends in
         raise InputError(f"cannot read {shown_path(path)}: {reason(error)}") from error
 
 
-def _read_text(
-    content: bytes, name: str, delimiter: str | None, encoding: str | None
-) -> Source:
+def _read_text(content: bytes, delimiter: str | None, encoding: str | None) -> Source:
     """Read a text file."""
-    text, detected = decode(content, encoding, name)
+    text, detected = decode(content, encoding)
     notes = [] if detected.startswith("utf-8") or encoding else [f"read as {detected}"]
     table, hint = split_off_hint(text)
     delimiter = delimiter or hint or find_delimiter(table)
@@ -102,7 +102,7 @@ def _read_excel(content: bytes) -> Source:
     records = [
         Record(cells, i + 1)
         for i, cells in enumerate(rows)
-        if any(cell is not None for cell in cells)
+        if len(cells) > 1 or cells[0] is not None
     ]
     notes = []
     if len(sheets) > 1:
@@ -114,12 +114,20 @@ def _as_source(
     records: list[Record], notes: list[str], delimiter: str, unit: str
 ) -> Source:
     """Return records below their header as a frame."""
+    n_empty = 0
+    while records and not trimmed(records[-1].cells):
+        n_empty += bool(records.pop())
     if not records:
         raise InputError("is empty: a header line and rows are needed")
     start = find_header(records)
     header = records[start]
-    if start:
+    if any(trimmed(r.cells) for r in records[:start]):
         notes.append(f"notes above the header, which is {unit} {header.line}")
+    if n_empty:
+        notes.append(f"{n_empty} empty rows at the end left out")
+    remarks = [r for r in records[start + 1 :] if _is_remark(r)]
+    if remarks:
+        notes.append(_said(f"comment left out: {unit}", remarks))
     body = [r for r in records[start + 1 :] if not _is_remark(r)]
     width = max(len(trimmed(r.cells)) for r in [header, *body])
     n_named = len(header.cells)
@@ -131,11 +139,8 @@ def _as_source(
         )
     short = [r for r in body if len(r.cells) < width]
     if short:
-        notes.append(
-            f"fewer cells than the header in {unit} {short[0].line}"
-            + (f" and {len(short) - 1} more" if len(short) > 1 else "")
-            + ": the others count as missing"
-        )
+        where = _said(f"fewer cells than the header in {unit}", short)
+        notes.append(f"{where}: the others count as missing")
     if max(len(r.cells) for r in [header, *body]) > width:
         notes.append("empty columns without a name left out")
     names, renamed = header_names(header.cells, width)
@@ -143,6 +148,12 @@ def _as_source(
     index = pd.Index([r.line for r in body], name=unit)
     frame = pd.DataFrame(cells, columns=names, index=index, dtype=object)
     return Source(frame, notes + renamed, delimiter)
+
+
+def _said(what: str, records: list[Record]) -> str:
+    """Return what is so of some records, with the place of the first."""
+    more = f" and {len(records) - 1} more" if len(records) > 1 else ""
+    return f"{what} {records[0].line}{more}"
 
 
 def _is_remark(record: Record) -> bool:

@@ -20,7 +20,8 @@ from sklearn_genre.preprocessing._values import numbers_in, values_of
 
 # Fewest rows with a target that are split, trained on and scored.
 MIN_ROWS = 20
-LARGEST_TARGET = 1e300
+# Squares of targets beyond these are no float64.
+LARGEST_TARGET, SMALLEST_TARGET = 1e150, 1e-150
 # Share of the values of a target that may be no numbers.
 MOST_WRONG = 0.1
 HOLDS = {
@@ -137,6 +138,11 @@ def _read_target(
         raise InputError(
             f"{target} must be at most {LARGEST_TARGET:g} in size: {where(row)} has "
             f"{shown(word)}; divide it by a constant"
+        )
+    if 0 < np.nanmax(np.abs(numbers), initial=0) < SMALLEST_TARGET:
+        raise InputError(
+            f"{target} has no number of at least {SMALLEST_TARGET:g} in size: multiply "
+            "it by a constant"
         )
     y = values.spread(numbers, np.nan)
     notes = []

@@ -31,6 +31,7 @@ from sklearn_genre.inspection._style import (
     LIGHT_BLUE,
     VERMILION,
     ink,
+    literal,
     styled,
     tint,
     wrapped,
@@ -178,7 +179,7 @@ class PredictiveDistributionDisplay:
             dist=average(predict_distribution(estimator, swept), len(rows)),
             x=x,
             target_name=target_name,
-            feature_name=name,
+            feature_name=literal(name),
         )
         if y is not None:
             known = np.isfinite(column)

@@ -44,6 +44,11 @@ def wrapped(*parts: str, width: int = 26) -> str:
     return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
+def literal(name: str) -> str:
+    """Return a name that is drawn as it is: a dollar sign begins no formula."""
+    return name.replace("$", r"\$")
+
+
 def ink(ax: Any) -> str:
     """Return black, or white where the labels of the axes are bright: on dark paper."""
     from matplotlib.colors import to_rgb

@@ -94,6 +94,8 @@ def decide(
     except TypeError as error:
         return Reading("other"), {"missing": 0, "levels": 0, "note": str(error)}
     reading, notes = _reading(values, decimal, where)
+    if reading.kind == "number":
+        notes += _of_percents(values, where)
     lost = _unreadable(values, reading)
     if lost.any():
         word, row = values.first(lost)
@@ -151,6 +153,15 @@ def _reading(
     n_levels = len(set(levels_in(values.values)))
     is_text = n_levels >= MIN_TEXTS and 2 * n_levels > counts.sum()
     return Reading("text" if is_text else "category"), notes
+
+
+def _of_percents(values: Values, where: Where) -> list[str]:
+    """Return a note if some words have a percent sign and others have none."""
+    has_sign = np.array(["%" in str(value) for value in values.values], dtype=bool)
+    if has_sign.all() or not has_sign.any():
+        return []
+    word, row = values.first(has_sign)
+    return [f"{shown(word)} in {where(row)} is in percent, and others are not"]
 
 
 def _unreadable(values: Values, reading: Reading) -> NDArray[np.bool_]:

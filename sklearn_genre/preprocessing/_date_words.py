@@ -54,7 +54,21 @@ def _parsed(words: Sequence[str], form: str = ISO) -> NDArray[np.datetime64]:
     """Return dates in one format alone."""
     given = pd.Series(list(words), dtype=object)
     dates = pd.to_datetime(given, format=form, errors="coerce", utc=True)
-    return dates.dt.tz_localize(None).to_numpy().astype(UNIT)
+    found = dates.dt.tz_localize(None).to_numpy().astype(UNIT)
+    if form == ISO:  # which pandas reads from 1678 to 2261 alone
+        for i in np.flatnonzero(np.isnat(found)):
+            found[i] = _day(given[i])
+    return found
+
+
+def _day(word: str) -> np.datetime64:
+    """Return the day that a word writes as year-month-day, in any year, or NaT."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word):
+        try:
+            return np.datetime64(word, "us")
+        except ValueError:
+            pass
+    return np.datetime64("NaT", "us")
 
 
 def date_format(words: Sequence[str]) -> tuple[str | None, bool]:

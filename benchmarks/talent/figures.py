@@ -142,11 +142,14 @@ def ranking(table: pd.DataFrame) -> Figure:
 def pit(frame: pd.DataFrame, methods: dict[str, str]) -> Figure:
     """Histograms of F(y), the probability integral transform, by training set size.
 
-    Faint: each dataset; strong: their mean. Calibrated distributions have a flat one.
+    Faint: each dataset that all methods have; strong: their mean. Calibrated
+    distributions have a flat one.
     """
     if "pit" not in frame:
         raise ValueError("no row has one.")
-    rows = frame.dropna(subset=["pit"])
+    rows = frame[frame["method"].isin(methods)].dropna(subset=["pit"])
+    n_methods = rows.groupby("data")["method"].transform("nunique")
+    rows = rows[n_methods == len(methods)]
     edges = [0, *SIZES, np.inf]
     figure, grid = plt.subplots(
         len(methods),

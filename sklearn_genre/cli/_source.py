@@ -97,7 +97,7 @@ def _read_excel(content: bytes) -> Source:
     """Read the first sheet of an Excel file."""
     with pd.ExcelFile(io.BytesIO(content)) as book:
         sheets = book.sheet_names
-        raw = book.parse(sheets[0], header=None)
+        raw = pd.read_excel(book, sheet_name=sheets[0], header=None)
     rows = raw.astype(object).where(raw.notna(), None).to_numpy().tolist()
     records = [
         Record(cells, i + 1)

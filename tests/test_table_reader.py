@@ -365,7 +365,9 @@ def test_days_far_away_are_days():
 
 
 def test_a_note_says_that_some_numbers_are_in_percent():
-    X = pd.DataFrame({"all": ["1 %", "2 %", "3 %"], "some": ["1 %", "0.02", "3 %"]})
+    shares = [f"{i} %" for i in range(40)]
+    X = pd.DataFrame({"all": shares, "some": [*shares[:-1], "0.02"]})
+    X["stray"] = [*shares[:-1], "unknown"]
     notes = TableReader().fit(X).table_.set_index("name")["note"]
-    assert "percent" not in notes["all"]
-    assert "'1 %' in row 0 is in percent" in notes["some"]
+    assert "percent" not in notes["all"] + notes["stray"]
+    assert "'0 %' in row 0 is in percent" in notes["some"]

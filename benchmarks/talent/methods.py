@@ -204,7 +204,6 @@ SUITES: dict[str, list[str]] = {
         "alone_larger_batches",
         "alone_fast",
         "alone_fast_held_out",
-        "bag_of_eight",
         "catboost_alone",
     ],
     "called": ["alone", "alone_held_out", *ALONE_PEERS],

@@ -114,9 +114,10 @@ def _as_source(
     records: list[Record], notes: list[str], delimiter: str, unit: str
 ) -> Source:
     """Return records below their header as a frame."""
-    n_empty = 0
+    n_records = len(records)
     while records and not trimmed(records[-1].cells):
-        n_empty += bool(records.pop())
+        records.pop()
+    n_empty = n_records - len(records)
     if not records:
         raise InputError("is empty: a header line and rows are needed")
     start = find_header(records)
@@ -124,7 +125,7 @@ def _as_source(
     if any(trimmed(r.cells) for r in records[:start]):
         notes.append(f"notes above the header, which is {unit} {header.line}")
     if n_empty:
-        notes.append(f"{n_empty} empty rows at the end left out")
+        notes.append(f"empty rows at the end left out: {n_empty}")
     remarks = [r for r in records[start + 1 :] if _is_remark(r)]
     if remarks:
         notes.append(_said(f"comment left out: {unit}", remarks))

@@ -94,9 +94,9 @@ def decide(
     except TypeError as error:
         return Reading("other"), {"missing": 0, "levels": 0, "note": str(error)}
     reading, notes = _reading(values, decimal, where)
-    if reading.kind == "number":
-        notes += _of_percents(values, where)
     lost = _unreadable(values, reading)
+    if reading.kind == "number":
+        notes += _of_percents(values, ~lost, where)
     if lost.any():
         word, row = values.first(lost)
         strays = [str(v) for v, gone in zip(values.values, lost, strict=True) if gone]
@@ -155,10 +155,13 @@ def _reading(
     return Reading("text" if is_text else "category"), notes
 
 
-def _of_percents(values: Values, where: Where) -> list[str]:
-    """Return a note if some words have a percent sign and others have none."""
-    has_sign = np.array(["%" in str(value) for value in values.values], dtype=bool)
-    if has_sign.all() or not has_sign.any():
+def _of_percents(
+    values: Values, is_number: NDArray[np.bool_], where: Where
+) -> list[str]:
+    """Return a note if some numbers have a percent sign and others have none."""
+    signs = [isinstance(value, str) and "%" in value for value in values.values]
+    has_sign = np.array(signs, dtype=bool) & is_number
+    if not has_sign.any() or has_sign[is_number].all():
         return []
     word, row = values.first(has_sign)
     return [f"{shown(word)} in {where(row)} is in percent, and others are not"]

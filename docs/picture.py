@@ -1,6 +1,6 @@
 """The picture of the README: what one fit predicts where the target forks.
 
-``python docs/picture.py`` fits the default to 600 made samples (about a minute) and
+``python docs/picture.py`` fits the default to 600 made samples (some seconds) and
 writes ``docs/_static/density.svg``, and ``density-dark.svg`` for dark pages.
 """
 

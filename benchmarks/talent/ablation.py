@@ -55,48 +55,46 @@ encoder = partial(factory, "encoders.TabularEncoder")
 decoder = partial(factory, "networks.AnchoredDecoder")
 
 
-def default_encoder(columns: Any) -> Any:
-    """Return the default encoder."""
+def default_encoder(columns: Any, **options: Any) -> Any:
+    """Return the default encoder, for folds if options say how many."""
     from sklearn_genre.encoders import TabularEncoder
 
-    return TabularEncoder(columns)
+    return TabularEncoder(columns, **options)
 
 
-def without_cosines(columns: Any) -> Any:
+def without_cosines(columns: Any, **options: Any) -> Any:
     """Return the default encoder without functions of single columns."""
-    from sklearn_genre.encoders import OneHot, TabularEncoder
+    from sklearn_genre.encoders import OneHot
     from sklearn_genre.inputs import ColumnSpec
 
     # as wide as before, with no column that is known to be a number
-    module = TabularEncoder(ColumnSpec(0, (columns.one_hot_width,)))
+    module = default_encoder(ColumnSpec(0, (columns.one_hot_width,)), **options)
     module.inputs = OneHot(columns)
     return module
 
 
 def without_ramps(columns: Any, **options: Any) -> Any:
     """Return the default encoder with cosines of normal scores too, as it once was."""
-    from sklearn_genre.encoders import TabularEncoder
-
-    return TabularEncoder(columns._replace(n_scores=0), **options)
+    return default_encoder(columns._replace(n_scores=0), **options)
 
 
-def without_column_scales(columns: Any) -> Any:
+def without_column_scales(columns: Any, **options: Any) -> Any:
     """Return the default encoder with scales of the inputs alone."""
-    module = default_encoder(columns)
+    module = default_encoder(columns, **options)
     module.column_scale.requires_grad_(False)
     return module
 
 
-def without_scales(columns: Any) -> Any:
+def without_scales(columns: Any, **options: Any) -> Any:
     """Return the default encoder with inputs as they are."""
-    module = without_column_scales(columns)
+    module = without_column_scales(columns, **options)
     module.input_scale.requires_grad_(False)
     return module
 
 
-def of_one_kind(columns: Any) -> Any:
+def of_one_kind(columns: Any, **options: Any) -> Any:
     """Return the default encoder, whose members are all like the first."""
-    module = default_encoder(columns)
+    module = default_encoder(columns, **options)
     for buffer in (module.column_speed, module.input_speed, module.wait):
         buffer[:] = buffer[0].clone()
     return module
@@ -151,4 +149,31 @@ ABLATION: dict[str, New] = {
     "selected_by_rmse": DEFAULT.changed(scoring="rmse"),
     "half_the_epochs": DEFAULT.changed(pretraining_epochs=50, fine_tuning_epochs=15),
     "validated_temperature": DEFAULT.changed(temperature="validation"),
+}
+
+# The same as users call it, with folds and one ingredient out.
+N_FOLDS = 8
+ABLATION_ALONE: dict[str, New] = {
+    f"alone_{name}": ABLATION[name].changed(cv=N_FOLDS)
+    for name in (
+        "no_cross_entropy",
+        "no_crps",
+        "one_component",
+        "six_digits",
+        "equal_weights",
+        "one_kind_of_members",
+        "no_cosines",
+        "no_ramps",
+        "no_scales",
+        "no_column_scales",
+        "with_dropout",
+        "no_normal_scores",
+        "no_average",
+        "selected_by_rmse",
+    )
+} | {
+    "alone_no_anchors": ABLATION["no_anchors"],
+    "alone_one_of_a_fold": DEFAULT.changed(
+        encoder=encoder(n_members=N_FOLDS), cv=N_FOLDS
+    ),
 }

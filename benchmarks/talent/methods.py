@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from papers import suites
 from papers.recipe import BASE, RIEMANN, objective, point
 
-from talent.ablation import ABLATION, DEFAULT
+from talent.ablation import ABLATION, ABLATION_ALONE, DEFAULT
 from talent.datasets import Array, Part
 from talent.ours import Alone, Bag, New, Ours, Task, policy_facts
 from talent.peers import ALONE_PEERS, PEERS, WholePeerModel
@@ -95,16 +95,15 @@ FACTS = dict.fromkeys(POLICIES, policy_facts)
 # Half as many epochs of cross-entropy, and nothing more.
 FAST = DEFAULT.changed(pretraining_epochs=50, fine_tuning=None)
 # The default as users call it, without a validation set: with folds, or with a share
-# held out; also with numbers that end where the training range does, or without ramps
-# of normal scores, and with what makes a fit shorter or longer.
+# held out; also with numbers that end where the training range does, with one
+# ingredient out, and with what makes a fit shorter or longer.
 ALONE = {
+    **ABLATION_ALONE,
     "alone": DEFAULT,
     "alone_held_out": DEFAULT.changed(cv=None),
     "alone_in_range": DEFAULT.changed(tokenizer="normalized"),
     "alone_held_out_in_range": DEFAULT.changed(cv=None, tokenizer="normalized"),
-    "alone_no_ramps": ABLATION["no_ramps"].changed(cv=8),
     "alone_patient": DEFAULT.changed(n_iter_no_change=20),
-    "alone_no_crps": DEFAULT.changed(fine_tuning=None),
     "alone_larger_batches": DEFAULT.changed(batch_size=64),
     "alone_fast": FAST,
     "alone_fast_held_out": FAST.changed(cv=None),
@@ -189,6 +188,7 @@ SUITES: dict[str, list[str]] = {
         "catboost_quantiles",
     ],
     "ablation": list(ABLATION),
+    "ablation_alone": ["alone", "alone_held_out", "alone_in_range", *ABLATION_ALONE],
     "policies": list(POLICIES),
     "alone": [
         "alone",

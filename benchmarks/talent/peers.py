@@ -167,8 +167,13 @@ def val_of_lightgbm(task: Task, X: NDArray[Any], y: Array) -> Options:
     return {
         "eval_set": [(X, y)],
         "callbacks": [lightgbm.early_stopping(PATIENCE, verbose=False)],
-        "categorical_feature": places(task, X.shape[1]),
+        **categories_of_lightgbm(task, X, y),
     }
+
+
+def categories_of_lightgbm(task: Task, X: NDArray[Any], y: Array) -> Options:
+    """Return the columns of codes."""
+    return {"categorical_feature": places(task, X.shape[1])}
 
 
 def val_of_xgboost(task: Task, X: NDArray[Any], y: Array) -> Options:
@@ -325,6 +330,19 @@ ALONE_PEERS: dict[str, Peer] = {
         {"allow_writing_files": False, "verbose": False},
         threads="thread_count",
         of_task=of_catboost,
+    ),
+    "lightgbm_alone": Peer(
+        "lightgbm.LGBMRegressor",
+        codes,
+        {"verbosity": -1},
+        threads="n_jobs",
+        of_val=categories_of_lightgbm,
+    ),
+    "realmlp_alone": Peer(
+        "pytabkit.RealMLP_TD_Regressor",
+        filled_strings,
+        {"device": "cpu"},
+        threads="n_threads",
     ),
     "ngboost_alone": Peer(
         "ngboost.NGBRegressor",

@@ -1,6 +1,7 @@
 """The table of the README: our default beside each peer, from kept rows.
 
-It reads the rows of ``run.py --suite accuracy``.
+It reads the rows of ``run.py --suite called``; those of ``--suite accuracy`` too, with
+``--method default``.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from talent.ablation import CHOSEN_ON
 from talent.datasets import LEFT_OUT
 from talent.ratios import beside, ratio
 
-ROWS = Path(__file__).parents[1] / "results" / "talent" / "accuracy.jsonl"
+ROWS = Path(__file__).parents[1] / "results" / "talent" / "called.jsonl"
 PEERS = {
     "catboost": "CatBoost",
     "lightgbm": "LightGBM",
@@ -42,7 +43,9 @@ ABOUT = (
 
 def compared(frame: pd.DataFrame, ours: str) -> pd.DataFrame:
     """Return a line for each peer that has rows, ours first."""
-    known = [name for name in PEERS if (frame["method"] == name).any()]
+    suffix = "_alone" if ours == "alone" else ""
+    peers = [f"{name}{suffix}" for name in PEERS]
+    known = [name for name in peers if (frame["method"] == name).any()]
     lines = [{"over": ours, COVERAGE: covered(frame, ours)}]
     lines += [line(frame, ours, peer) for peer in known]
     columns = ["over", *RATIOS.values(), COVERAGE]
@@ -56,7 +59,8 @@ def line(frame: pd.DataFrame, ours: str, peer: str) -> dict[str, str]:
         for score, column in RATIOS.items()
         if score in frame
     }
-    return {"over": PEERS[peer], **said, COVERAGE: covered(frame, peer)}
+    name = PEERS[peer.removesuffix("_alone")]
+    return {"over": name, **said, COVERAGE: covered(frame, peer)}
 
 
 def against(pairs: pd.DataFrame) -> str:
@@ -91,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
     add = options.add_argument
     add("rows", type=Path, nargs="*", default=[ROWS], help="files of run.py")
-    add("--method", default="default", metavar="NAME", help="which of ours")
+    add("--method", default="alone", metavar="NAME", help="which of ours")
     return options
 
 

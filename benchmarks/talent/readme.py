@@ -46,7 +46,8 @@ def compared(frame: pd.DataFrame, ours: str) -> pd.DataFrame:
     suffix = "_alone" if ours == "alone" else ""
     peers = [f"{name}{suffix}" for name in PEERS]
     known = [name for name in peers if (frame["method"] == name).any()]
-    lines = [{"over": ours, COVERAGE: covered(frame, ours)}]
+    own = "`DecodingRegressor()`" if ours == "alone" else ours
+    lines = [{"over": own, COVERAGE: covered(frame, ours)}]
     lines += [line(frame, ours, peer) for peer in known]
     columns = ["over", *RATIOS.values(), COVERAGE]
     return pd.DataFrame(lines).reindex(columns=columns).set_index("over")

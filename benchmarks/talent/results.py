@@ -29,15 +29,7 @@ PAGES = BENCHMARKS.parent / "docs" / "results"
 PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
-ABOUT_DEFAULT = (
-    "accuracy",
-    "ablation",
-    "ablation_alone",
-    "alone",
-    "ramps",
-    "speeds",
-    "called",
-)
+ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "speeds", "called")
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
@@ -178,7 +170,7 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
-    for name in {"ablation_alone", "alone", "ramps", "speeds"} & frames.keys():
+    for name in {"alone", "ramps", "speeds"} & frames.keys():
         found[name] = of_sets(ABOUT_ALONE, frames[name], of_alone)
     if "called" in frames:
         parts = partial(of_called, published=published)

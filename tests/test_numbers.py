@@ -77,6 +77,11 @@ GIVEN = {
         "1.572": "the same of cross_entropy, 256 training samples",
         "1.525": "constant of the first table",
         "1.159": "the same, last 12 blocks",
+        "0.269": "rmse_mean of raft, original1",
+        "0.319": "the same of head_linear",
+        "0.679": "the same of random_raft",
+        "0.594": "the same of random_head",
+        "1.264": "the same of raft_months, stsb",
     },
 }
 

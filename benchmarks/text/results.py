@@ -38,6 +38,13 @@ CLAIMS = [
     ("raft", "mean", "cross_entropy", "mean", "RAFT beats cross-entropy with RAIL"),
     ("raft", "mean", "cross_entropy", "greedy", "RAFT beats standard fine-tuning"),
     ("raft", "mean", "head_linear", "mean", "RAFT beats a predictive head"),
+    (
+        "random_head",
+        "mean",
+        "random_raft",
+        "mean",
+        "from random weights a head beats RAFT",
+    ),
     ("raft", "mean", "expected_error", "mean", "RAFT beats MBR training"),
     ("raft", "mean", "zero_shot", "mean", "RAFT beats RAIL without training"),
     (

@@ -123,6 +123,14 @@ def as_float(value: Any) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+def off_device(values: Any) -> Any:
+    """Return a tensor of torch as an array; anything else as it is."""
+    if not (hasattr(values, "detach") and hasattr(values, "cpu")):
+        return values
+    values = values.detach().cpu()
+    return (values.float() if "bfloat16" in str(values.dtype) else values).numpy()
+
+
 def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return a float64 array, or say what is no number or has no float near it.
 
@@ -134,6 +142,7 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
         If entries are masked, a Python integer is beyond the range of float64, a text
         is no number, or the shape is none.
     """
+    values = off_device(values)
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked entries; leave them out, or fill them.")
     kind = getattr(getattr(values, "dtype", None), "kind", "")

@@ -121,6 +121,8 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="no checkpoint"):
         small(checkpoint=path).fit(X, Y)
+    with pytest.raises(ValueError, match="a folder that does not exist"):
+        small(checkpoint=tmp_path / "none" / "fit.pt").fit(X, Y)
     with pytest.raises(ValueError, match="integer random_state"):
         PointwiseRegressor(checkpoint=path).fit(X, Y)
 

@@ -117,6 +117,9 @@ def test_samples_are_reproducible(fitted):
     generator = np.random.RandomState(3)
     first = fitted.sample_y(X, 1, generator)
     assert (first != fitted.sample_y(X, 1, generator)).any()
+    many = np.tile(X, (12, 1))  # in several blocks
+    drawn = fitted.predict_distribution(many).sample(2, 5)
+    assert_array_equal(fitted.sample_y(many, 2, 5), drawn)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_distribution", "sample_y"])

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_genre import (
@@ -21,6 +22,7 @@ from sklearn_genre import (
 from sklearn_genre.encoders import MLPEncoder, TabularEncoder
 from sklearn_genre.export import category_codes, export_module
 from sklearn_genre.losses import RAFT
+from sklearn_genre.model_selection import out_of_fold_distribution
 from sklearn_genre.networks import DigitHead
 
 RNG = np.random.default_rng(0)
@@ -207,3 +209,12 @@ def test_what_cannot_be_exported_is_refused_in_one_line():
     for levels in ([0.5, 1.0], [np.nan], [[0.5]]):
         with pytest.raises(ValueError, match="quantiles"):
             export_module(head, levels)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [export_module, category_codes, lambda m: out_of_fold_distribution(m, FRAME)],
+)
+def test_a_pipeline_is_asked_for_its_last_step(function):
+    with pytest.raises(TypeError, match=r"give pipeline\[-1\]"):
+        function(make_pipeline(digits()))

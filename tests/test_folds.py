@@ -148,6 +148,8 @@ def test_each_sample_has_one_fold(cv):
         ({"cv": PredefinedSplit([0] * 60)}, "makes 1 fold"),
         ({"cv": [(SPLITS[0][0][9:], SPLITS[0][1]), SPLITS[1]]}, "train on all others"),
         ({"cv": [*SPLITS, (np.arange(60), np.arange(0))]}, "0 test samples in split 2"),
+        ({"cv": [([], []), ([], [])]}, "tests sample 0 0 times"),
+        ({"cv": [(SPLITS[0][0], np.arange(30.0)), SPLITS[1]]}, "by whole numbers"),
         ({"cv": 2, "encoder": Unfolded}, "needs an ensemble"),
         ({"cv": True}, "cv"),
         ({"cv": 61}, "more folds than the 60 samples"),
@@ -249,6 +251,13 @@ def test_a_warm_start_keeps_the_folds():
     assert pickle.loads(pickle.dumps(model))._folds.n_folds == 2
 
 
+def test_a_warm_start_takes_the_folds_of_another_splitter():
+    model = fit(cv=2, warm_start=True).set_params(cv=SPLITS)
+    with pytest.warns(UserWarning, match="validates on other samples"):
+        model.fit(X, y)
+    assert (model._folds.fold == np.repeat([0, 1], 30)).all()
+
+
 def test_a_warm_start_after_a_validation_set_keeps_the_network():
     model = ESTIMATORS["decoding"](
         encoder=SMALL, random_state=0, cv=2, warm_start=True
@@ -307,7 +316,8 @@ def test_a_warm_start_on_other_samples_keeps_groups_together():
 @pytest.mark.parametrize(
     ("options", "n", "groups", "message"),
     [
-        ({"cv": 3}, 60, None, "cv=3, and the fitted network has 2 folds"),
+        ({"cv": 3}, 60, None, "cv=3 makes 3 folds, and the fitted network has 2"),
+        ({"cv": KFold(4)}, 60, None, r"cv=KFold\(.* makes 4 folds"),
         ({}, 60, np.arange(60) // 3, "sample .* is in several. .* the first fit"),
         ({}, 59, np.zeros(59), "There are 1 groups"),
     ],

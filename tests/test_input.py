@@ -219,7 +219,11 @@ BAD_SAMPLES = {
     "columns_val": ((X, Y), {**VALID, "X_val": X[:, :2]}, "2 features, but .*ing 4"),
     "nan_y_val": ((X, Y), {**VALID, "y_val": np.full(300, np.nan)}, "contains NaN"),
     "huge_y_val": ((X, Y), {**VALID, "y_val": with_value(Y, HUGE)}, "y holds an int"),
-    "lengths_val": ((X, Y), {**VALID, "y_val": Y[:5]}, "inconsistent numbers"),
+    "lengths_val": (
+        (X, Y),
+        {**VALID, "y_val": Y[:5]},
+        "In the validation set .* inconsistent numbers",
+    ),
     "weight_of_no_validation": (
         (X, Y),
         {"sample_weight_val": np.ones(300)},

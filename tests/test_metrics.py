@@ -210,6 +210,14 @@ def test_the_coverage_of_given_intervals_counts_in_their_score():
     assert coverage_score(y, intervals) == coverage_score(y, intervals, 0.5) == 0.0
 
 
+def test_an_end_of_a_given_interval_may_be_infinite():
+    y, intervals = [0.0, 9.0], [[-np.inf, 3.0], [-np.inf, np.inf]]
+    assert coverage_score(y, intervals) == 0.0 + coverage_score(y, intervals, 0.5)
+    assert interval_score(y, intervals) == interval_width(intervals) == np.inf
+    with pytest.raises(ValueError, match="NaN"):
+        coverage_score(y, [[np.nan, 3.0], [0.0, 1.0]])
+
+
 @pytest.mark.parametrize("name", sorted(set(SCORES) - {"rmse_score", "spearman_score"}))
 def test_point_predictions_are_refused(name):
     y, dist, _ = data()

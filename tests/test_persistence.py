@@ -30,6 +30,7 @@ from sklearn_genre.export import trusted_types
 from sklearn_genre.losses import RAFT
 from sklearn_genre.networks import DigitHead
 from sklearn_genre.policy_gradients import ReMax
+from sklearn_genre.preprocessing import TableReader
 from sklearn_genre.tokenizers import NormalizedTokenizer
 
 MLP = partial(MLPEncoder, hidden_layer_sizes=(8,))
@@ -77,6 +78,17 @@ def test_skops_loads_what_trusted_types_names(model):
     assert_array_equal(loaded.predict(X), model.predict(X))
     untrusted = skops_io.get_untrusted_types(data=skops_io.dumps(model))
     assert set(untrusted) <= set(trusted_types())
+
+
+def test_skops_loads_a_pipeline_that_reads_frames():
+    skops_io = pytest.importorskip("skops.io")
+    frame = pd.DataFrame({"a": X[:60, 0], "b": ["u", "v", None] * 20, "c": [1, 0] * 30})
+    reader = TableReader(kinds=("number", "category"))
+    model = make_pipeline(reader, DecodingRegressor(encoder=MLP, **EPOCHS))
+    model.fit(frame, Y[:60])
+    loaded = skops_io.loads(skops_io.dumps(model), trusted=trusted_types())
+    assert_array_equal(loaded.predict(frame), model.predict(frame))
+    assert loaded[0].table_.equals(model[0].table_)
 
 
 def test_trusted_types_are_there_and_not_those_of_torch():

@@ -188,3 +188,12 @@ def test_expectations_do_not_look_where_there_is_no_mass():
     dist = PredictiveDistribution([0.0, 1.0, 2.0], [[0, 1, 1]])
     with np.errstate(divide="ignore", invalid="ignore"):
         assert np.isfinite(dist.expect(lambda y: np.log(y - 0.4))).all()
+
+
+@pytest.mark.parametrize("order", [17, 40, 50])
+def test_moments_are_those_of_the_bins_with_mass(order):
+    far = PredictiveDistribution([0.5, 1e6], [[1.0, 0.0]], edges=[0.0, 1.0, 2e6])
+    assert_allclose(far.moment(order), 1 / (order + 1))
+    wide = PredictiveDistribution([5e-6, 5e5], [[0.5, 0.5]], edges=[0.0, 1e-5, 1e6])
+    expected = (1e6 ** (order + 1) - 1e-5 ** (order + 1)) / (order + 1) / (1e6 - 1e-5)
+    assert_allclose(wide.moment(order) / 1e270, expected / 2 / 1e270, rtol=1e-9)

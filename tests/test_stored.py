@@ -1,6 +1,7 @@
 """Files and large tables, read in blocks: the same fit wherever the samples are."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -62,8 +63,28 @@ def parquet(folder, frame):
     return folder / "table"
 
 
+def written_to(folder, values):
+    """Return an array that was mapped from a file of zeros and written to since."""
+    path = folder / f"zeros_{values.ndim}.npy"
+    np.save(path, np.zeros_like(values))
+    array = np.load(path, mmap_mode="c")
+    array[:] = values
+    return array
+
+
+def deleted(folder):
+    """Return an array that is mapped from a file that is gone."""
+    array = memmap(folder, X, "x")
+    (folder / "x.npy").unlink()
+    return array
+
+
 KINDS = {
     "memmap": lambda folder: (memmap(folder, X, "x"), memmap(folder, Y, "y")),
+    "part": lambda folder: (memmap(folder, np.tile(X, (2, 2)), "x")[N:, 3:], Y),
+    "fortran": lambda folder: (memmap(folder, np.asfortranarray(X), "x"), Y),
+    "written": lambda folder: (written_to(folder, X), written_to(folder, Y)),
+    "deleted": lambda folder: (deleted(folder), Y),
     "npy": lambda folder: (memmap(folder, X, "x").filename, Y),
     "parquet": lambda folder: (str(parquet(folder, FRAME)), "y"),
     "dataset": lambda folder: (ds.dataset(parquet(folder, FRAME)), "y"),
@@ -201,10 +222,26 @@ def without_rows(folder):
     return folder / "0.parquet"
 
 
+def damaged(folder):
+    """Return a file of half an array."""
+    path = Path(memmap(folder, X, "x").filename)
+    path.write_bytes(path.read_bytes()[:999])
+    return path
+
+
+def of_text(folder):
+    """Return a file that numpy takes for a pickle."""
+    (folder / "x.npy").write_text("a,b\n1,2\n")
+    return folder / "x.npy"
+
+
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
         (lambda folder: folder / "none.parquet", "y", "does not exist"),
+        (damaged, Y, "x.npy' cannot be read as a .npy file"),
+        (of_text, Y, "x.npy' cannot be read as a .npy file.*magic"),
+        (lambda folder: memmap(folder, X, "x"), 3.0, "y must hold a number for each"),
         (lambda folder: parquet(folder, FRAME), "z", "y='z' is not a column"),
         (lambda folder: parquet(folder, FRAME), Y[:9], "X holds 600 .* y 9"),
         (with_missing_column, "y", "no column 'a'"),
@@ -220,6 +257,22 @@ def test_errors_say_what_is_wrong(source, target, message, tmp_path, in_blocks):
     with pytest.raises(ValueError, match=message):
         model.fit(source(tmp_path), target)
     assert not hasattr(model, "history_")
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [(np.ones((N, 2)), "2 axes"), (-1.0, "sample_weight == -1")]
+)
+def test_weights_of_many_samples_are_checked(weight, message, in_blocks):
+    with pytest.raises(ValueError, match=message):
+        small().fit(X, Y, weight)
+    with pytest.raises(ValueError, match=r"1D|must be|[Nn]egative"):
+        small().fit(X[:99], Y[:99], weight if np.ndim(weight) == 0 else weight[:99])
+
+
+def test_one_weight_is_that_of_each_sample(in_blocks):
+    assert_array_equal(weights(small().fit(X, Y, 2.0)), weights(small().fit(X, Y)))
+    few = X[:99], Y[:99]
+    assert_array_equal(weights(small().fit(*few, 2.0)), weights(small().fit(*few)))
 
 
 def test_a_file_to_predict_has_the_columns_of_training(tmp_path, in_blocks):

@@ -14,26 +14,31 @@ from sklearn_genre.distributions._piecewise import PiecewiseUniform
 # Gauss-Legendre nodes and weights on (0, 1), exact for polynomials of degree 15.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
+# An exponent below that of any number.
+LEAST = -(2**30)
 
 
 def moment_of(block: PiecewiseUniform, order: int) -> Array:
     """Return the mean of a power of the number, shape (n,).
 
-    Over a piece from a to b it is the mean of ``a**i * b**(order - i)``. Numbers are
-    scaled by the largest, so that only the result may overflow.
+    Over a piece from a to b it is the mean of ``a**i * b**(order - i)``. Each piece is
+    scaled by a power of two, and what it adds by another, so that only the result may
+    overflow.
     """
     knots, mass = block.pieces()
-    largest = np.abs(knots).max(axis=-1, keepdims=True)
-    scaled = knots / np.where(largest > 0, largest, 1.0)
-    low, high = scaled[..., :-1], scaled[..., 1:]
-    mean, power = np.ones_like(low), np.ones_like(high)
-    for _ in range(order):
-        power = power * high
-        mean = mean * low + power
+    low, high = knots[..., :-1], knots[..., 1:]
+    _, size = np.frexp(np.maximum(np.abs(low), np.abs(high)))
     with np.errstate(over="ignore", under="ignore"):
-        scale = np.broadcast_to(largest[..., 0] ** float(order), len(block))
-        total = (mass * mean).sum(axis=1) / (order + 1)
-        return np.where(total == 0, 0.0, scale * total)
+        low, high = np.ldexp(low, -size), np.ldexp(high, -size)
+        mean, power = np.ones_like(low), np.ones_like(high)
+        for _ in range(order):
+            power = power * high
+            mean = mean * low + power
+        part, exponent = np.frexp(mass * mean / (order + 1))
+        exponent = np.where(part != 0, exponent + order * size, LEAST)
+        largest = exponent.max(axis=1)
+        total = np.ldexp(part, exponent - largest[:, None]).sum(axis=1)
+        return np.ldexp(total, largest)
 
 
 def expectation_of(block: PiecewiseUniform, function: Callable[[Array], Any]) -> Array:

@@ -1,5 +1,6 @@
 """The estimators: one a file."""
 
+from sklearn_genre.estimators._checks import check_own
 from sklearn_genre.estimators._decoding import OBJECTIVES, DecodingRegressor
 from sklearn_genre.estimators._language_model import LanguageModelRegressor
 from sklearn_genre.estimators._pointwise import PointwiseRegressor
@@ -14,5 +15,6 @@ __all__ = [
     "PointwiseRegressor",
     "RAFTRegressor",
     "RiemannRegressor",
+    "check_own",
     "description",
 ]

@@ -18,7 +18,7 @@ from sklearn_genre._checks import shown, tidy
 from sklearn_genre._device import fitting, resolve_device
 from sklearn_genre._sklearn import _fit_context
 from sklearn_genre.calibration import fit_temperature, held_out_values
-from sklearn_genre.estimators._checks import checked_data
+from sklearn_genre.estimators._checks import checked_data, checked_validation
 from sklearn_genre.estimators._parameters import SHARED, Constraints
 from sklearn_genre.estimators._predicting import PredictingRegressor
 from sklearn_genre.estimators._set_aside import are_unseen, group_codes, set_aside
@@ -199,9 +199,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         codes = group_codes(groups, data, sample_weight)
         validation = None
         if X_val is not None:
-            validation = checked_data(
-                draft, X_val, y_val, sample_weight_val, reset=False
-            )
+            validation = checked_validation(draft, X_val, y_val, sample_weight_val)
         random = check_random_state(self.random_state)
         device = resolve_device(self.device)
         processes = ALONE

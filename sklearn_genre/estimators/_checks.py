@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from numbers import Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._checks import QUIET_SUMS, shown, tidy, too_large
+from sklearn_genre._checks import QUIET_SUMS, check_real, shown, tidy, too_large
 from sklearn_genre._sklearn import _check_sample_weight, validate_data
 from sklearn_genre.estimators._warnings import warn_of_unseen
 from sklearn_genre.inputs import (
@@ -30,6 +33,25 @@ OF_OBJECTS = re.compile(
     "could not convert|float\\(\\) argument|setting an array|Input should|"
     "Found array with"
 )
+
+
+def check_own(estimator: Any) -> None:
+    """Refuse what is no estimator of the package itself, such as a pipeline.
+
+    Raises
+    ------
+    TypeError
+        If it is another, or holds one.
+    NotFittedError
+        If it is not fitted.
+    """
+    if not hasattr(estimator, "_own_defaults"):
+        raise TypeError(
+            "estimator must be one of this package itself, got "
+            f"{shown(estimator, repr)}. Of a pipeline give pipeline[-1], and as X what "
+            "pipeline[:-1].transform(X) returns; of a search its best_estimator_."
+        )
+    check_is_fitted(estimator)
 
 
 def checked_data(
@@ -63,7 +85,9 @@ def checked_data(
             f"{y[np.abs(y).argmax()]:g}. Divide it by a constant."
         )
     check_consistent_length(X, y)
-    if sample_weight is not None:
+    if isinstance(sample_weight, Real):
+        sample_weight = same_weights(sample_weight, len(y))
+    elif sample_weight is not None:
         sample_weight = checked_numbers(sample_weight, "sample_weight", ensure_2d=False)
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -77,9 +101,31 @@ def checked_data(
     return data if data.weight.all() else data.take(np.flatnonzero(data.weight))
 
 
+def same_weights(weight: Real, n_samples: int) -> NDArray[np.float64]:
+    """Return one weight for each sample, not negative."""
+    number = check_real(weight, "sample_weight", 0.0)
+    return np.broadcast_to(np.float64(number), n_samples)
+
+
+def checked_validation(
+    estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any
+) -> Data:
+    """Return checked samples of a validation set; errors say that they are of it."""
+    try:
+        return checked_data(estimator, X_val, y_val, sample_weight_val, reset=False)
+    except (TypeError, ValueError) as error:
+        where = "In the validation set (X_val, y_val, sample_weight_val): "
+        raise type(error)(f"{where}{error}") from None
+
+
 def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return a float64 array, or the input as it is if there are categories."""
     is_plain = type(X) is np.ndarray and X.dtype.kind in "biuf"
+    if isinstance(X, (str, PathLike)):
+        raise TypeError(
+            f"X={shown(str(X), repr)} is a path, and samples in memory are needed "
+            "here. Read it first, such as by numpy.load or pandas.read_parquet."
+        )
     if not is_plain:
         X = plain(X)
     if reset:

@@ -204,6 +204,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
         """Draw targets from the predictive distributions.
 
+        The draws are those of ``predict_distribution(X).sample``.
+
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples_X, n_features)
@@ -217,8 +219,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         y_samples : array of shape (n_samples_X, n_samples)
         """
         random = check_generator(random_state)
-        read = of_distribution(PredictiveDistribution.sample, n_samples, random)
-        return np.concatenate(self._map(X, read))
+        return self.predict_distribution(X).sample(n_samples, random)
 
     def diagnose(
         self,

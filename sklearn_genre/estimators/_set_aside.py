@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from sklearn_genre._checks import shown
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._parameters import factory, lets_fold
 from sklearn_genre.estimators._state import digest
@@ -50,8 +51,8 @@ def group_codes(
         return None
     if isinstance(data, StoredData) or isinstance(sample_weight, str):
         raise ValueError(
-            f"groups need samples and weights in memory, and the {len(data)} samples "
-            "are read from elsewhere. Give X_val and y_val."
+            f"groups need samples that are trained on at once, and the {len(data)} "
+            "samples are read in blocks. Give X_val and y_val."
         )
     try:
         codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
@@ -142,12 +143,21 @@ def former_folds(
     ValueError
         If another number of folds is asked for, or if groups cannot have so many.
     """
-    n_folds = former.n_folds
-    if isinstance(cv, Integral) and cv != n_folds:
+    n_folds, n_asked, own = former.n_folds, former.n_folds, None
+    if isinstance(cv, Integral):
+        n_asked = int(cv)
+    elif not isinstance(cv, str):
+        own = folds_of(cv, data.X, data.y, random, groups)
+        assert own is not None
+        n_asked = own.n_folds
+    if n_asked != n_folds:
         raise ValueError(
-            f"cv={cv}, and the fitted network has {n_folds} folds, which a warm start "
-            "keeps. Set cv back, or fit with warm_start=False to start anew."
+            f"cv={shown(cv, repr)} makes {n_asked} folds, and the fitted network has "
+            f"{n_folds}, which a warm start keeps. Set cv back, or fit with "
+            "warm_start=False to start anew."
         )
+    if own is not None:
+        return own
     if groups is None:
         return former.of(len(data), random)
     advice = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from sklearn_genre._checks import shown
 from sklearn_genre._sklearn import _safe_indexing
-from sklearn_genre.estimators._checks import checked_data, checked_numbers
+from sklearn_genre.estimators._checks import checked_data, checked_numbers, same_weights
 from sklearn_genre.inputs import (
     MEMORY_ROWS,
     MEMORY_VALUES,
@@ -68,8 +69,12 @@ def checked_samples(
     targets = {
         key: taken.get(key, each) for key, each in given.items() if each is not None
     }
+    if isinstance(sample_weight, Real):
+        targets["sample_weight"] = same_weights(sample_weight, len(source))
     for key, each in targets.items():
-        if hasattr(each, "__len__") and len(each) != len(source):
+        if not hasattr(each, "__len__") or getattr(each, "ndim", 1) == 0:
+            raise ValueError(f"{key} must hold a number for each sample, got one.")
+        if len(each) != len(source):
             raise ValueError(
                 f"X holds {len(source)} samples and {key} {len(each)}: they must be as "
                 "many."
@@ -140,7 +145,12 @@ class Reader:
 
 def _checked_weight(weight: Any) -> NDArray[np.float64]:
     """Return weights that are numbers and not negative."""
-    weight = checked_numbers(weight, "sample_weight", ensure_2d=False).ravel()
+    weight = checked_numbers(weight, "sample_weight", ensure_2d=False)
+    if weight.ndim != 1:
+        raise ValueError(
+            "sample_weight must be one number for each sample, got an array of "
+            f"{weight.ndim} axes."
+        )
     if (weight < 0).any():
         raise ValueError(
             f"Negative values in data passed to sample_weight: {weight.min():g}."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from sklearn_genre.estimators import check_own
 from sklearn_genre.inputs import FeatureEncoder
 
 # The code of a level that training has not seen.
@@ -43,7 +43,7 @@ def category_codes(estimator: Any) -> list[dict[Any, int]]:
     >>> category_codes(model.fit(X, X["size"]))
     [{}, {'Bonn': 0, 'Ulm': 1, None: 2}]
     """
-    check_is_fitted(estimator)
+    check_own(estimator)
     encoder: FeatureEncoder = estimator.feature_encoder_
     columns = np.flatnonzero(encoder.is_categorical)
     codes: list[dict[Any, int]] = [{} for _ in encoder.is_categorical]

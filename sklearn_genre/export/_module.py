@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_genre._checks import as_floats, shown
-from sklearn_genre.estimators import LanguageModelRegressor
+from sklearn_genre.estimators import LanguageModelRegressor, check_own
 from sklearn_genre.export._features import FeatureModule
 from sklearn_genre.export._readings import NormalReading, SharedReading
 from sklearn_genre.networks import HeadNetwork, Network, Predictor
@@ -108,7 +107,7 @@ def export_module(estimator: Any, quantiles: ArrayLike = LEVELS) -> nn.Module:
             "LanguageModelRegressor reads prompts, and only estimators of tables can "
             "be exported. Save it by pickle or joblib."
         )
-    check_is_fitted(estimator)
+    check_own(estimator)
     levels = np.atleast_1d(as_floats(quantiles, "quantiles"))
     if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(

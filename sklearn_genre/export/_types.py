@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from sklearn_genre.inputs import Folds
+from sklearn_genre.inputs import Folds, Writings
 from sklearn_genre.training import ProgressBar
 
-# What encoders and decoders with options are given as, folds, and a callback.
+# What encoders and decoders with options are given as, folds, how levels are written,
+# and a callback.
 OTHERS = (
     "functools.partial",
-    *(f"{cls.__module__}.{cls.__qualname__}" for cls in (Folds, ProgressBar)),
+    *(f"{cls.__module__}.{cls.__qualname__}" for cls in (Folds, Writings, ProgressBar)),
 )
 
 

@@ -17,6 +17,7 @@ from sklearn_genre.inputs._frames import (
     plain,
     plain_numbers,
 )
+from sklearn_genre.inputs._levels import Writings
 from sklearn_genre.inputs._prompt_encoder import TRUNCATIONS, PromptEncoder, fields_of
 from sklearn_genre.inputs._prompts import Memory, Prompts
 from sklearn_genre.inputs._sources import (
@@ -53,6 +54,7 @@ __all__ = [
     "SlicedSource",
     "Source",
     "StoredData",
+    "Writings",
     "by_column",
     "categorical_columns",
     "check_axes",

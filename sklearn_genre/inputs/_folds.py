@@ -181,7 +181,14 @@ def fold_of_each(cv: Any, splits: list[Any], n_samples: int) -> NDArray[np.int64
     name = f"cv={shown(cv, repr)}"
     if len(splits) < 2:
         raise ValueError(f"{name} makes {len(splits)} fold, and folds are several.")
-    largest = max(int(part.max()) for split in splits for part in split if len(part))
+    for part in (part for split in splits for part in split):
+        if part.ndim != 1 or (len(part) and part.dtype.kind not in "iu"):
+            raise ValueError(
+                f"{name} must name the samples of each part by whole numbers, got "
+                f"{shown(part, repr)}."
+            )
+    splits = [tuple(part.astype(np.intp) for part in split) for split in splits]
+    largest = max(int(part.max(initial=-1)) for split in splits for part in split)
     if largest >= n_samples:
         raise ValueError(
             f"{name} names sample {largest}, and {n_samples} samples have a positive "

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_genre._checks import QUIET_SUMS, shown, too_large
+from sklearn_genre._checks import QUIET_SUMS, off_device, shown, too_large
 
 DATES = (datetime.date, datetime.time, np.datetime64)
 DURATIONS = (datetime.timedelta, np.timedelta64)
@@ -45,6 +45,7 @@ def plain(X: Any) -> Any:
     TypeError
         If they are no table: a dict, a list of dicts, a lazy frame, a structured array.
     """
+    X = off_device(X)
     if isinstance(X, np.ma.MaskedArray):
         data = X.data if X.dtype.kind in "biuf" else X.data.astype(object)
         return np.where(np.ma.getmaskarray(X), np.nan, data)
@@ -111,6 +112,7 @@ def plain_numbers(values: Any, name: str) -> Any:
     TypeError, ValueError
         If some are masked, or are dates or something else.
     """
+    values = off_device(values)
     if isinstance(values, np.ma.MaskedArray):
         masked = np.flatnonzero(np.ma.getmaskarray(values))
         if len(masked):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre._checks import shown, some_of
+from sklearn_genre._checks import shown, some_of, tidy
 from sklearn_genre._sklearn import _safe_indexing
 from sklearn_genre.inputs._frames import frame_of
 
@@ -69,8 +70,8 @@ class ArrowSource:
                 batches = [*self._batches(start, stop)]
         except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(
-                f"X={shown(self.name, repr)} cannot be read on from row {start}: "
-                f"{shown(str(error))}"
+                f"X={tidy(repr(self.name))} cannot be read on from row {start}: "
+                f"{tidy(str(error))}"
             ) from error
         schema = self.dataset.schema
         schema = pyarrow.schema([schema.field(name) for name in self.columns])
@@ -130,19 +131,15 @@ class SlicedSource:
         start, stop, _ = index.indices(len(self))
         if self.frame is not None:
             return self.frame[start:stop].to_native()
-        if not self.is_file:
-            return self.rows[start:stop]
-        mapped = self.rows
-        size = mapped.itemsize * int(np.prod(mapped.shape[1:]))
-        return np.array(
-            np.memmap(
-                mapped.filename,
-                mapped.dtype,
-                "r",
-                mapped.offset + start * size,
-                (stop - start, *mapped.shape[1:]),
-            )
-        )
+        rows = self.rows
+        if self.is_file:
+            size = rows.itemsize * int(np.prod(rows.shape[1:]))
+            shape = (stop - start, *rows.shape[1:])
+            place = rows.offset + start * size
+            with suppress(OSError):  # deleted, and mapped all the same
+                return np.array(np.memmap(rows.filename, rows.dtype, "r", place, shape))
+        part = rows[start:stop]
+        return np.array(part) if isinstance(part, np.memmap) else part
 
 
 def check_columns(dataset: Any, columns: list[str]) -> None:
@@ -158,7 +155,7 @@ def check_columns(dataset: Any, columns: list[str]) -> None:
         for name in columns:
             if name not in there:
                 raise ValueError(
-                    f"X={shown(getattr(part, 'path', str(part)), repr)} has no column "
+                    f"X={tidy(repr(getattr(part, 'path', str(part))))} has no column "
                     f"{shown(name, repr)}, which other files of the dataset have."
                 )
 
@@ -168,6 +165,7 @@ def is_whole_file(rows: Any) -> bool:
     return (
         isinstance(rows, np.memmap)
         and rows.filename is not None
+        and rows.mode != "c"  # what was written there is in memory alone
         and rows.flags.c_contiguous
         and not isinstance(rows.base, np.ndarray)
         and rows.size > 0
@@ -201,11 +199,11 @@ def opened(path: Path) -> Source:
     """Return the rows of a ``.npy`` file, of a parquet file, or of a folder of them."""
     if not path.exists():
         raise ValueError(
-            f"X={shown(str(path), repr)} does not exist as a file or folder. Give the "
+            f"X={tidy(repr(str(path)))} does not exist as a file or folder. Give the "
             "samples, or the path of a .npy or parquet file."
         )
-    if path.suffix == ".npy":
-        return SlicedSource(np.load(path, mmap_mode="r"))
+    if path.suffix == ".npy" and not path.is_dir():
+        return SlicedSource(mapped(path))
     try:
         from pyarrow import ArrowInvalid  # an optional package
         from pyarrow.dataset import dataset
@@ -218,9 +216,33 @@ def opened(path: Path) -> Source:
         return ArrowSource(found, list(found.schema.names), str(path))
     except (ArrowInvalid, OSError) as error:
         raise ValueError(
-            f"X={shown(str(path), repr)} is no parquet file, nor a folder of them, nor "
-            f"a .npy file: {shown(str(error))}"
+            f"X={tidy(repr(str(path)))} is no parquet file, nor a folder of them, nor "
+            f"a .npy file: {tidy(str(error))}"
         ) from None
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """Return the array of a ``.npy`` file, mapped.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds no rows of numbers.
+    """
+    name = f"X={tidy(repr(str(path)))}"
+    try:
+        with path.open("rb") as file:  # np.load takes other files for pickles
+            np.lib.format.read_magic(file)
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{name} cannot be read as a .npy file of numbers: {tidy(str(error))}"
+        ) from None
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must hold a table of two axes, got shape {array.shape}."
+        )
+    return array
 
 
 def without_columns(

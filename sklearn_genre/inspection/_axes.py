@@ -28,7 +28,14 @@ def pyplot() -> Any:
 def axes_or_new(ax: Any) -> Any:
     """Return the axes to draw on: those given, or those of a new figure."""
     plt = pyplot()
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots(layout="constrained")[1]
+    if not hasattr(ax, "get_subplotspec"):
+        raise TypeError(
+            f"ax must be one matplotlib Axes, or None for a new figure; got "
+            f"{shown(ax, repr)}."
+        )
+    return ax
 
 
 def panels(ax: Any, n_rows: int, n_columns: int) -> NDArray[Any]:

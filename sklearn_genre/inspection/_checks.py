@@ -45,12 +45,13 @@ def check_numbers(numbers: ArrayLike, n_rows: int, name: str) -> Array:
 
 def check_levels(levels: ArrayLike, name: str) -> Array:
     """Return ascending numbers strictly between 0 and 1."""
-    numbers = np.sort(as_floats(levels, name))
+    numbers = as_floats(levels, name)
     if numbers.ndim != 1 or not numbers.size:
         raise ValueError(
             f"{name} must hold at least one number in one dimension; got shape "
             f"{numbers.shape}."
         )
+    numbers = np.sort(numbers)
     inside = (numbers > 0) & (numbers < 1)
     if not inside.all():
         raise ValueError(

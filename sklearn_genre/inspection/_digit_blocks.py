@@ -38,6 +38,9 @@ def grow(
     blocks = [Block((), 0.0, 1.0, 1.0, truth is not None)]
     levels = []
     for position in range(depth):
+        if not blocks:  # all were too thin
+            levels.append(blocks)
+            continue
         strings = [[*block.tokens, *filler[position:]] for block in blocks]
         tokens = torch.tensor(strings, device=dist.device)[:, None]
         scores = dist.log_probs(tokens)[:, 0, position]  # (n_blocks, vocab_size)

@@ -36,12 +36,12 @@ def styled(kind: str, style: dict[str, Any], options: dict[str, Any]) -> Any:
     return {**style, **cbook.normalize_kwargs(options, artists[kind])}
 
 
-def wrapped(*parts: str, width: int = 26) -> str:
+def wrapped(*parts: Any, width: int = 26) -> str:
     """Return a label in one line, or broken into lines that fit a small panel."""
-    label = " ".join(parts)
+    label = " ".join(map(str, parts))
     if len(label) <= width:
         return label
-    return "\n".join(textwrap.fill(part, width) for part in parts)
+    return "\n".join(textwrap.fill(str(part), width) for part in parts)
 
 
 def literal(name: str) -> str:

@@ -58,7 +58,8 @@ def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> A
         return dist.interval(coverage)
     if np.shape(dist)[1:] != (2,):
         check_distribution(dist, ", or intervals of shape (n, 2)")
-    intervals = finite(as_floats(dist, "dist"), "dist")
+    intervals = as_floats(dist, "dist")
+    finite(np.where(np.isinf(intervals), 0.0, intervals), "dist")  # an end may be inf
     swapped = intervals[:, 0] > intervals[:, 1]
     if swapped.any():
         row = int(swapped.argmax())

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre.distributions import PredictiveDistribution
+from sklearn_genre.estimators import check_own
 from sklearn_genre.inputs import FoldedInputs
 from sklearn_genre.networks import OutOfFold
 
@@ -56,7 +56,7 @@ def out_of_fold_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
     >>> len(dist), crps_score(y, dist) > 0
     (100, True)
     """
-    check_is_fitted(estimator)
+    check_own(estimator)
     fitted = estimator._view()
     folds = getattr(fitted, "_folds", None)
     if folds is None:

@@ -153,6 +153,20 @@ class TableReader(TransformerMixin, BaseEstimator):
         self.n_features_in_ = frame.shape[1]
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a state of plain values, which skops can store."""
+        state = dict(super().__getstate__())
+        if "table_" in state:
+            state["table_"] = state["table_"].to_dict("list")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the table a frame again."""
+        state = dict(state)
+        if "table_" in state:
+            state["table_"] = pd.DataFrame(state["table_"])
+        super().__setstate__(state)
+
     def transform(self, X: Any) -> pd.DataFrame:
         """Return the columns handed on, in the order and the types of `fit`.
 

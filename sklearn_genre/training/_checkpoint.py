@@ -30,8 +30,13 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If it is of another fit.
+            If it is of another fit, or cannot be written later.
         """
+        if not self.path.parent.is_dir():
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is in a folder that does not exist. "
+                "Make it first."
+            )
         if not self.path.exists():
             return None
         try:

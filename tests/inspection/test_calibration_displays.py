@@ -151,6 +151,15 @@ def test_panels_need_a_place_or_enough_axes(calibrated):
     assert drawn.width_line_.axes is axes[1]
 
 
+def test_what_is_no_axes_or_no_list_of_levels_is_refused(calibrated):
+    y, dist = calibrated(20)
+    for ax in (plt.subplots(2)[1], plt.figure()):
+        with pytest.raises(TypeError, match="ax must be one matplotlib Axes"):
+            PITHistogramDisplay.from_predictions(y, dist, ax=ax)
+    with pytest.raises(ValueError, match="in one dimension"):
+        CalibrationDisplay.from_predictions(y, dist, levels=0.9)
+
+
 def test_best_mean_and_median_at_k(calibrated):
     y, dist = calibrated(30)
     ks = [1, 3, 10]

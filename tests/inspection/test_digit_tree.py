@@ -153,3 +153,10 @@ def test_tree_needs_digits(data):
     model = RiemannRegressor(n_bins=8, max_epochs=1, random_state=0).fit(*data)
     with pytest.raises(TypeError, match=r"write digits.*RiemannRegressor"):
         DigitTreeDisplay.from_estimator(model, *data)
+
+
+def test_tree_too_thin_to_draw_has_empty_levels(small, data):
+    model = small(tokenizer="ieee", decoder="mlp", temperature=1e6)
+    drawn = DigitTreeDisplay.from_estimator(model.fit(*data), data[0])
+    assert drawn.levels[0]
+    assert not drawn.levels[-1]

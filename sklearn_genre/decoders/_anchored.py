@@ -152,7 +152,9 @@ class AnchoredDecoder(DigitDecoder):
         self.step_size = (high - low) / max(self.n_strings - 1, 1) or 1.0
         self.first_edge = low - self.step_size / 2
         with torch.no_grad():
-            self.bias[..., 2 : n_components + 2] = _spread_out(n_components)
+            levels = (torch.arange(n_components, **BORN) + 0.5) / n_components
+            # spread like a standard normal sample
+            self.bias[..., 2 : n_components + 2] = torch.special.ndtri(levels)
 
     @property
     def edges(self) -> Tensor:
@@ -374,9 +376,3 @@ def at_prefixes(table: Tensor, index: Tensor) -> Tensor:
     flat = index.transpose(0, 1).reshape(batch, -1, 1)  # (batch, n * n_positions, 1)
     entries = table.gather(1, flat.expand(-1, -1, table.shape[-1]))
     return entries.view(batch, n, n_positions, -1).transpose(0, 1)
-
-
-def _spread_out(n: int) -> Tensor:
-    """Return n numbers spread like a standard normal sample, (n,)."""
-    levels = (torch.arange(n, **BORN) + 0.5) / n
-    return torch.special.ndtri(levels)

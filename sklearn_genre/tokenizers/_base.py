@@ -82,7 +82,9 @@ class Tokenizer(BaseEstimator, ABC):
             If a parameter is out of its range, or `y` is empty, not one-dimensional,
             or not finite.
         """
-        self._check_integers()
+        for name, parameter in signature(type(self)).parameters.items():
+            if type(parameter.default) is int:  # and no bool, which is one for Python
+                check_integer(getattr(self, name), name)
         self._check_parameters()
         values = _as_float64(y, "y")  # (n,)
         if values.ndim != 1 or not len(values):
@@ -289,15 +291,6 @@ class Tokenizer(BaseEstimator, ABC):
 
         Float64, NaN where the token is no number (a sign) or not allowed.
         """
-
-    def _check_integers(self) -> None:
-        """Raise TypeError unless all parameters with an integer default are integers.
-
-        That refuses bool, which Python takes for an integer.
-        """
-        for name, parameter in signature(type(self)).parameters.items():
-            if type(parameter.default) is int:
-                check_integer(getattr(self, name), name)
 
     @abstractmethod
     def _check_parameters(self) -> None:

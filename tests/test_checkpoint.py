@@ -82,6 +82,15 @@ def test_an_interrupted_fit_goes_on(n_batches, tmp_path, monkeypatch):
     assert_array_equal(weights(model), weights(small().fit(X, Y)))
 
 
+def test_an_interrupt_before_anything_is_saved_promises_nothing(tmp_path, monkeypatch):
+    def interrupted(self, batch, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "train_step", interrupted)
+    with pytest.warns(ConvergenceWarning, match=r"its start was restored\.$"):
+        small(checkpoint=tmp_path / "fit.pt").fit(X, Y)
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["each step", "each epoch"])
 @pytest.mark.parametrize("n_batches", [13, 19])  # in either stage
 @pytest.mark.parametrize("name", OPTIONS)

@@ -283,6 +283,11 @@ def test_bad_samples_to_predict(fitted, rows, message):
         ("predict_interval", {"coverage": [0.5]}, "coverage must be one number"),
         ("predict_interval", {"coverage": HUGE}, "coverage"),
         ("sample_y", {"n_samples": 0}, "n_samples == 0, must be >= 1"),
+        (
+            "predict_from_samples",
+            {"random_state": -1},
+            "random_state == -1, must be >= 0",
+        ),
         ("sample_y", {"n_samples": HUGE}, "n_samples == 10+.* 64 bits"),
         ("predict_from_samples", {"n_samples": HUGE}, "n_samples == 10+.* 64 bits"),
         ("predict_from_grid", {"grid": [HUGE]}, "grid must hold numbers"),

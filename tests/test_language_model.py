@@ -187,6 +187,17 @@ def test_states_in_a_folder_are_computed_once(folder, tmp_path, monkeypatch):
     assert len(list(tmp_path.rglob("*.npy"))) == n_files
 
 
+@pytest.mark.parametrize("kept", [0, 0.5, 0.9])
+def test_damaged_states_are_computed_again(folder, tmp_path, kept):
+    X, y = texts_and_scores(12)
+    first = make(folder, trainable=0, cache=tmp_path).fit(X, y)
+    for path in tmp_path.rglob("*.npy"):
+        content = path.read_bytes()
+        path.write_bytes(content[: int(kept * len(content))])
+    again = make(folder, trainable=0, cache=tmp_path).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), first.predict(X))
+
+
 def test_a_model_that_cannot_be_split_is_run_as_a_whole(tmp_path):
     X, y = texts_and_scores()
     model = make(save_model(tmp_path, "gpt2"), max_epochs=2).fit(X, y)
@@ -385,6 +396,9 @@ def test_targets_that_do_not_fit_are_mapped_to_the_range(folder):
         far = make(folder, trainable=0).fit(X, 1000 + 50 * y)
     near = make(folder, trainable=0).fit(X, y)
     assert far.tokenizer_.unit_ != near.tokenizer_.unit_
+    with pytest.warns(UserWarning, match="mapped to that range"):
+        tiny = make(folder, trainable=0).fit(X, 1e-9 * y)  # all of them whole: zeros
+    assert np.ptp(tiny.predict(X)) > 1e-10
     inside = far.predict(X)
     assert (inside > 950).all() and (inside < 1300).all()
     tokens = near.tokenizer_.encode(near.target_scaler_.transform(y))
@@ -412,6 +426,7 @@ def test_nothing_that_is_predicted_leaves_the_range(folder, options):
         (["abc"] * 9 + [""], {"prompt": "{}"}, "sample 9 is empty"),
         (["abc"] * 9 + ["a" * 300], {}, "sample 9 has 302 tokens"),
         (["abc"] * 9 + [None], {}, "got None for sample 9"),
+        (["abc"] * 9 + ["a\ud800"], {}, "sample 9 has half a character"),
         ("abc", {}, "the single str"),
         ([["a", "b"]] * 10, {"prompt": "{2}"}, "has 2 values"),
         (pd.DataFrame({"a": ["x"] * 10}), {"prompt": "{b} "}, "no column of X"),

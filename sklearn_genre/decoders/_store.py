@@ -50,10 +50,18 @@ class Store:
                 continue
             path, start, end = place
             if path not in arrays:
-                array = torch.from_numpy(np.load(path, mmap_mode="c"))
-                arrays[path] = array.view(self.dtype)
-            states.append(arrays[path][start:end])
+                arrays[path] = self._states_in(path)
+            found = arrays[path][start:end]
+            states.append(found if len(found) == end - start else None)
         return states
+
+    def _states_in(self, path: Path) -> Tensor:
+        """Return the states of a file, none of a damaged one."""
+        try:
+            array = torch.from_numpy(np.load(path, mmap_mode="c"))
+        except (EOFError, OSError, ValueError):
+            return torch.empty(0, dtype=self.dtype, device="cpu")
+        return array.view(self.dtype)
 
     def add(self, texts: Sequence[Sequence[int]], states: Sequence[Tensor]) -> None:
         """Write the states of prompts into a new file."""

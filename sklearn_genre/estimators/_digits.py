@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_genre._checks import check_integer, shown
+from sklearn_genre._checks import check_generator, check_integer, shown
 from sklearn_genre._objective import Objective
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
@@ -133,7 +133,7 @@ class DigitRegressor(BaseDistributionRegressor):
                 f"aggregate must be one of {[*AGGREGATES]}, got "
                 f"{shown(aggregate, repr)}."
             )
-        random = check_random_state(random_state)
+        random = check_generator(random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))
         combine = AGGREGATES[aggregate]
 

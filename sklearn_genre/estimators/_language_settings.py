@@ -154,7 +154,8 @@ def placed(
     plain = scaler.transformer_ is None
     inside = low <= y.min() and y.max() <= high + tokenizer.step / 2
     steps = (y.max() - y.min()) / tokenizer.step
-    whole = np.abs(y / tokenizer.step - np.round(y / tokenizer.step)).max() < 1e-6
+    error = np.abs(y / tokenizer.step - np.round(y / tokenizer.step)).max()
+    whole = error < 1e-6 * min(1.0, steps or 1.0)
     if plain and inside and (steps >= FEWEST_STEPS or whole):
         return tokenizer.place(scaler.mean_, scaler.scale_)
     if plain and warns:

@@ -87,6 +87,8 @@ class PromptEncoder(BaseEstimator):
         texts = filled_prompts(X, self.prompt)
         if not hasattr(self, "examples_"):
             self.examples_ = texts[:N_EXAMPLES]
+        for i, prompt in enumerate(texts):
+            _check_characters(prompt, i)
         ids = self.tokenize(texts)
         n_cut = 0
         for i, text in enumerate(ids):
@@ -217,6 +219,18 @@ def ending_of(prompt: Any) -> str:
         return ""
     parts = list(FORMATTER.parse(prompt))
     return parts[-1][0] if parts and parts[-1][1] is None else ""
+
+
+def _check_characters(text: str, i: int) -> None:
+    """Refuse half a character, which no tokenizer can read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The prompt of sample {i} has half a character, {text[error.start]!r}, at "
+            f"place {error.start}: it was decoded wrongly. Leave it out: "
+            "text.encode('utf-8', 'ignore').decode()."
+        ) from None
 
 
 def _samples(X: Any) -> Iterator[Any]:

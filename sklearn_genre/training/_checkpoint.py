@@ -24,6 +24,11 @@ class Checkpoint:
         self.path = Path(path)
         self.identity = identity
 
+    @property
+    def is_there(self) -> bool:
+        """Whether something was saved."""
+        return self.path.exists()
+
     def load(self) -> dict[str, Any] | None:
         """Return what was saved, or None.
 
@@ -32,12 +37,12 @@ class Checkpoint:
         ValueError
             If it is of another fit, or cannot be written later.
         """
-        if not self.path.parent.is_dir():
+        if not os.access(self.path.parent, os.W_OK):
             raise ValueError(
-                f"checkpoint={str(self.path)!r} is in a folder that does not exist. "
-                "Make it first."
+                f"checkpoint={str(self.path)!r} is in a folder that does not exist, or "
+                "that cannot be written to. Make it, or give another path."
             )
-        if not self.path.exists():
+        if not self.is_there:
             return None
         try:
             saved = torch.load(self.path, map_location="cpu", weights_only=True)

@@ -213,7 +213,8 @@ def train(
             if settings.processes.n > 1:  # which may be in different epochs
                 raise
             go_on = False
-            _say_interrupted(stage, len(selection.rows), bool(settings.checkpoint))
+            can_go_on = bool(settings.checkpoint and settings.checkpoint.is_there)
+            _say_interrupted(stage, len(selection.rows), can_go_on)
         break
     selection.restore()
     first_step += fit.n_steps

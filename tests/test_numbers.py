@@ -51,13 +51,14 @@ GIVEN = {
         "0.203": "rmse_mean of default on puma32H, benchmarks/results/talent/accuracy",
         "0.243": "the same, second seed",
         "0.239": "the same, third seed",
-        "17": "one less RMSE / CatBoost, results/called.md",
-        "10": "the same where nothing was chosen",
+        "18": "one less RMSE / CatBoost, results/called.md; and crps of default over "
+        "the best peer's, autoprice and triazines",
+        "11": "the same where nothing was chosen",
         "3": "one less its median",
         "8": "one less the median of RMSE / RealMLP, the table of the README",
         "13": "one less its geometric mean",
-        "27": "one less that of CRPS / best of two rivals; and crps of default over the "
-        "best peer's, autoprice and triazines",
+        "28": "one less that of CRPS / best of two rivals",
+        "27": "crps of default over the best peer's, autoprice and triazines",
         "1.2": "the ratio of seconds to RealMLP's, the table of the README",
         "0.3": "rmse_ratio of alone_patience_20, less one",
         "1.0": "the same where nothing was chosen",

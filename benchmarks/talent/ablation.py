@@ -109,7 +109,8 @@ def of_equals(width: int, tokenizer: Any, n_members: int) -> Any:
 
         def member_errors(self, context: Any, z: Any) -> Any:
             """Return the same errors for all members."""
-            return context.new_ones(self.n_members, len(z), 1)
+            errors = super().member_errors(context, z)
+            return errors.new_ones(errors.shape)
 
     return OfEquals(width, tokenizer, n_members=n_members)
 

@@ -207,6 +207,7 @@ SUITES: dict[str, list[str]] = {
     ],
     "ramps": ["alone", "alone_no_ramps"],
     "skewed": ["alone", "alone_power"],
+    "bag": ["alone", "bag_of_eight"],
     "speeds": [
         "alone",
         "alone_patient",

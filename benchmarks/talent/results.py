@@ -29,7 +29,17 @@ PAGES = BENCHMARKS.parent / "docs" / "results"
 PUBLISHED = "published_rmse.csv"
 EXPERIMENTS = ("main", "bases", "curves", "tokenizers", "raft", "published")
 # Files of rows about the default, beside those of the experiments.
-ABOUT_DEFAULT = ("accuracy", "ablation", "alone", "ramps", "speeds", "called")
+ABOUT_DEFAULT = (
+    "accuracy",
+    "ablation",
+    "ablation_alone",
+    "alone",
+    "bag",
+    "called",
+    "ramps",
+    "skewed",
+    "speeds",
+)
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
@@ -119,13 +129,13 @@ def of_accuracy(frame: pd.DataFrame) -> Parts:
     }
 
 
-def of_ablation(frame: pd.DataFrame) -> Parts:
+def of_ablation(frame: pd.DataFrame, ours: str = OURS) -> Parts:
     """Return what the default is worth with an ingredient out or exchanged."""
     chosen = frame["data"].isin(CHOSEN_ON)
     return {
-        f"Against `{OURS}`": ratios.exchanged(frame, OURS),
-        f"Sets that `{OURS}` was chosen on": ratios.exchanged(frame[chosen], OURS),
-        "Other sets": ratios.exchanged(frame[~chosen], OURS),
+        f"Against `{ours}`": ratios.exchanged(frame, ours),
+        f"Sets that `{ours}` was chosen on": ratios.exchanged(frame[chosen], ours),
+        "Other sets": ratios.exchanged(frame[~chosen], ours),
         "Failures": tables.failures(frame),
     }
 
@@ -170,7 +180,11 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
-    for name in {"alone", "ramps", "speeds"} & frames.keys():
+    if "ablation_alone" in frames:
+        parts = partial(of_ablation, ours="alone")
+        frame = frames["ablation_alone"]
+        found["ablation_alone"] = of_sets(ABOUT_ALONE, frame, parts)
+    for name in {"alone", "ramps", "speeds", "skewed", "bag"} & frames.keys():
         found[name] = of_sets(ABOUT_ALONE, frames[name], of_alone)
     if "called" in frames:
         parts = partial(of_called, published=published)

@@ -114,8 +114,9 @@ def checked_validation(
     try:
         return checked_data(estimator, X_val, y_val, sample_weight_val, reset=False)
     except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
         where = "In the validation set (X_val, y_val, sample_weight_val): "
-        raise type(error)(f"{where}{error}") from None
+        raise kind(f"{where}{error}") from None
 
 
 def checked_features(estimator: Any, X: Any, *, reset: bool) -> Any:

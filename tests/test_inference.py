@@ -244,7 +244,7 @@ def test_levels_of_samples_are_uniform_and_unrelated():
         ({"n_samples": 2.5}, TypeError, "n_samples must be an instance of"),
         ({"aggregate": "mode"}, ValueError, r"\['mean', 'median'\], got 'mode'"),
         ({"aggregate": []}, ValueError, r"aggregate must be one of .* got \[\]"),
-        ({"random_state": "x"}, ValueError, "'x' cannot be used to seed"),
+        ({"random_state": "x"}, ValueError, "random_state must be an integer.*'x'"),
     ],
 )
 def test_bad_options_of_samples(options, error, message):

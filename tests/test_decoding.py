@@ -110,13 +110,14 @@ def test_samples_follow_the_distribution(fitted):
     assert_allclose(share, 0.5, atol=0.05)
 
 
-def test_samples_are_reproducible(fitted):
+def test_samples_are_reproducible(fitted, monkeypatch):
     assert_array_equal(fitted.sample_y(X, 2), fitted.sample_y(X, 2, random_state=0))
     assert (fitted.sample_y(X, 2) != fitted.sample_y(X, 2, random_state=1)).any()
     assert fitted.sample_y(X).shape == (300, 1)
     generator = np.random.RandomState(3)
     first = fitted.sample_y(X, 1, generator)
     assert (first != fitted.sample_y(X, 1, generator)).any()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     many = np.tile(X, (12, 1))  # in several blocks
     drawn = fitted.predict_distribution(many).sample(2, 5)
     assert_array_equal(fitted.sample_y(many, 2, 5), drawn)

@@ -187,11 +187,12 @@ def test_states_in_a_folder_are_computed_once(folder, tmp_path, monkeypatch):
     assert len(list(tmp_path.rglob("*.npy"))) == n_files
 
 
+@pytest.mark.parametrize("kind", ["npy", "json"])
 @pytest.mark.parametrize("kept", [0, 0.5, 0.9])
-def test_damaged_states_are_computed_again(folder, tmp_path, kept):
+def test_damaged_states_are_computed_again(folder, tmp_path, kept, kind):
     X, y = texts_and_scores(12)
     first = make(folder, trainable=0, cache=tmp_path).fit(X, y)
-    for path in tmp_path.rglob("*.npy"):
+    for path in tmp_path.rglob(f"*.{kind}"):
         content = path.read_bytes()
         path.write_bytes(content[: int(kept * len(content))])
     again = make(folder, trainable=0, cache=tmp_path).fit(X, y)
@@ -321,6 +322,9 @@ def test_adapters_alone_are_trained_and_stored(folder):
     peft = pytest.importorskip("peft")
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], lora_dropout=0.1)
     X, y = texts_and_scores()
+    of_output = peft.LoraConfig(r=2, target_modules=["q_proj", "lm_head"])
+    with pytest.raises(ValueError, match=r"'lm_head.* the output layer .* is not used"):
+        make(folder, trainable=of_output).fit(X, y)
     model = make(folder, trainable=config, max_epochs=2).fit(X, y)
     names = model.__getstate__()["_weights"].keys()
     assert all("lora_" in name or ".out." in name for name in names)
@@ -441,6 +445,8 @@ def test_nothing_that_is_predicted_leaves_the_range(folder, options):
         (["abc"] * 10, {"objective": "remax"}, "Set pretraining"),
         (["abc"] * 10, {"model": "no/such/folder"}, "cannot be loaded"),
         (["abc"] * 10, {"trainable": object()}, "a config of peft"),
+        (["abc"] * 10, {"cache": ""}, "cache='' is no folder"),
+        (["abc"] * 10, {"head": "linear", "temperature": 2.0}, "is of digits"),
         (["abc"] * 10, {"checkpoint": "x.pt", "random_state": None}, "integer"),
     ],
 )
@@ -472,8 +478,17 @@ def test_tokenizers_that_do_not_keep_digits_apart_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"'12' in .* as one token"):
         make(merged, numbers="dd", trainable=0).fit(X, 10 * y)
     spaced = save_model(tmp_path / "b", "llama", 0, ("Ġ", "0"), ("Ġ", "1"))
-    with pytest.raises(ValueError, match=r"as one token|several tokens"):
+    with pytest.raises(ValueError, match=r"reads the end of .* otherwise"):
         make(spaced, trainable=0).fit(X, y)
+
+
+def test_all_ends_of_prompts_are_seen_whatever_the_order(tmp_path):
+    merged = save_model(tmp_path, "llama", 0, *[("1", digit) for digit in "012345"])
+    X = [f"a {'b' if i < 30 else '1'}" for i in range(40)]
+    for order in (slice(None), slice(None, None, -1)):
+        model = make(merged, trainable=0, early_stopping=False).set_params(prompt="{}")
+        with pytest.raises(ValueError, match=r"the end of 'a 1' otherwise"):
+            model.fit(X[order], np.arange(40)[order] / 10)
 
 
 def test_one_sample_and_a_constant_target(folder):

@@ -2,11 +2,15 @@
 
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
 
+from sklearn_genre.decoders._store import Store
 from sklearn_genre.estimators import _pretrained
 from sklearn_genre.networks import N_AT_ONCE
 from sklearn_genre.training import _readout
@@ -129,6 +133,27 @@ def test_a_folder_is_not_used_once_it_was_switched_off(folder, tmp_path):
     model.set_params(cache=False).fit([f"{text}b" for text in X], y)
     model.predict([f"{text}c" for text in X])
     assert len(list(tmp_path.rglob("*.npy"))) == n_files
+
+
+def test_threads_may_share_a_folder_of_states(tmp_path):
+    texts = [[i, i + 1] for i in range(30)]
+    states = [torch.full((2, 300), float(i)) for i in range(30)]
+
+    def add(_):
+        Store(tmp_path, "model", torch.float32).add(texts, states)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(80)))
+    found = Store(tmp_path, "model", torch.float32).find(texts)
+    assert all(map(torch.equal, found, states))
+    assert not list(tmp_path.rglob("*.new"))
+
+
+def test_nothing_is_predicted_before_fit(folder):
+    X, _ = texts_and_scores()
+    for method in ("predict", "predict_quantiles", "predict_interval", "sample_y"):
+        with pytest.raises(NotFittedError):
+            getattr(make(folder), method)(X)
 
 
 def test_adapters_stay_those_of_the_fit(folder):

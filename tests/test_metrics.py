@@ -212,7 +212,7 @@ def test_the_coverage_of_given_intervals_counts_in_their_score():
 
 def test_an_end_of_a_given_interval_may_be_infinite():
     y, intervals = [0.0, 9.0], [[-np.inf, 3.0], [-np.inf, np.inf]]
-    assert coverage_score(y, intervals) == 0.0 + coverage_score(y, intervals, 0.5)
+    assert coverage_score(y, intervals) == 1.0
     assert interval_score(y, intervals) == interval_width(intervals) == np.inf
     with pytest.raises(ValueError, match="NaN"):
         coverage_score(y, [[np.nan, 3.0], [0.0, 1.0]])

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from talent.datasets import Array
-from talent.ours import New
+from talent.ours import N_FOLDS, New
 
 DEFAULT = New("DecodingRegressor")
 # Sets whose val parts the default was chosen on.
@@ -153,7 +153,6 @@ ABLATION: dict[str, New] = {
 }
 
 # The same as users call it, with folds and one ingredient out.
-N_FOLDS = 8
 ABLATION_ALONE: dict[str, New] = {
     f"alone_{name}": ABLATION[name].changed(cv=N_FOLDS)
     for name in (

@@ -18,8 +18,8 @@ OF_THE_JOB = {"categorical_features", "random_state", "verbose", "device"}
 # What a first fit would import: torch does so in the first step of an optimizer.
 IMPORTS = ("sklearn_genre.estimators", "torch._dynamo")
 N_SAMPLES = 32
-# Of a bag, as many as the default has folds.
-N_FITS = 8
+# Of the default, and fits of a bag.
+N_FOLDS = 8
 # Numbers of RAIL's grid, in even steps over the training targets.
 GRID = 9
 # Of the epochs of pretraining, how many share one line of a kept history.
@@ -152,7 +152,7 @@ class Bag(Ours):
 
         X, y = joined(train, val)
         self.make(y, val)
-        folds = KFold(N_FITS, shuffle=True, random_state=self.task.seed).split(X)
+        folds = KFold(N_FOLDS, shuffle=True, random_state=self.task.seed).split(X)
         self.estimators = [
             clone(self.estimator)
             .set_params(random_state=self.task.seed + number)

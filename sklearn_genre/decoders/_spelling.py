@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -99,7 +100,10 @@ def _aligned(
         spans.append((len(written) + len(literal), len(written) + len(literal + text)))
         written += literal + text
     ids, where = offsets(written)
-    start = len(offsets(prompt)[0])
+    before, _ = offsets(prompt)
+    start = len(before)
+    if ids[:start] != before:
+        _refuse_end(written, prompt)
     spelled: list[int] = []
     between: list[list[int]] = [[]]
     for id_, (a, b) in zip(ids[start:], where[start:], strict=True):
@@ -110,20 +114,23 @@ def _aligned(
             spelled.append(id_)
             between.append([])
         else:
-            _refuse(written, prompt, texts, inside, len(spelled))
-    if len(spelled) < len(texts) or ids[:start] != offsets(prompt)[0]:
-        raise ValueError(
-            f"The language model reads the end of {prompt[-20:]!r} and the first digit "
-            f"of {written[len(prompt) :]!r} as one token. If the prompt ends with a "
-            "space, leave it out and write it into the format, as in numbers=' d.d'; "
-            "if it does not, add one."
-        )
+            _refuse(written, prompt, texts, inside)
+    if len(spelled) < len(texts):
+        _refuse_end(written, prompt)
     return spelled, between[: len(texts)]
 
 
-def _refuse(
-    written: str, prompt: str, texts: list[str], inside: list[int], n_spelled: int
-) -> None:
+def _refuse_end(written: str, prompt: str) -> NoReturn:
+    """Say that the end of a prompt is read otherwise once a number follows it."""
+    raise ValueError(
+        f"The language model reads the end of {prompt[-20:]!r} otherwise once "
+        f"{written[len(prompt) :]!r} follows, so that the number has no tokens of its "
+        "own. If the prompt ends with spaces or line breaks, leave them out and write "
+        "a space into the format, as in numbers=' d.d'; if not, end it with a space."
+    )
+
+
+def _refuse(written: str, prompt: str, texts: list[str], inside: list[int]) -> NoReturn:
     """Say why a number has no token for each digit."""
     number = written[len(prompt) :]
     if len(inside) > 1:

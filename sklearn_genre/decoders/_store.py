@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -70,7 +72,7 @@ class Store:
         array = torch.cat(list(states)).to(self.dtype)
         ends = np.cumsum([len(each) for each in states]).tolist()
         index = {"keys": [key_of(text) for text in texts], "ends": ends}
-        new = self.folder / f"{name}.{os.getpid()}.new"
+        new = self.folder / f"{name}.{uuid4().hex}.new"  # no other thread has it
         with new.open("wb") as file:
             np.save(file, array.view(STAND_INS.get(self.dtype, self.dtype)).numpy())
         os.replace(new, self.folder / f"{name}.npy")
@@ -84,11 +86,13 @@ class Store:
             path = index.with_suffix(".npy")
             if path in seen:
                 continue
-            read: dict[str, Any] = json.loads(index.read_text())
-            start = 0
-            for key, end in zip(read["keys"], read["ends"], strict=True):
-                self.places[key] = (path, start, end)
-                start = end
+            try:
+                read: dict[str, Any] = json.loads(index.read_text())
+                keys, ends = read["keys"], [0, *read["ends"]]
+            except (KeyError, OSError, TypeError, ValueError):
+                continue  # damaged: its states are computed again
+            places = zip(keys, pairwise(ends), strict=False)
+            self.places |= {key: (path, *place) for key, place in places}
 
 
 def key_of(text: Sequence[int]) -> str:

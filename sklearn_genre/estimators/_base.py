@@ -156,7 +156,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             Training samples. NaN is allowed. A memory map, the path of a ``.npy`` or a
             parquet file or of a folder of these, a pyarrow dataset, or an object with
             ``len`` whose slices are arrays or frames is read in blocks, and so is a
-            table of more than 262,144 rows.
+            table of more than 262,144 rows. A language model reads texts, or columns
+            without missing values, in memory.
         y : array-like of shape (n_samples,), or str
             Targets, in any unit; of a file or dataset the name of their column, too.
         sample_weight : array-like of shape (n_samples,), default=None

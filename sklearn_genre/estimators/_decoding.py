@@ -96,6 +96,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
     <tokenizer_>
     <temperature_>
     <learned>
+    <columns_>
 
     References
     ----------

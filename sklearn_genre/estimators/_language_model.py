@@ -343,7 +343,7 @@ class LanguageModelRegressor(DigitRegressor):
         backbone = network.decoder.backbone
         first, nodes = super()._encode(data.X[: self.batch_size]), network.decoder.nodes
         backbone.folder = None
-        self._splits = self.cache is not False and backbone.can_be_split(first, nodes)
+        self._splits = bool(self.cache) and backbone.can_be_split(first, nodes)
         backbone.can_split = self._splits
         if validation is None:
             stages = [stage._replace(by_folds=True) for stage in stages]

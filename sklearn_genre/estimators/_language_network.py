@@ -87,3 +87,15 @@ def add_adapters(model: Any, config: Any) -> None:
         )
     freeze(model, 0)
     inject_adapter_in_model(deepcopy(config), model)
+    used = set(map(id, model.base_model.parameters()))
+    unused = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and id(parameter) not in used
+    ]
+    if unused:
+        raise ValueError(
+            f"trainable adapts {unused[0]!r}, and the output layer of the model is not "
+            "used: the rows that write digits are trained by themselves. Leave it out "
+            "of target_modules and modules_to_save."
+        )

@@ -113,6 +113,8 @@ def cache_folder(cache: Any, sha256: str | None) -> tuple[str, str] | None:
     """
     if cache in ("auto", True, False) or sha256 is None:
         return None
+    if not str(cache):
+        raise ValueError("cache='' is no folder. Give one, 'auto' or False.")
     try:
         Path(cache).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -204,6 +206,11 @@ def stages_of(
     before = None if before is None else resolve(before, LOSSES)
     if estimator.head is not None:
         objective, before = SquaredError(), None
+        if estimator.temperature != 1:
+            raise ValueError(
+                f"temperature={estimator.temperature!r} is of digits, and "
+                f"head={estimator.head!r} writes none. Leave it at 1."
+            )
     if int(objective.n_updates) > 1 and estimator.accumulate > 1:
         raise ValueError(
             f"accumulate={estimator.accumulate} needs n_updates=1, got {objective}."

@@ -243,8 +243,8 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     Fitted on the scaled targets.""",
     "learned": """target_scaler_ : TargetScaler
     Targets to the scale of the network and back.
-feature_encoder_ : FeatureEncoder
-    Columns to what the network reads.
+feature_encoder_ : FeatureEncoder, or PromptEncoder of a language model
+    Samples to what the network reads.
 history_ : list of dict
     A row per epoch: stage, epoch (0: before fine-tuning), train_loss, validation_rmse
     (of the prediction), validation_crps, reward (minus the expected squared error of a
@@ -253,8 +253,8 @@ history_ : list of dict
 n_iter_ : int
     Epochs run.
 network_ : torch.nn.Module
-    The fitted network.
-n_features_in_ : int
+    The fitted network.""",
+    "columns_": """n_features_in_ : int
     Number of features seen by ``fit``.
 feature_names_in_ : array of shape (`n_features_in_`,)
     Names of the features, if they all are strings.""",

@@ -108,6 +108,7 @@ class PointwiseRegressor(PartialFitMixin):
         Standard deviation of the predictive distribution on the scale of the network:
         a share of the spread of the targets for ``target_transform="standard"``.
     <learned>
+    <columns_>
 
     References
     ----------

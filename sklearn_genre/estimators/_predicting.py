@@ -162,6 +162,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         quantiles : array of shape (n_samples, n_quantiles)
             In the order asked.
         """
+        check_is_fitted(self)
         levels = np.atleast_1d(as_probabilities(quantiles, "quantiles"))
         if levels.ndim != 1:
             raise ValueError(f"quantiles must be 1-dimensional, got {levels.shape}.")

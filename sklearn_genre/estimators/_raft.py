@@ -78,6 +78,7 @@ class RAFTRegressor(PartialFitMixin, DigitRegressor):
     <tokenizer_>
     <temperature_>
     <learned>
+    <columns_>
 
     References
     ----------

@@ -86,6 +86,7 @@ class RiemannRegressor(PartialFitMixin):
         ``target_scaler_.inverse_transform`` maps them to the units of the target.
     <temperature_>
     <learned>
+    <columns_>
 
     References
     ----------

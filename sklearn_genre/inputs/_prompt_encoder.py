@@ -21,8 +21,9 @@ from sklearn_genre._checks import shown, some_of
 from sklearn_genre.inputs._frames import frame_of
 from sklearn_genre.inputs._prompts import Prompts
 
-# Prompts of the first data that are kept, to see how numbers are spelled after them.
-N_EXAMPLES = 8
+# Prompts of the first data that are kept, to see how numbers are spelled after them, at
+# most; and how many characters are the end of a prompt.
+N_EXAMPLES, N_LAST = 64, 2
 TRUNCATIONS = ("error", "left", "right")
 FORMATTER = string.Formatter()
 # What formats, attributes and items of a value may raise.
@@ -51,7 +52,7 @@ class PromptEncoder(BaseEstimator):
     Attributes
     ----------
     examples_ : list of str
-        The first prompts that were read.
+        Of the first prompts that were read one for each end, whatever their order.
     after : sequence of int
         Token ids between a prompt and the first digit.
     """
@@ -86,7 +87,7 @@ class PromptEncoder(BaseEstimator):
         """
         texts = filled_prompts(X, self.prompt)
         if not hasattr(self, "examples_"):
-            self.examples_ = texts[:N_EXAMPLES]
+            self.examples_ = _of_each_end(texts)
         for i, prompt in enumerate(texts):
             _check_characters(prompt, i)
         ids = self.tokenize(texts)
@@ -219,6 +220,15 @@ def ending_of(prompt: Any) -> str:
         return ""
     parts = list(FORMATTER.parse(prompt))
     return parts[-1][0] if parts and parts[-1][1] is None else ""
+
+
+def _of_each_end(texts: list[str]) -> list[str]:
+    """Return the first text in the alphabet with each end."""
+    found: dict[str, str] = {}
+    for text in texts:
+        end = text[-N_LAST:]
+        found[end] = min(text, found.get(end, text))
+    return [found[end] for end in sorted(found)][:N_EXAMPLES]
 
 
 def _check_characters(text: str, i: int) -> None:

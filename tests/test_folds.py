@@ -151,6 +151,7 @@ def test_each_sample_has_one_fold(cv):
         ({"cv": [([], []), ([], [])]}, "tests sample 0 0 times"),
         ({"cv": [(SPLITS[0][0], np.arange(30.0)), SPLITS[1]]}, "by whole numbers"),
         ({"cv": 2, "encoder": Unfolded}, "needs an ensemble"),
+        ({"cv": KFold(2).split(X)}, "Give the splitter, or a list"),
         ({"cv": True}, "cv"),
         ({"cv": 61}, "more folds than the 60 samples"),
     ],

@@ -66,6 +66,7 @@ SHARED: Constraints = {
         integer(2),
         HasMethods(["split", "get_n_splits"]),
         "array-like",
+        HasMethods("__next__"),  # refused with advice
         None,
     ],
     "validation_fraction": [Number(Real, 0, 1, closed="neither")],

@@ -143,8 +143,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         predictor = fitted._predictor(n_samples)
 
         def look_up(index: NDArray[np.intp]) -> PredictiveDistribution:
-            with fitted._own_defaults():
-                return predictor.distribution(fitted._encode(rows(index)))
+            parts = in_parts(fitted, predictor, rows(index), Predictor.distribution)
+            return PredictiveDistribution.concatenate(parts)
 
         return PredictiveDistribution.lazy(n_samples, look_up)
 

@@ -147,6 +147,11 @@ def folds_of(
             "loss, as encoder='tabular' with decoder='anchored' is. Use those, or "
             "cv=None for one validation set."
         )
+    if isinstance(cv, Iterator):
+        raise ValueError(
+            f"cv={shown(cv, repr)} can be read only once, and a clone or a second fit "
+            "needs it again. Give the splitter, or a list, as list(splitter.split(X))."
+        )
     n_samples = len(y)
     if isinstance(cv, Integral):
         n_folds = int(cv)

@@ -7,7 +7,9 @@ import inspect
 import pkgutil
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,6 +159,40 @@ def test_parameters_are_documented_once_and_in_order(name: str) -> None:
     names = re.findall(r"^(\w[\w, ]*) : ", section, re.MULTILINE)
     assert ", ".join(names).split(", ") == [*inspect.signature(estimator).parameters]
     assert not re.search(r"^ *<\w+>$", text, re.MULTILINE)  # a text left out
+
+
+def _members(module: Any) -> Iterator[Any]:
+    """Yield the public functions, classes and methods of a module."""
+    for value in (getattr(module, name) for name in module.__all__):
+        if inspect.isfunction(value) or inspect.isclass(value):
+            yield value
+        if inspect.isclass(value):
+            yield from filter(inspect.isfunction, vars(value).values())
+
+
+def _documented(member: Any) -> Iterator[tuple[str, str]]:
+    """Yield the parameters that a docstring gives a default, and the default."""
+    _, _, rest = (inspect.getdoc(member) or "").partition("Parameters\n----------\n")
+    section = re.split(r"\n\w[^\n]*\n---", rest)[0]
+    entries = re.findall(r"^(\w[\w, ]*) : .*default=(.*)$", section, re.MULTILINE)
+    for names, values in entries:
+        each = values.split(" and ")
+        yield from zip(names.split(", "), each * (names.count(",") + 1), strict=False)
+
+
+@pytest.mark.parametrize("module", [sklearn_genre, *PUBLIC], ids=lambda m: m.__name__)
+def test_documented_defaults_are_those_of_the_signature(module: Any) -> None:
+    wrong = []
+    for member in _members(module):
+        for name, text in _documented(member):
+            try:
+                value = ast.literal_eval(text)
+            except (ValueError, SyntaxError):  # such as inf
+                continue
+            default = inspect.signature(member).parameters[name].default
+            if value != default:
+                wrong.append((member.__qualname__, name, text, default))
+    assert not wrong
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)

@@ -55,7 +55,7 @@ class LanguageModelRegressor(DigitRegressor):
 
     Parameters
     ----------
-    model : str
+    model : str, default=None
         A local folder with model and tokenizer, a file in GGUF format, or a name of the
         Hugging Face hub that is in the local cache.
     prompt : str or callable, default="{}"
@@ -128,7 +128,8 @@ class LanguageModelRegressor(DigitRegressor):
     n_iter_no_change : int or None, default=3
         Patience in epochs; None never stops early.
     <max_fit_seconds>
-    <scoring>
+    scoring : {"rmse", "crps", "expected_error"}, default="rmse"
+        Validation score that selects the state: of the mean, or of the distribution.
     <temperature>
     <checkpoint>
     <warm_start>

@@ -154,7 +154,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
-        quantiles : array-like of shape (n_quantiles,)
+        quantiles : array-like of shape (n_quantiles,), default=(.05, .25, .5, .75, .95)
             Levels in [0, 1], for all samples.
 
         Returns

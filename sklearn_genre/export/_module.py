@@ -72,7 +72,7 @@ def export_module(estimator: Any, quantiles: ArrayLike = LEVELS) -> nn.Module:
     ----------
     estimator : estimator
         Fitted.
-    quantiles : array-like of shape (n_quantiles,)
+    quantiles : array-like of shape (n_quantiles,), default=(.05, .25, .5, .75, .95)
         Levels in (0, 1).
 
     Returns

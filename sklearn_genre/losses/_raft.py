@@ -55,8 +55,9 @@ class RAFT(Objective):
         4,096 token sequences. ``"quantiles"``: the training targets at 64 levels, both
         ends included, for larger formats. An array: these numbers, in the units of the
         target, each with tokens of its own; fewer are faster. All must lie within the
-        range of the training target, and a fold of a cross-validation may lack the
-        very ends of `y`: there take ``"quantiles"`` or inner numbers.
+        range of the format, that of the training target and its margin. A fold of a
+        cross-validation may lack the ends of `y`: take ``"quantiles"`` there, or inner
+        numbers.
     normalize : bool, default=False
         Whether the probabilities on the grid are divided by their sum, so that mass
         outside it counts as the mean of the rest. A single number would then be the

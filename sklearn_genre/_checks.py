@@ -159,6 +159,12 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise type(error)(f"{name} must hold real numbers: {reason}.") from None
 
 
+def flat_column(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return `as_floats`, those of a table of one column as its numbers."""
+    floats = as_floats(values, name)
+    return floats[:, 0] if floats.ndim == 2 and floats.shape[1] == 1 else floats
+
+
 def as_probabilities(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return a float64 array of numbers in [0, 1], or say which is none.
 

@@ -148,8 +148,27 @@ def test_refusals(folder, tmp_path, refused):
         ((model, data, "--quantiles", "2"), "'2' is not a fraction"),
         ((model, data, "--interval", "0"), "'0' is not a fraction"),
         ((model, data, "--output", tmp_path), "is a folder"),
+        ((model, data, "--output", ""), "the name is empty"),
     ]:
         assert message in refused(*argv)
+
+
+def test_what_is_read_is_not_overwritten(folder, tmp_path, refused, capsys):
+    model, data = folder / "out" / "model.joblib", folder / "new.csv"
+    link = tmp_path / "link.csv"
+    link.symlink_to(data)
+    before = {path: path.read_bytes() for path in (model, data)}
+    for output in (model, data, link, data.parent / "out" / ".." / data.name):
+        assert "is read, and would be overwritten" in refused(
+            model, data, "--output", output
+        )
+    named = tmp_path / "predictions.csv"
+    named.write_bytes((folder / "data.csv").read_bytes())
+    before[named] = named.read_bytes()
+    argv = [str(named), "--target", "price", "--output", str(tmp_path), *FAST]
+    assert main(argv) == 2
+    assert "would be overwritten" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in before}
 
 
 class Page(HTMLParser):

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_diabetes
-from sklearn.model_selection import KFold, LeaveOneOut, PredefinedSplit, ShuffleSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    PredefinedSplit,
+    ShuffleSplit,
+)
 
 from sklearn_genre import DecodingRegressor, PointwiseRegressor, RiemannRegressor
 from sklearn_genre.calibration import of_all_folds
@@ -152,6 +158,9 @@ def test_each_sample_has_one_fold(cv):
         ({"cv": [(SPLITS[0][0], np.arange(30.0)), SPLITS[1]]}, "by whole numbers"),
         ({"cv": 2, "encoder": Unfolded}, "needs an ensemble"),
         ({"cv": KFold(2).split(X)}, "Give the splitter, or a list"),
+        ({"cv": [(np.arange(60),)]}, "pairs of training and test samples"),
+        ({"cv": GroupKFold(2)}, r"give fit\(X, y, groups="),
+        ({"cv": [(np.arange(61), [60]), SPLITS[1]]}, "60, and there are 60 samples"),
         ({"cv": True}, "cv"),
         ({"cv": 61}, "more folds than the 60 samples"),
     ],
@@ -159,6 +168,11 @@ def test_each_sample_has_one_fold(cv):
 def test_folds_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         fit(**options)
+
+
+def test_a_class_is_no_splitter():
+    with pytest.raises(TypeError, match=r"give KFold\(\)"):
+        fit(cv=KFold)
 
 
 def test_a_warm_start_has_a_sample_for_each_fold():
@@ -169,7 +183,7 @@ def test_a_warm_start_has_a_sample_for_each_fold():
 @pytest.mark.filterwarnings("ignore:The groups parameter:UserWarning")
 def test_splits_are_of_the_samples_that_count_and_groups_stay_together():
     model = ESTIMATORS["decoding"](encoder=SMALL, cv=PredefinedSplit(np.arange(60) % 2))
-    with pytest.raises(ValueError, match="names sample 59, and 50 samples"):
+    with pytest.raises(ValueError, match="names sample 59, and there are 50 samples"):
         model.fit(X, y, np.repeat([1.0, 0.0], [50, 10]))
     model.set_params(cv=KFold(2))
     with pytest.raises(ValueError, match=r"group of sample .* is in several"):

@@ -160,6 +160,15 @@ def test_odd_targets(model, target):
     assert (np.diff(dist.ppf([[0.05, 0.5, 0.95]]), axis=1) >= 0).all()
 
 
+@every_head
+@pytest.mark.parametrize("constant", [0.0, 1e-5, -7.1, 1e200])
+def test_a_constant_is_predicted(head, constant):
+    model = short(head=head, max_epochs=1).fit(X[:60], np.full(60, constant))
+    assert_allclose(model.predict(X), constant, rtol=1e-12, atol=1e-20)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.predict(X))
+
+
 def test_a_constant_is_predicted_nearly():
     model = short(max_epochs=30, learning_rate=1e-2)
     model.fit(X, np.full(200, 7.0))

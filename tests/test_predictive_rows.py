@@ -163,6 +163,29 @@ def lazy_pair(shared, n_rows=10):
     return dist, PredictiveDistribution.lazy(n_rows, source), source
 
 
+def test_no_array_is_shared_with_the_caller():
+    arrays = {
+        "values": np.array([0.0, 1.0, 2.0]),
+        "pmf": np.array([[0.25, 0.5, 0.25]]),
+        "edges": np.array([-0.5, 0.5, 1.5, 2.5]),
+        "clipped": np.array([0.5]),
+    }
+    dist = PredictiveDistribution(**arrays)
+    for array in arrays.values():
+        array[:] = 0.125
+    assert dist.mean() == 1
+    assert_array_equal(dist.cdf([1.0]), [0.5])
+    assert dist.clipped == 0.5
+    for array in (dist.support, dist.edges, dist.pmf(), dist.clipped):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0.0
+
+
+def test_what_reads_rows_must_return_a_distribution():
+    with pytest.raises(TypeError, match="read must return a PredictiveDistribution"):
+        PredictiveDistribution.lazy(5, lambda index: np.ones(len(index)))
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_lazy_rows_answer_the_same(shared, small_blocks):
     dist, lazy, source = lazy_pair(shared)

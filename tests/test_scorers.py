@@ -97,6 +97,7 @@ def test_a_scorer_is_its_score(name):
     sign = -1 if name.startswith("neg_") else 1
     assert_allclose(scorer(model, X, y, sample_weight=weight), sign * expected)
     assert scorer(model, X, y) != scorer(model, X, y, weight)
+    assert scorer(model, X, y[:, None]) == scorer(model, X, y)  # as fit takes it
 
 
 @pytest.mark.parametrize("name", SCORERS)

@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         "data)",
     )
     add("--target", metavar="NAME", help="the column to predict")
-    add("--output", type=Path, metavar="DIR", help="write report and model here")
+    add("--output", type=_path, metavar="DIR", help="write report and model here")
     add(
         "--fine-tuning",
         choices=["crps", *POLICY_GRADIENTS, "none"],
@@ -96,7 +96,7 @@ def build_predict_parser() -> argparse.ArgumentParser:
         metavar="COVERAGE",
         help="coverage of the columns lower and upper (default: 0.9)",
     )
-    add("--output", type=Path, metavar="FILE", help="a CSV file (default: print it)")
+    add("--output", type=_path, metavar="FILE", help="a CSV file (default: print it)")
     _add_reading(add)
     return parser
 
@@ -119,6 +119,13 @@ def _delimiter(text: str) -> str:
             f"{text!r} is not one character that ends cells"
         )
     return text
+
+
+def _path(text: str) -> Path:
+    """Read the name of a place; that of an unset variable is empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def _count(text: str) -> int:

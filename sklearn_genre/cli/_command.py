@@ -28,7 +28,7 @@ from sklearn_genre.cli._error import (
     shown,
     shown_path,
 )
-from sklearn_genre.cli._folder import check_folder
+from sklearn_genre.cli._folder import check_folder, refuse_overwriting
 from sklearn_genre.cli._model import encode, format_columns, pipeline, read_columns
 from sklearn_genre.cli._output import FILES, write_output
 from sklearn_genre.cli._predict import run_predict
@@ -87,6 +87,7 @@ def _run(options: argparse.Namespace) -> None:
     """Check everything, then fit, score, print and write."""
     if options.output is not None:
         check_folder(options.output, FILES)
+        refuse_overwriting([options.output / name for name in FILES], [options.data])
     table, decimal, guesses = _load(options)
     columns = read_columns(
         table, drop=options.drop, decimal=decimal, missing=options.missing

@@ -59,6 +59,31 @@ def check_folder(folder: Path, names: Sequence[str]) -> None:
                 level.rmdir()
 
 
+def refuse_overwriting(files: Sequence[Path], read: Sequence[Path | None]) -> None:
+    """Refuse to write a file that is read.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The files to come.
+    read : sequence of Path or None
+        Those that are read; None for one that comes with the package.
+
+    Raises
+    ------
+    InputError
+        If two are one file, by whatever name.
+    """
+    for source in filter(None, read):
+        for path in files:
+            with suppress(*PATH_FAULTS):
+                if path.is_file() and path.samefile(source):
+                    raise InputError(
+                        f"--output: {shown_path(path)} is read, and would be "
+                        "overwritten; name another place"
+                    )
+
+
 def fill_folder(
     folder: Path, names: Sequence[str], write: Callable[[Path], None]
 ) -> None:

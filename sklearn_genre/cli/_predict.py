@@ -12,7 +12,7 @@ import numpy as np
 from sklearn_genre.cli._arguments import build_predict_parser
 from sklearn_genre.cli._console import note, say
 from sklearn_genre.cli._error import InputError, reason, shown_path
-from sklearn_genre.cli._folder import write_file
+from sklearn_genre.cli._folder import refuse_overwriting, write_file
 from sklearn_genre.cli._predictions import write_predictions
 from sklearn_genre.cli._source import read_source
 from sklearn_genre.preprocessing import TableReader
@@ -21,6 +21,8 @@ from sklearn_genre.preprocessing import TableReader
 def run_predict(arguments: Sequence[str]) -> None:
     """Read a model and a file, and print or write the predictions."""
     options = build_predict_parser().parse_args(arguments)
+    if options.output is not None:
+        refuse_overwriting([options.output], [options.model, options.data])
     model = load_model(options.model)
     source = read_source(
         options.data, delimiter=options.delimiter, encoding=options.encoding

@@ -29,12 +29,12 @@ def checked_arrays(
     """Return float64 arrays that agree, with masses that sum to one."""
     mass = _normalised(pmf)
     n_rows, n_values = mass.shape
-    numbers = sorted_points(values, "values")
+    numbers = sorted_points(values, "values").copy()
     _check_shape(numbers, n_rows, n_values, "values")
     if edges is None:
         borders = bin_edges(numbers)
     else:
-        sorted_edges = sorted_points(edges, "edges")
+        sorted_edges = sorted_points(edges, "edges").copy()
         _check_shape(sorted_edges, n_rows, n_values + 1, "edges")
         check_inside_bins(numbers, sorted_edges)
         borders = strictly_increasing(sorted_edges)
@@ -95,7 +95,7 @@ def _fractions(clipped: ArrayLike | None, n_rows: int) -> Array:
     """Return the clipped fraction of each row, zero by default."""
     if clipped is None:
         return np.zeros(n_rows)
-    fractions = as_floats(clipped, "clipped")
+    fractions = as_floats(clipped, "clipped").copy()
     if fractions.shape != (n_rows,):
         raise ValueError(
             f"clipped must have shape ({n_rows},); got shape {fractions.shape}."

@@ -68,6 +68,8 @@ class DistributionSequence:
         ------
         ValueError
             If `n_rows` is below 1, or `read` returns another number of rows.
+        TypeError
+            If `read` returns no PredictiveDistribution.
 
         Examples
         --------
@@ -79,21 +81,21 @@ class DistributionSequence:
         np.float64(0.75)
         """
         n_rows = check_integer(n_rows, "n_rows", 1)
-        return cls._of(lazy_source(lambda index: read(index)._source.all(), n_rows))
+        return cls._of(lazy_source(lambda index: rows_of(read(index)), n_rows))
 
     # -- what it holds ------------------------------------------------------
 
     @property
     def support(self) -> Array:
-        """The numbers, of shape (K,) when shared by all rows, otherwise (n, K)."""
+        """The numbers, (K,) when shared by all rows, otherwise (n, K); read-only."""
         shared = self._source.head().values
-        return shared if shared.ndim == 1 else self._source.all().values
+        return read_only(shared if shared.ndim == 1 else self._source.all().values)
 
     @property
     def edges(self) -> Array:
-        """The edges of the bins, of shape (K + 1,) or (n, K + 1)."""
+        """The edges of the bins, of shape (K + 1,) or (n, K + 1); read-only."""
         shared = self._source.head().edges
-        return shared if shared.ndim == 1 else self._source.all().edges
+        return read_only(shared if shared.ndim == 1 else self._source.all().edges)
 
     @property
     def bounds(self) -> Array:
@@ -106,7 +108,7 @@ class DistributionSequence:
     @property
     def clipped(self) -> Array:
         """Fraction of the mass that was outside the clip range, of shape (n,)."""
-        return self._map(lambda block: block.clipped)
+        return read_only(self._map(lambda block: block.clipped))
 
     def pmf(self) -> Array:
         """Return the mass of each bin.
@@ -116,9 +118,7 @@ class DistributionSequence:
         pmf : ndarray of shape (n, K)
             Rows sum to one. A read-only view.
         """
-        view = self._source.all().pmf.view()
-        view.flags.writeable = False
-        return view
+        return read_only(self._source.all().pmf)
 
     # -- how it is indexed --------------------------------------------------
 
@@ -215,3 +215,19 @@ class DistributionSequence:
             raise IndexError(
                 f"There are {len(self)} rows; a slice from row {start} has none."
             )
+
+
+def read_only(array: Array) -> Array:
+    """Return a view that cannot be written to: what it shows stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def rows_of(dist: Any) -> PiecewiseUniform:
+    """Return the arrays of what a function has read."""
+    if not isinstance(dist, DistributionSequence):
+        raise TypeError(
+            f"read must return a PredictiveDistribution; got {shown(dist, repr)}."
+        )
+    return dist._source.all()

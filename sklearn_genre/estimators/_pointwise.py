@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sklearn_genre._device import kept_state
 from sklearn_genre._sklearn import StrOptions
@@ -247,7 +248,16 @@ class PointwiseRegressor(PartialFitMixin):
             self.tokenizer_.fit(z)
 
     def _new_network(self) -> PointNetwork | HeadNetwork:
-        """Return a network with fresh weights."""
+        """Return a network with fresh weights; one for a constant predicts it."""
+        network = self._fresh_network()
+        low, high = self.target_scaler_.range_
+        if low == high:
+            for parameter in network.last.parameters():
+                nn.init.zeros_(parameter)
+        return network
+
+    def _fresh_network(self) -> PointNetwork | HeadNetwork:
+        """Return a network with random weights."""
         head, encoder = (
             digit_head(self._architecture["head"]),
             self._architecture["encoder"],

@@ -147,6 +147,8 @@ def folds_of(
             "loss, as encoder='tabular' with decoder='anchored' is. Use those, or "
             "cv=None for one validation set."
         )
+    if isinstance(cv, type):
+        raise TypeError(f"cv must be a splitter, not a class: give {cv.__name__}().")
     if isinstance(cv, Iterator):
         raise ValueError(
             f"cv={shown(cv, repr)} can be read only once, and a clone or a second fit "
@@ -167,7 +169,21 @@ def folds_of(
             )
         fold = random.permutation(n_samples) % n_folds
         return Folds(fold.astype(np.int64), n_folds)
-    splits = [tuple(map(np.asarray, each)) for each in check_cv(cv).split(X, y, groups)]
+    try:
+        parts = list(check_cv(cv).split(X, y, groups))
+    except ValueError as error:
+        if groups is None and "'groups'" in str(error):
+            raise ValueError(
+                f"cv={shown(cv, repr)} needs groups: give fit(X, y, groups=...). A "
+                "Pipeline or search hands them on by metadata routing, after "
+                "set_fit_request(groups=True)."
+            ) from error
+        if not hasattr(cv, "split"):
+            raise ValueError(
+                f"cv={shown(cv, repr)} must hold pairs of training and test samples."
+            ) from error
+        raise
+    splits = [tuple(map(np.asarray, each)) for each in parts]
     folds = Folds(fold_of_each(cv, splits, n_samples), len(splits))
     if groups is not None:
         folds.check_groups(groups, "Use GroupKFold, or a number of folds.")
@@ -196,8 +212,9 @@ def fold_of_each(cv: Any, splits: list[Any], n_samples: int) -> NDArray[np.int64
     largest = max(int(part.max(initial=-1)) for split in splits for part in split)
     if largest >= n_samples:
         raise ValueError(
-            f"{name} names sample {largest}, and {n_samples} samples have a positive "
-            "weight. Leave the others out of X and of cv."
+            f"{name} names sample {largest}, and there are {n_samples} samples (of "
+            "positive weight). A list of splits is for one table: in a search, whose "
+            "fits have fewer samples, give a splitter such as KFold."
         )
     fold = np.full(n_samples, -1, dtype=np.int64)
     n_tested = np.zeros(n_samples, dtype=np.intp)

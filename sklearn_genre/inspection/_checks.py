@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sklearn_genre._checks import QUIET_SUMS, as_floats
+from sklearn_genre._checks import QUIET_SUMS, as_floats, flat_column
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ def check_numbers(numbers: ArrayLike, n_rows: int, name: str) -> Array:
     """Return finite float64 numbers of shape (n_rows,)."""
     with np.errstate(**QUIET_SUMS):
         column: Array = check_array(
-            as_floats(numbers, name), ensure_2d=False, input_name=name
+            flat_column(numbers, name), ensure_2d=False, input_name=name
         )
     if column.shape != (n_rows,):
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_genre._checks import QUIET_SUMS, as_floats, check_real
+from sklearn_genre._checks import QUIET_SUMS, as_floats, check_real, flat_column
 from sklearn_genre.distributions import PredictiveDistribution
 
 Array = NDArray[np.float64]
@@ -78,7 +78,7 @@ def targets_of_distribution(y_true: ArrayLike, dist: Any) -> Array:
 
 def targets_of(y_true: ArrayLike, predictions: Any) -> Array:
     """Return the true targets, one for each prediction."""
-    y = column(y_true, "y_true")
+    y = column(flat_column(y_true, "y_true"), "y_true")
     check_consistent_length(y, predictions)
     return y
 

@@ -48,6 +48,11 @@ class PointNetwork(EncodedNetwork):
         """Whether a number is predicted: always."""
         return True
 
+    @property
+    def last(self) -> nn.Module:
+        """What the number is read by."""
+        return self.head
+
     def forward(self, inputs: Columns) -> PointDistribution:
         """Return the predictive distributions of a batch."""
         weighted = self._numbers(inputs) * self.member_weight[:, None]
@@ -113,6 +118,11 @@ class HeadNetwork(Network):
     def member_weight(self) -> Tensor:  # type: ignore[override]
         """Weights of the members of the digits."""
         return self.digits.member_weight
+
+    @property
+    def last(self) -> nn.Module:
+        """What the number is read by."""
+        return self.readout
 
     @property
     def predicts_number(self) -> bool:

@@ -28,7 +28,10 @@ from sklearn_genre.preprocessing._values import values_of
 KINDS = ("number", "boolean", "category", "date", "text")
 # Names of columns that a message lists.
 N_NAMES = 5
-DELIMITER_ADVICE = " Name the delimiter of the file: pd.read_csv(path, sep=';')."
+DELIMITER_ADVICE = (
+    " If that is a whole line, name the delimiter of the file: --delimiter ';', or "
+    "pd.read_csv(path, sep=';') in Python."
+)
 
 
 class TableReader(TransformerMixin, BaseEstimator):

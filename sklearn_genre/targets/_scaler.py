@@ -257,6 +257,11 @@ def _transformer(spec: Any, y: NDArray[np.float64]) -> Any:
         )
         quantiles.set_output(transform="default")
         return make_pipeline(_Standardiser(), quantiles)
+    if isinstance(spec, type):
+        raise TypeError(
+            "target_transform must be a transformer, not a class: give "
+            f"{spec.__name__}()."
+        )
     if not (hasattr(spec, "transform") and hasattr(spec, "inverse_transform")):
         raise TypeError(
             "target_transform must be 'standard', 'quantile' or a transformer with "

@@ -198,6 +198,12 @@ SUITES: dict[str, list[str]] = {
     ],
     "ablation": list(ABLATION),
     "ablation_alone": ["alone", "alone_held_out", "alone_in_range", *ABLATION_ALONE],
+    "ablation_larger": [
+        "alone",
+        "alone_no_cross_entropy",
+        "alone_one_kind_of_members",
+        "alone_one_of_a_fold",
+    ],
     "policies": list(POLICIES),
     "alone": [
         "alone",

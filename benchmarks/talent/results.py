@@ -33,6 +33,7 @@ ABOUT_DEFAULT = (
     "accuracy",
     "ablation",
     "ablation_alone",
+    "ablation_larger",
     "alone",
     "bag",
     "called",
@@ -180,10 +181,9 @@ def about_default(frames: Frames, published: Path) -> dict[str, str]:
         found["accuracy"] = of_sets(ABOUT_ACCURACY, rows, of_accuracy)
     if "ablation" in frames:
         found["ablation"] = of_sets(ABOUT_ABLATION, frames["ablation"], of_ablation)
-    if "ablation_alone" in frames:
-        parts = partial(of_ablation, ours="alone")
-        frame = frames["ablation_alone"]
-        found["ablation_alone"] = of_sets(ABOUT_ALONE, frame, parts)
+    of_exchanges = partial(of_ablation, ours="alone")
+    for name in {"ablation_alone", "ablation_larger"} & frames.keys():
+        found[name] = of_sets(ABOUT_ALONE, frames[name], of_exchanges)
     for name in {"alone", "ramps", "speeds", "skewed", "bag"} & frames.keys():
         found[name] = of_sets(ABOUT_ALONE, frames[name], of_alone)
     if "called" in frames:

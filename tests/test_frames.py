@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
@@ -154,6 +155,7 @@ def test_what_is_no_table_is_refused_with_advice(table, advice):
         (X[:, :, None], "dim 3"),
         (csr_array(X), "toarray()"),
         (np.asmatrix(X), "np.asarray(X)"),
+        (pa.RecordBatch.from_pandas(pd.DataFrame(X)), "Table.from_batches([X])"),
         (X[:, :0], "0 feature(s)"),
         (pd.DataFrame(index=range(N)), "0 feature(s)"),
         ([[1.0], *X[1:].tolist()], "shape"),

@@ -60,6 +60,10 @@ def plain(X: Any) -> Any:
         )
     if isinstance(X, np.matrix):
         raise TypeError("X is an np.matrix. Make an array of it: np.asarray(X).")
+    if type(X).__name__ == "RecordBatch":  # of pyarrow
+        raise TypeError(
+            "X is a RecordBatch. Make a table of it: pyarrow.Table.from_batches([X])."
+        )
     if frame_of(X) is None and _is_lazy(X):
         raise TypeError("X is a lazy frame. Read it before: X.collect().")
     return X

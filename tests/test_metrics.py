@@ -441,7 +441,7 @@ def test_what_is_no_number_is_named(numbers, error, message):
         (lambda: crps_score([0.0, np.nan], DIST), "y_true contains NaN"),
         (lambda: coverage_score([0.0, np.inf], DIST), "y_true contains infinity"),
         (lambda: spearman_score([0.0, 1.0], [0.0, np.nan]), "y_pred contains NaN"),
-        (lambda: crps_score(np.zeros((2, 1)), DIST), r"got shape \(2, 1\)"),
+        (lambda: crps_score(np.zeros((2, 2)), DIST), r"got shape \(2, 2\)"),
         (lambda: coverage_score([0, 0], DIST, 1.5), "coverage == 1.5"),
         (lambda: interval_width(DIST, 0.0), "coverage == 0.0"),
         (lambda: log_score([0.0, np.nan], DIST), "y_true contains NaN"),

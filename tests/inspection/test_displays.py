@@ -179,7 +179,7 @@ DIST = PredictiveDistribution([0.0, 1.0], np.ones((2, 2)))
     [
         ([0.0, np.nan], DIST, ValueError, "y_true contains NaN"),
         ([0.0, 1.0, 2.0], DIST, ValueError, r"y_true must have shape \(2,\)"),
-        ([[0.0], [1.0]], DIST, ValueError, r"got shape \(2, 1\)"),
+        ([[0.0, 1.0], [1.0, 0.0]], DIST, ValueError, r"got shape \(2, 2\)"),
         ([0.0, 1.0], np.ones((2, 2)), TypeError, "PredictiveDistribution.*ndarray"),
     ],
 )

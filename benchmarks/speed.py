@@ -111,7 +111,6 @@ def time_epoch(decoder: str, n: int, batch_size: int, repeats: int, seed: int) -
         data,
         # the bare loop does not average either
         Settings(batch_size, WEIGHT_DECAY, 0.0, scoring="rmse", patience=None),
-        first_step=0,
         on_epoch=lambda row: None,
     ).initialize()
     bare_epoch = bare_loop(twin, data, batch_size, epochs)

@@ -1,6 +1,5 @@
 """Encoders and decoders of a user's: what the loop does with them, and their faults."""
 
-import pickle
 from functools import partial
 
 import numpy as np
@@ -18,7 +17,6 @@ from sklearn_genre.decoders import MLPDecoder
 from sklearn_genre.encoders import MLPEncoder, OneHot, TabularEncoder
 from sklearn_genre.inputs import ColumnSpec
 from sklearn_genre.networks import DigitHead
-from sklearn_genre.policy_gradients import GRPO
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3))
@@ -40,18 +38,6 @@ class Normed(nn.Module):
 
     def forward(self, columns):
         return self.layers(self.inputs(columns))
-
-
-class Stepped(MLPEncoder):
-    """Notes the steps that it is told."""
-
-    seen: list[int] = []  # noqa: RUF012 (copies of the encoder share it)
-
-    def __init__(self, columns):
-        super().__init__(columns, hidden_layer_sizes=(8,))
-
-    def at_step(self, step):
-        self.seen.append(step)
 
 
 class TooWide(MLPEncoder):
@@ -94,59 +80,6 @@ def test_a_batch_norm_does_as_well_with_averaged_weights(estimator):
         scores.append(model.set_params(max_epochs=40).fit(X, Y).score(X, Y))
     assert min(scores) > 0.9
     assert abs(scores[0] - scores[1]) < 0.05
-
-
-# Steps ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def steps():
-    """Return the steps that `Stepped` is told, none before the test."""
-    Stepped.seen.clear()
-    yield Stepped.seen
-    Stepped.seen.clear()
-
-
-@pytest.mark.parametrize("ema_decay", [0.0, 0.99])
-@pytest.mark.parametrize("n_updates", [1, 2])
-def test_steps_are_counted_on_through_stages_and_warm_starts(
-    steps, ema_decay, n_updates
-):
-    model = short(
-        DecodingRegressor,
-        encoder=Stepped,
-        decoder=partial(MLPDecoder, hidden_size=8),
-        fine_tuning=GRPO(n_rollouts=2, n_updates=n_updates),
-        batch_size=100,
-        early_stopping=False,
-        ema_decay=ema_decay,
-        warm_start=True,
-    )
-    n_steps = 2 * 4 * (1 + n_updates)  # two epochs of four batches in each stage
-    model.fit(X, Y)
-    assert steps == list(range(n_steps))
-    model.fit(X, Y)
-    assert steps == list(range(2 * n_steps))
-    pickle.loads(pickle.dumps(model)).fit(X, Y)
-    assert steps == list(range(3 * n_steps))
-    steps.clear()
-    model.set_params(warm_start=False).fit(X, Y)
-    assert steps == list(range(n_steps))
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        short(PointwiseRegressor),
-        short(PointwiseRegressor, head=DigitHead(pretraining_epochs=2)),
-        short(RAFTRegressor),
-        short(RiemannRegressor),
-    ],
-    ids=["pointwise", "digit_head", "raft", "riemann"],
-)
-def test_every_estimator_tells_the_step(steps, model):
-    model.set_params(encoder=Stepped, batch_size=200, early_stopping=False).fit(X, Y)
-    assert steps == list(range(2 * model.n_iter_))
 
 
 # Faults ---------------------------------------------------------------------

@@ -92,27 +92,19 @@ def without_scales(columns: Any, **options: Any) -> Any:
     return module
 
 
-def of_one_kind(columns: Any, **options: Any) -> Any:
-    """Return the default encoder, whose members are all like the first."""
-    module = default_encoder(columns, **options)
-    for buffer in (module.column_speed, module.input_speed, module.wait):
-        buffer[:] = buffer[0].clone()
-    return module
-
-
-def of_equals(width: int, tokenizer: Any, n_members: int) -> Any:
-    """Return the default decoder, whose members keep equal weights."""
+def uncorrected(width: int, tokenizer: Any, n_members: int) -> Any:
+    """Return the default decoder, where the score is that of two members for all."""
     from sklearn_genre.decoders import AnchoredDecoder
 
-    class OfEquals(AnchoredDecoder):
-        """Anchored digits of members that all err alike, so that they count alike."""
+    class Uncorrected(AnchoredDecoder):
+        """Anchored digits of members that seem to err alike: others would add nothing."""
 
         def member_errors(self, context: Any, z: Any) -> Any:
             """Return the same errors for all members."""
             errors = super().member_errors(context, z)
             return errors.new_ones(errors.shape)
 
-    return OfEquals(width, tokenizer, n_members=n_members)
+    return Uncorrected(width, tokenizer, n_members=n_members)
 
 
 def digits(length: int) -> New:
@@ -138,8 +130,6 @@ ABLATION: dict[str, New] = {
         encoder=encoder(n_members=4, hidden_layer_sizes=(128, 128, 128)),
         decoder=decoder(n_components=4),
     ),
-    "equal_weights": DEFAULT.changed(decoder=lambda y: of_equals),
-    "one_kind_of_members": DEFAULT.changed(encoder=lambda y: of_one_kind),
     "no_cosines": DEFAULT.changed(encoder=lambda y: without_cosines),
     "no_ramps": DEFAULT.changed(encoder=lambda y: without_ramps),
     "no_scales": DEFAULT.changed(encoder=lambda y: without_scales),
@@ -160,8 +150,6 @@ ABLATION_ALONE: dict[str, New] = {
         "no_crps",
         "one_component",
         "six_digits",
-        "equal_weights",
-        "one_kind_of_members",
         "no_cosines",
         "no_ramps",
         "no_scales",
@@ -173,6 +161,7 @@ ABLATION_ALONE: dict[str, New] = {
     )
 } | {
     "alone_no_anchors": ABLATION["no_anchors"],
+    "alone_uncorrected": DEFAULT.changed(decoder=lambda y: uncorrected),
     "alone_one_of_a_fold": DEFAULT.changed(
         encoder=encoder(n_members=N_FOLDS), cv=N_FOLDS
     ),

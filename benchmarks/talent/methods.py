@@ -201,7 +201,7 @@ SUITES: dict[str, list[str]] = {
     "ablation_larger": [
         "alone",
         "alone_no_cross_entropy",
-        "alone_one_kind_of_members",
+        "alone_uncorrected",
         "alone_one_of_a_fold",
     ],
     "policies": list(POLICIES),

@@ -6,10 +6,8 @@ from sklearn_genre.calibration._conformal import (
     held_out_values,
 )
 from sklearn_genre.calibration._ensemble import (
-    ensemble_weights,
-    fit_ensemble_weights,
-    of_all_folds,
-    products_of_errors,
+    share_of_all_folds,
+    whole_share,
 )
 from sklearn_genre.calibration._residuals import fit_residual_scale
 from sklearn_genre.calibration._temperature import best_temperature, fit_temperature
@@ -18,11 +16,9 @@ __all__ = [
     "HeldOut",
     "best_temperature",
     "conformal_interval",
-    "ensemble_weights",
-    "fit_ensemble_weights",
     "fit_residual_scale",
     "fit_temperature",
     "held_out_values",
-    "of_all_folds",
-    "products_of_errors",
+    "share_of_all_folds",
+    "whole_share",
 ]

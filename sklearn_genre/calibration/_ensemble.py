@@ -1,30 +1,69 @@
-"""Weights of the members of an ensemble, from the validation set."""
+"""What the error of a whole ensemble is, from that of the members of single folds."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import nnls
 from torch import Tensor
 
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import Network
 
-# Weights are shrunk towards equal ones by a prior worth this many samples.
-PRIOR_SAMPLES = 50
 # Samples whose errors are held at once.
 N_HELD = 1024
 
 
-def fit_ensemble_weights(
+def whole_share(own: float, mixed: float, n_mixed: int, n_folds: int) -> float:
+    r"""Return what the error of all members is of that of the members of a fold.
+
+    A sample is out of fold for few members, its prediction comes from the members of
+    all folds. The CRPS of a mixture is quadratic, and so is the squared error of a
+    mean: for n members alike it is
+
+    .. math:: \frac 1 n \, G_{kk} + \frac{n - 1} n \, G_{kl}, \qquad
+        G_{kl} = E \int (F_k(t) - 1[y \le t]) (F_l(t) - 1[y \le t]) \, dt,
+
+    and the product of the errors of two members is about the same whether or not they
+    have left out the same fold.
+
+    Parameters
+    ----------
+    own : float
+        Mean error of a single member on the fold that it has left out.
+    mixed : float
+        That of the mixture of the members of a fold.
+    n_mixed : int
+        How many these are.
+    n_folds : int
+
+    Returns
+    -------
+    share : float
+        In [0, 1]; 1 if there is one member for each fold, whose errors say nothing
+        about others.
+
+    Examples
+    --------
+    >>> from sklearn_genre.calibration import whole_share
+    >>> whole_share(own=1.0, mixed=0.75, n_mixed=2, n_folds=5)
+    0.7333333333333333
+    """
+    if n_mixed == 1 or n_folds == 1 or not 0 < mixed < np.inf:
+        return 1.0
+    between = max((n_mixed * mixed - own) / (n_mixed - 1), 0.0)
+    n_members = n_mixed * n_folds
+    return (own / n_members + (1 - 1 / n_members) * between) / mixed
+
+
+@torch.inference_mode()
+def share_of_all_folds(
     network: Network, inputs: Inputs, z: Tensor, weight: NDArray[np.float64]
 ) -> float:
-    """Let the members count by what their mixture is worth on validation samples.
+    """Return what the error of the whole ensemble is of that of the members here.
 
     Parameters
     ----------
     network : Network
-        Its `member_weight` is changed.
+        With the members of a fold.
     inputs : Inputs
     z : float64 Tensor of shape (n_samples,)
         Standardised targets.
@@ -33,131 +72,16 @@ def fit_ensemble_weights(
     Returns
     -------
     share : float
-        The mean product of the errors of the whole ensemble, as a share of that of its
-        members here: 1 unless these are of one of several folds.
+        1 unless there are folds, and several members for each.
     """
-    products = products_of_errors(
-        network, inputs, z, torch.tensor(weight, dtype=z.dtype, device=z.device)
-    )
-    n_samples = weight.sum() ** 2 / (weight**2).sum()
-    whole = products
-    if network.n_folds > 1:
-        whole = of_all_folds(products, network.n_folds)
-    weights = ensemble_weights(whole, n_samples)
-    shared = torch.tensor(weights / network.n_folds, dtype=torch.float64)
-    network.member_weight.copy_(shared.repeat(network.n_folds))
-    here = float(weights @ products @ weights)
-    return float(weights @ whole @ weights) / here if here > 0 else 1.0
-
-
-def of_all_folds(products: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
-    r"""Return the products of errors that the means over members of all folds have.
-
-    A sample is out of fold for few members, its prediction comes from the members of
-    all folds. The mean of n members of a kind, one of each fold, has an error whose
-    square is
-
-    .. math:: G'_{kk} = \frac 1 n G_{kk} + \frac{n - 1} n
-        \min\Bigl(G_{kk}, \operatorname{mean}_{l \ne k} G_{kl}\Bigr),
-
-    because the product of the errors of two of them is about that of two members that
-    have left out the same sample.
-
-    Parameters
-    ----------
-    products : array of shape (n_members, n_members)
-        Mean products of the errors of the members of a fold.
-    n_folds : int
-
-    Returns
-    -------
-    products : array of shape (n_members, n_members)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_genre.calibration import of_all_folds
-    >>> of_all_folds(np.array([[1.0, 0.5], [0.5, 1.0]]), n_folds=5)
-    array([[0.6, 0.5],
-           [0.5, 0.6]])
-    """
-    n_members = len(products)
-    if n_folds == 1 or n_members == 1:
-        return products
-    own = np.diag(products)
-    others = (products.sum(axis=1) - own) / (n_members - 1)
-    shared = np.clip(others, 0.0, own)  # errors of two members of a kind
-    whole = products.copy()
-    np.fill_diagonal(whole, own / n_folds + (1 - 1 / n_folds) * shared)
-    values, vectors = np.linalg.eigh(whole)
-    positive: NDArray[np.float64] = (vectors * values.clip(0)) @ vectors.T
-    return positive
-
-
-@torch.inference_mode()
-def products_of_errors(
-    network: Network, inputs: Inputs, z: Tensor, weight: Tensor
-) -> NDArray[np.float64]:
-    """Return the mean products of the errors of the members, (n_members, n_members).
-
-    Parameters
-    ----------
-    network : Network
-    inputs : Inputs
-    z : float64 Tensor of shape (n_samples,)
-        Standardised targets.
-    weight : Tensor of shape (n_samples,)
-    """
-    n_members = network.n_members
-    products = torch.zeros(n_members, n_members, dtype=torch.float64, device="cpu")
-    weight = weight / weight.sum()
+    if network.n_folds == 1 or network.n_members == 1:
+        return 1.0
+    own = mixed = 0.0
+    normalised = torch.tensor(weight / weight.sum(), dtype=z.dtype, device=z.device)
     for start in range(0, len(inputs), N_HELD):
         some = slice(start, start + N_HELD)
-        errors = network.member_errors(inputs[some], z[some])
-        weighted = errors * weight[some, None].to(errors)
-        products += torch.einsum("mbe,nbe->mn", weighted, errors).cpu()
-    return products.numpy()
-
-
-def ensemble_weights(
-    products: NDArray[np.float64], n_samples: float
-) -> NDArray[np.float64]:
-    r"""Return the weights of members that give their mixture the lowest CRPS.
-
-    The CRPS of a mixture :math:`\sum_k w_k F_k` is quadratic in the weights,
-
-    .. math:: \int \Bigl(\sum_k w_k F_k(t) - 1[y \le t]\Bigr)^2 dt = w^\top G w,
-        \qquad G_{kl} = \int (F_k(t) - 1[y \le t]) (F_l(t) - 1[y \le t]) \, dt,
-
-    so the best weights that are not negative and add to one solve a small non-negative
-    least-squares problem. They are shrunk towards equal ones, by a prior worth fifty
-    samples on which the errors of all members are alike and independent. For numbers
-    in place of distributions it is the squared error that is quadratic.
-
-    Parameters
-    ----------
-    products : array of shape (n_members, n_members)
-        Mean of :math:`G` over samples, times any constant.
-    n_samples : float
-        How many samples these are; with weights, how many they are worth.
-
-    Returns
-    -------
-    weights : array of shape (n_members,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_genre.calibration import ensemble_weights
-    >>> ensemble_weights(np.diag([1.0, 1.0, 7.0]), n_samples=500).round(2)
-    array([0.46, 0.46, 0.08])
-    """
-    n_members = len(products)
-    mean = np.trace(products) / n_members
-    if not 0 < mean < np.inf:  # all are perfect, or none is worth more
-        return np.full(n_members, 1 / n_members)
-    root = cholesky(products / mean + PRIOR_SAMPLES / n_samples * np.eye(n_members))
-    # the minimum of w'Gw - 2 sum(w), of which only the direction counts
-    weights = nnls(root, solve_triangular(root, np.ones(n_members), trans="T"))[0]
-    normalised: NDArray[np.float64] = weights / weights.sum()
-    return normalised
+        errors = network.member_errors(inputs[some], z[some])  # (n_members, n, ...)
+        share = normalised[some, None].to(errors)
+        own += float((share * errors**2).sum(dtype=torch.float64) / len(errors))
+        mixed += float((share * errors.mean(0) ** 2).sum(dtype=torch.float64))
+    return whole_share(own, mixed, network.n_members, network.n_folds)

@@ -2,7 +2,7 @@
 
 from sklearn_genre.decoders._anchored import AnchoredDecoder
 from sklearn_genre.decoders._backbone import Backbone, freeze
-from sklearn_genre.decoders._base import DigitDecoder, by_fold, weights_in_folds
+from sklearn_genre.decoders._base import DigitDecoder, by_fold
 from sklearn_genre.decoders._language_model import (
     CacheDecoder,
     LanguageModelDecoder,
@@ -39,5 +39,4 @@ __all__ = [
     "line_of",
     "new_decoder",
     "spell",
-    "weights_in_folds",
 ]

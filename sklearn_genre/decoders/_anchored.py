@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from sklearn_genre._checks import shown
 from sklearn_genre._device import BORN
-from sklearn_genre.decoders._base import DigitDecoder, by_fold, weights_in_folds
+from sklearn_genre.decoders._base import DigitDecoder, by_fold
 from sklearn_genre.decoders._line import Line
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -76,7 +76,7 @@ class AnchoredDecoder(DigitDecoder):
         Fitted. Its token sequences must sort like numbers, in even steps.
     n_members : int, default=1
         Members of the encoder, each of which makes a mixture; the prediction is the
-        mixture of these, with the weights `member_weight`.
+        mixture of these, which count alike.
     n_components : int or None, default=None
         Logistic distributions in the mixture of a member; None means 4 for a single
         member and 2 for each of several. One is enough for symmetric noise; more
@@ -144,9 +144,6 @@ class AnchoredDecoder(DigitDecoder):
         self.hidden_size = self.vocab_size
         self.out = nn.Identity()
         self.n_strings = self.vocab_size**self.length
-        self.register_buffer(
-            "member_weight", torch.full((n_members,), 1 / n_members, **BORN)
-        )
         ends = torch.tensor([[0], [self.vocab_size - 1]], device="cpu")
         low, high = tokenizer.decode(ends.expand(-1, self.length)).tolist()
         self.step_size = (high - low) / max(self.n_strings - 1, 1) or 1.0
@@ -164,8 +161,7 @@ class AnchoredDecoder(DigitDecoder):
     def read(self, context: Tensor) -> Mixture:
         """Return the mixture of all members for each sample."""
         location, scale, log_weight = self._components(context)
-        if self.n_members > 1:
-            log_weight = log_weight + self.member_weight.log()[:, None, None]
+        log_weight = log_weight - math.log(self.n_members)
         mixed = (
             values.transpose(0, 1).flatten(1)  # (batch, n_members * n_components)
             for values in (location, scale, log_weight)
@@ -175,8 +171,7 @@ class AnchoredDecoder(DigitDecoder):
     def read_folds(self, context: Tensor, n_folds: int, place: Tensor) -> Mixture:
         """Return the mixture of each fold's members for samples of its own."""
         location, scale, log_weight = self._components(context)
-        weight = weights_in_folds(self.member_weight, n_folds)
-        log_weight = log_weight + weight.log()[:, None, None]
+        log_weight = log_weight - math.log(self.n_members // n_folds)
         mixed = (
             by_fold(values, n_folds)[place].flatten(1)  # (n_samples, components)
             for values in (location, scale, log_weight)

@@ -53,14 +53,13 @@ class DigitDecoder(nn.Module, ABC):
         Maps states to logits.
     n_members : int
         Ensemble members that are trained each on its own loss. Above 1, a decoder
-        writes :meth:`read_members` and :meth:`member_errors` as well, and mixes the
-        members by `member_weight` in :meth:`read`.
+        writes :meth:`read_members` as well, and mixes the members in :meth:`read`.
     max_strings : int
         Formats of at most so many token sequences are enumerated.
     knows_sequences : bool
         Whether :meth:`sequence_log_probs` is faster than scoring each token.
     reads_folds : bool
-        Whether there is :meth:`read_folds`.
+        Whether there are :meth:`read_folds` and :meth:`member_errors`.
     knows_line : bool
         Whether there are :meth:`line_masses` and :meth:`choose_line`: numbers are
         intervals of a distribution on the whole line, which predictions then read.
@@ -69,7 +68,6 @@ class DigitDecoder(nn.Module, ABC):
     """
 
     forbidden: Tensor | None
-    member_weight: Tensor
     hidden_size: int
     out: nn.Module
     n_members = 1
@@ -301,12 +299,6 @@ def by_fold(values: Tensor, n_folds: int) -> Tensor:
     otherwise the first sample of each fold comes first, then the second of each.
     """
     return values.unflatten(0, (n_folds, -1)).movedim(2, 0).flatten(0, 1)
-
-
-def weights_in_folds(member_weight: Tensor, n_folds: int) -> Tensor:
-    """Return the weights of members so that those of each fold add to one."""
-    weight = member_weight.unflatten(0, (n_folds, -1))
-    return (weight / weight.sum(1, keepdim=True)).flatten()
 
 
 def side_by_side(context: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from itertools import cycle, islice, pairwise
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,31 +20,9 @@ from sklearn_genre.inputs import Columns, ColumnSpec
 UNIT = 27.0
 # Biases and periods move slower than weights by this factor.
 SLOW = 0.1
-
-
-class Speeds(NamedTuple):
-    """How much faster than its weights the scales of an ensemble member move."""
-
-    columns: float  # scales of columns; 0: the member has none
-    inputs: float  # scales of inputs
-    wait: int  # first training step in which the scales of columns move
-
-
-# The ensemble members in turn. Fast scales find the few informative columns among many;
-# slow and late ones do not silence a column that is needed later. Which is better
-# depends on the dataset, so the ensemble has all, and its weights decide.
-SPEEDS = (
-    Speeds(columns=30, inputs=2, wait=0),
-    Speeds(columns=120, inputs=2, wait=0),
-    Speeds(columns=30, inputs=2, wait=1000),
-    Speeds(columns=0, inputs=6, wait=0),
-    Speeds(columns=60, inputs=2, wait=0),
-    Speeds(columns=120, inputs=2, wait=0),
-    Speeds(columns=30, inputs=2, wait=1000),
-    Speeds(columns=0, inputs=6, wait=0),
-)
-# Of two members that leave out the same fold, one is fast and one is slow.
-IN_FOLDS = tuple(SPEEDS[i] for i in (0, 2, 1, 3, 4, 6, 5, 7))
+# How much faster than weights the scales of columns, which find the few informative
+# ones among many, and the scales of inputs move.
+COLUMN_SPEED, INPUT_SPEED = 30.0, 2.0
 # Members, unless a user says otherwise, and those that leave out the same fold.
 N_MEMBERS, OF_A_FOLD = 8, 2
 # Where mish has become the identity.
@@ -180,9 +158,8 @@ class TabularEncoder(nn.Module):
     scales of columns       A learned factor for each column and its functions, which
                             moves fast: a soft selection of columns.
     scales of inputs        A learned factor for each input of the first layer.
-    ensemble                The members differ in how fast, and from which step on,
-                            their scales move (`SPEEDS`); they share the functions of
-                            columns alone.
+    ensemble                The members differ in the weights that they begin with and
+                            in their batches; they share the functions of columns.
     parametrisation         Neural-tangent layers with the activation mish.
     ======================  ===========================================================
 
@@ -233,9 +210,6 @@ class TabularEncoder(nn.Module):
     """
 
     takes_folds = True  # reads columns with an axis of members as well
-    column_speed: Tensor
-    input_speed: Tensor
-    wait: Tensor
 
     def __init__(
         self,
@@ -266,13 +240,6 @@ class TabularEncoder(nn.Module):
         self.n_members = n_members
         self.column_scale = nn.Parameter(torch.zeros(n_members, 1, n_features, **BORN))
         self.input_scale = nn.Parameter(torch.zeros(n_members, 1, n_inputs, **BORN))
-        kinds = SPEEDS if n_folds == 1 else IN_FOLDS
-        speeds = torch.tensor([*islice(cycle(kinds), n_members)], **BORN)
-        column, inputs, wait = speeds.T[..., None, None]  # each (n_members, 1, 1)
-        self.register_buffer("column_speed", UNIT * column, persistent=False)
-        self.register_buffer("input_speed", UNIT * inputs, persistent=False)
-        self.register_buffer("wait", wait, persistent=False)
-        self.step = 0
         sizes = [n_inputs, *hidden_layer_sizes]
         self.layers = nn.ModuleList(
             _Linear(n_members, *pair) for pair in pairwise(sizes)
@@ -280,17 +247,11 @@ class TabularEncoder(nn.Module):
         self.dropout = dropout
         self.width = sizes[-1]
 
-    def at_step(self, step: int) -> None:
-        """Take note of how many steps of training there have been, in all stages."""
-        self.step = step
-
     def forward(self, columns: Columns) -> Tensor:
         """Return the contexts of the members, (n_members, batch, width)."""
         X = self.inputs(columns) if columns.codes.shape[-1] else columns.numbers
-        column_scale = torch.where(
-            self.wait <= self.step, self.column_scale, self.column_scale.detach()
-        )
-        scale = 1 + self.column_speed * column_scale  # (n_members, 1, n_features)
+        # (n_members, 1, n_features)
+        scale = 1 + UNIT * COLUMN_SPEED * self.column_scale
         if self.functions is not None:
             features = self.functions(X[..., : self.n_numeric])
             if features.ndim > X.ndim:
@@ -298,7 +259,7 @@ class TabularEncoder(nn.Module):
             X = torch.cat([X, features], -1)
             repeated = scale[..., : self.n_numeric].repeat_interleave(N_FEATURES, -1)
             scale = torch.cat([scale, repeated], -1)
-        scale = scale * (1 + self.input_speed * self.input_scale)
+        scale = scale * (1 + UNIT * INPUT_SPEED * self.input_scale)
         X = X * scale  # (n_members, batch, n_inputs)
         for layer in self.layers:
             X = mish(layer(X))

@@ -62,7 +62,6 @@ from sklearn_genre.training import (
     StoredEncoded,
     Validation,
     calibrate,
-    calibrate_without,
     encoded,
     launched_processes,
     run_stages,
@@ -118,7 +117,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
     history_: list[Row]
     n_iter_: int
     n_features_in_: int
-    _n_steps: int
     _folds: Folds | None
     _held_out: tuple[Any, ...] | None
     _stream: dict[str, Any] | None
@@ -268,7 +266,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             draft.history_ = list(self.history_)
         else:
             draft.__dict__ = {k: v for k, v in vars(self).items() if not is_learned(k)}
-            draft.history_, draft.n_iter_, draft._n_steps = [], 0, 0
+            draft.history_, draft.n_iter_ = [], 0
             draft._folds = None
         draft._stream = draft._held_out = None
         return draft
@@ -351,19 +349,13 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             verbose=self.verbose if is_first else 0,
         )
         with monitor.fit():
-            history, self._n_steps = run_stages(
-                self._network,
-                stages,
-                training,
-                scores,
-                settings,
-                monitor,
-                first_step=self._n_steps,
+            history = run_stages(
+                self._network, stages, training, scores, settings, monitor
             )
             self.history_ += history
             self.n_iter_ += sum(row["epoch"] > 0 for row in history)
             if held_out is None:
-                calibrate_without(predictor, training)
+                calibrate(predictor, training)
             elif not history:  # interrupted before the first epoch had ended
                 calibrate(predictor, held_out)
             predictor.network.choose_line(training.inputs[:N_AT_ONCE])

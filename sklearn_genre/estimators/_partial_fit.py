@@ -19,7 +19,7 @@ from sklearn_genre.networks import N_AT_ONCE
 from sklearn_genre.training import (
     NoValidation,
     Stage,
-    calibrate_without,
+    calibrate,
     train_on,
     working_copy,
 )
@@ -141,20 +141,13 @@ class PartialFitMixin(BaseDistributionRegressor):
     ) -> None:
         """Train for one pass, and add a row to the history."""
         network, training = self._network, self._encoded(data)
-        n_before = 0 if stream is None else stream["n_steps"]
         row, self._stream = train_on(
-            network,
-            stage,
-            training,
-            self._settings(training),
-            stream,
-            first_step=self._n_steps - n_before,
+            network, stage, training, self._settings(training), stream
         )
-        self._n_steps += self._stream["n_steps"] - n_before
         predictor = self._predictor()
         network.choose_line(training.inputs[:N_AT_ONCE])
         if is_first or network.predicts_number:
-            calibrate_without(predictor, training)
+            calibrate(predictor, training)
         scores = NoValidation(predictor, training, self.diagnostics)()
         seconds = time.perf_counter() - begun
         self.history_.append(

@@ -29,7 +29,6 @@ LEARNED = (
     "_held_out",
     "_is_categorical",
     "_left_out",
-    "_n_steps",
     "_network",
     "_rule",
     "_spelling",

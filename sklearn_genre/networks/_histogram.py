@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_genre.decoders import by_fold, weights_in_folds
+from sklearn_genre.decoders import by_fold
 from sklearn_genre.inputs import Columns, FoldedInputs
 from sklearn_genre.networks._network import (
     EncodedNetwork,
     MemberLinear,
     context_width,
-    equal_weights,
     n_members_of,
 )
 from sklearn_genre.outputs import Bins, HistogramDistribution
@@ -32,7 +31,6 @@ class HistogramNetwork(EncodedNetwork):
         self.head = MemberLinear(
             self.n_members, context_width(encoder), len(bins.width)
         )
-        self.register_buffer("member_weight", equal_weights(self.n_members))
         self.bins = bins
         self._placed: dict[torch.device, Bins] = {}
 
@@ -41,17 +39,14 @@ class HistogramNetwork(EncodedNetwork):
         logits = self.head(self.encode(inputs))
         if self.n_members == 1:
             return self._distribution(logits[0])
-        log_masses = logits.log_softmax(-1)
-        weighted = log_masses + self.member_weight.log()[:, None, None]
-        return self._distribution(weighted.logsumexp(0))
+        return self._distribution(logits.log_softmax(-1).logsumexp(0))
 
     def out_of_fold(self, inputs: FoldedInputs) -> HistogramDistribution:
         """Return the prediction of samples by the members that have left them out."""
         read, _ = inputs.of_members(self.n_members)
         log_masses = self.head(self.encode(read)).log_softmax(-1)
-        weight = weights_in_folds(self.member_weight, inputs.n_folds)
-        weighted = by_fold(log_masses + weight.log()[:, None, None], inputs.n_folds)
-        return self._distribution(weighted[inputs.slots[1]].logsumexp(1))
+        of_own = by_fold(log_masses, inputs.n_folds)[inputs.slots[1]]
+        return self._distribution(of_own.logsumexp(1))
 
     def members(self, inputs: Columns) -> HistogramDistribution:
         """Return the distributions of each member, member after member."""

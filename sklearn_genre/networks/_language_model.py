@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sklearn_genre._device import BORN
 from sklearn_genre.decoders import LanguageModelDecoder, last_states
 from sklearn_genre.inputs import Prompts
-from sklearn_genre.networks._network import DecodingNetwork, Network, equal_weights
+from sklearn_genre.networks._network import DecodingNetwork, Network
 from sklearn_genre.outputs import PointDistribution, TokenDistribution
 from sklearn_genre.tokenizers import Tokenizer
 
@@ -233,7 +233,6 @@ class PromptHeadNetwork(Network):
         super().__init__()
         self.decoder = decoder
         self.head = head
-        self.register_buffer("member_weight", equal_weights(1))
         self.register_buffer("residual_scale", torch.ones((), **BORN))
 
     @property

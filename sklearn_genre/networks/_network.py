@@ -24,8 +24,6 @@ class Network(nn.Module, ABC):
     ----------
     n_members : int
         Ensemble members that are trained each on its own loss.
-    member_weight : Tensor of shape (n_members,)
-        Their weights in the prediction, which add to one.
     residual_scale : Tensor of shape ()
         Standard deviation of the distribution around a predicted number.
     rule : Grid or None
@@ -39,20 +37,19 @@ class Network(nn.Module, ABC):
     n_folds = 1
     is_small = True
     n_members: int
-    member_weight: Tensor
     residual_scale: Tensor
     rule: Grid | None
 
     @abstractmethod
     def forward(self, inputs: Any) -> Output:
-        """Return the prediction: the mixture of the members."""
+        """Return the prediction: the mixture of the members, which count alike."""
 
     @abstractmethod
     def members(self, inputs: Any) -> Output:
         """Return what is trained: n_members * batch samples, member after member."""
 
     def member_errors(self, inputs: Any, z: Tensor) -> Tensor:
-        """Return errors of which the best mixture has the least mean square.
+        """Return errors whose mean square is that of the prediction, once averaged.
 
         Parameters
         ----------
@@ -63,7 +60,7 @@ class Network(nn.Module, ABC):
         Returns
         -------
         errors : Tensor of shape (n_members, batch, n)
-            Linear in the weights: of the number, or of the distribution function.
+            Of the number, or of the distribution function.
         """
         raise NotImplementedError
 
@@ -160,11 +157,6 @@ class DecodingNetwork(EncodedNetwork):
         """Members of the ensemble that are trained each on its own loss."""
         return self.decoder.n_members
 
-    @property
-    def member_weight(self) -> Tensor:  # type: ignore[override]
-        """Weights of the members in the prediction."""
-        return self.decoder.member_weight
-
     def forward(self, inputs: Columns) -> TokenDistribution:
         """Return the predictive distributions of a batch."""
         context = self.decoder.read(self.encode(inputs))
@@ -251,11 +243,6 @@ class MemberLinear(nn.Module):
         """Return the outputs, (n_members, batch, n_outputs)."""
         members = context if context.ndim == 3 else context[None]
         return torch.baddbmm(self.bias, members, self.weight.mT)
-
-
-def equal_weights(n_members: int) -> Tensor:
-    """Return the weights of members that count alike."""
-    return torch.full((n_members,), 1 / n_members, **BORN)
 
 
 def context_width(encoder: nn.Module) -> int:

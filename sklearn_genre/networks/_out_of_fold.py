@@ -15,8 +15,7 @@ from sklearn_genre.outputs import Grid, Output
 class OutOfFold(Network):
     """What a network would predict for its training samples, had it not seen them.
 
-    It looks like a network of as many members as leave out the same fold, whose
-    weights are shared by all folds.
+    It looks like a network of as many members as leave out the same fold.
 
     Parameters
     ----------
@@ -30,11 +29,6 @@ class OutOfFold(Network):
         self.network = network
         self.n_folds = n_folds
         self.n_members = network.n_members // n_folds
-
-    @property
-    def member_weight(self) -> Tensor:  # type: ignore[override]
-        """Weights of the members of all folds, which add to one."""
-        return self.network.member_weight
 
     @property
     def residual_scale(self) -> Tensor:  # type: ignore[override]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_genre._device import BORN
-from sklearn_genre.decoders import by_fold, weights_in_folds
+from sklearn_genre.decoders import by_fold
 from sklearn_genre.decoders._base import side_by_side
 from sklearn_genre.inputs import Columns, FoldedInputs, n_samples_of
 from sklearn_genre.networks._network import (
@@ -13,7 +13,6 @@ from sklearn_genre.networks._network import (
     MemberLinear,
     Network,
     context_width,
-    equal_weights,
     n_members_of,
 )
 from sklearn_genre.networks._readouts import Readout
@@ -40,7 +39,6 @@ class PointNetwork(EncodedNetwork):
         super().__init__(encoder)
         self.n_members = n_members_of(encoder)
         self.head = MemberLinear(self.n_members, context_width(encoder), 1)
-        self.register_buffer("member_weight", equal_weights(self.n_members))
         self.register_buffer("residual_scale", torch.ones((), **BORN))
 
     @property
@@ -55,16 +53,13 @@ class PointNetwork(EncodedNetwork):
 
     def forward(self, inputs: Columns) -> PointDistribution:
         """Return the predictive distributions of a batch."""
-        weighted = self._numbers(inputs) * self.member_weight[:, None]
-        return PointDistribution(weighted.sum(0), self.residual_scale)
+        return PointDistribution(self._numbers(inputs).mean(0), self.residual_scale)
 
     def out_of_fold(self, inputs: FoldedInputs) -> PointDistribution:
         """Return the prediction of samples by the members that have left them out."""
         read, _ = inputs.of_members(self.n_members)
-        weight = weights_in_folds(self.member_weight, inputs.n_folds)
-        weighted = by_fold(self._numbers(read) * weight[:, None], inputs.n_folds)
-        number = weighted[inputs.slots[1]].sum(1)
-        return PointDistribution(number, self.residual_scale)
+        of_own = by_fold(self._numbers(read), inputs.n_folds)[inputs.slots[1]]
+        return PointDistribution(of_own.mean(1), self.residual_scale)
 
     def members(self, inputs: Columns) -> PointDistribution:
         """Return the distributions of each member, member after member."""
@@ -115,11 +110,6 @@ class HeadNetwork(Network):
         return self.digits.n_members if self.writes_digits else 1
 
     @property
-    def member_weight(self) -> Tensor:  # type: ignore[override]
-        """Weights of the members of the digits."""
-        return self.digits.member_weight
-
-    @property
     def last(self) -> nn.Module:
         """What the number is read by."""
         return self.readout
@@ -142,10 +132,6 @@ class HeadNetwork(Network):
         if self.writes_digits:
             return self.digits.members(inputs)
         return self._number(inputs)
-
-    def member_errors(self, inputs: Columns, z: Tensor) -> Tensor:
-        """Return the errors of the digits of each member."""
-        return self.digits.member_errors(inputs, z)
 
     def _number(self, inputs: Columns) -> PointDistribution:
         """Return normal distributions around the numbers that are read."""

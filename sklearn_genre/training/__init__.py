@@ -23,7 +23,6 @@ from sklearn_genre.training._validation import (
     SharedScores,
     Validation,
     calibrate,
-    calibrate_without,
     predicted,
 )
 
@@ -47,7 +46,6 @@ __all__ = [
     "Validation",
     "averages",
     "calibrate",
-    "calibrate_without",
     "diagnostic_columns",
     "encoded",
     "launched_processes",

@@ -44,8 +44,6 @@ class Engine(NeuralNet):
     data : Encoded
         Training samples.
     settings : Settings
-    first_step : int
-        Steps of the stages before.
     on_epoch : callable
         Takes a row of the history.
     deadline : float, default=inf
@@ -59,7 +57,6 @@ class Engine(NeuralNet):
         data: Encoded,
         settings: Settings,
         *,
-        first_step: int,
         on_epoch: Callable[[Row], None],
         deadline: float = math.inf,
     ) -> None:
@@ -81,7 +78,6 @@ class Engine(NeuralNet):
         self.stage = stage
         self.data = data
         self.weight_decay = settings.weight_decay
-        self.first_step = first_step
         self.on_epoch = on_epoch
         self.deadline = deadline
         self.seconds_to_score = 0.0
@@ -92,7 +88,6 @@ class Engine(NeuralNet):
         if stage.objective.needs_reference:
             # a bound method: skorch would take a module for one to train
             self.reference = working_copy(network).eval().members
-        self.stepped = [m for m in self.module.modules() if hasattr(m, "at_step")]
         self.processes = settings.processes
         own = is_own(network, stage.objective)
         self.redirects: Callable[[], Any] = nullcontext if own else redirected
@@ -168,15 +163,12 @@ class Engine(NeuralNet):
         if targets[0].ndim == 1:  # all members read the same samples
             targets = tuple(each.repeat(n_members) for each in targets)
         z, weight = (each.flatten() for each in targets)  # (n_members * batch,)
-        self._tell_step()
         with self.draws():
             dist = self.module_.members(inputs)
             with torch.no_grad():
                 reference = None if self.reference is None else self.reference(inputs)
                 target = objective.prepare(dist, z, reference)
         for update in range(int(objective.n_updates)):
-            if update:
-                self._tell_step()
             with self.draws():
                 if update:
                     dist = self.module_.members(inputs)
@@ -202,8 +194,7 @@ class Engine(NeuralNet):
         """
         own: AbstractContextManager[None] = nullcontext()
         if self.processes.n > 1:
-            step = self.first_step + self.n_steps
-            own = self.processes.draws(self.data.z.device, step, self.n_read)
+            own = self.processes.draws(self.data.z.device, self.n_steps, self.n_read)
         with own, self.redirects():
             yield
 
@@ -223,11 +214,6 @@ class Engine(NeuralNet):
         if is_late and not self.n_pending and self.save is not None:
             self.save()
             self.saved_at = time.perf_counter()
-
-    def _tell_step(self) -> None:
-        """Tell the modules that ask for it how many steps there have been."""
-        for module in self.stepped:
-            module.at_step(self.first_step + self.n_steps)
 
     def _update(self, loss: Tensor) -> Tensor:
         """Take one optimizer step at the scheduled learning rate, if it is time.

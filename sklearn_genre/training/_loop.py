@@ -30,9 +30,7 @@ def run_stages(
     scores: Scores,
     settings: Settings,
     monitor: Monitor,
-    *,
-    first_step: int = 0,
-) -> tuple[list[Row], int]:
+) -> list[Row]:
     """Train a network, stage after stage, and leave it in its best state.
 
     Parameters
@@ -45,15 +43,11 @@ def run_stages(
         Returns the validation scores of the network as it is.
     settings : Settings
     monitor : Monitor
-    first_step : int, default=0
-        Steps of former fits, for a warm start.
 
     Returns
     -------
     history : list of dict
         A row per epoch.
-    n_steps : int
-        Steps of training so far.
 
     Raises
     ------
@@ -65,7 +59,7 @@ def run_stages(
     processes.broadcast(trained_state(network).values())
     saved = processes.of_first(lambda: checkpoint.load() if checkpoint else None)
     if saved:
-        history, first_step = saved["history"], saved["first_step"]
+        history = saved["history"]
         network.load_state_dict(saved["network"], strict=False)
     go_on = True
     for number, stage in enumerate(stages):
@@ -87,18 +81,10 @@ def run_stages(
             agreed=processes.any,
         )
         network.begin_stage(stage.name)
-
-        before = {"stage": number, "history": list(history), "first_step": first_step}
+        before = {"stage": number, "history": list(history)}
         with monitor.stage(stage.name, stage.max_epochs):
-            first_step, go_on = train(
-                network,
-                stage,
-                data,
-                selection,
-                settings,
-                first_step,
-                saved=saved,
-                before=before,
+            go_on = train(
+                network, stage, data, selection, settings, saved=saved, before=before
             )
         saved = None
         history += selection.rows
@@ -111,7 +97,7 @@ def run_stages(
         parameter.grad = None  # left by a stage without averaging
     if checkpoint and go_on:  # after an interrupt, the next fit goes on from it
         checkpoint.remove()
-    return history, first_step
+    return history
 
 
 def train(
@@ -120,18 +106,17 @@ def train(
     data: Encoded,
     selection: Selection,
     settings: Settings,
-    first_step: int = 0,
     *,
     saved: dict[str, Any] | None = None,
     before: dict[str, Any] | None = None,
-) -> tuple[int, bool]:
+) -> bool:
     """Train a network for one stage and leave it in its best state.
 
     Without a row of history, that is the state in which `selection` was made.
 
     Parameters
     ----------
-    network, stage, data, selection, settings, first_step
+    network, stage, data, selection, settings
         As in :func:`run_stages`.
     saved : dict or None, default=None
         The state of this stage in a checkpoint, to go on from.
@@ -140,8 +125,6 @@ def train(
 
     Returns
     -------
-    n_steps : int
-        Steps of training so far.
     go_on : bool
         False if the user interrupted.
 
@@ -184,7 +167,6 @@ def train(
             stage,
             data,
             settings,
-            first_step=first_step,
             on_epoch=on_epoch,
             deadline=selection.deadline,
         )
@@ -201,7 +183,6 @@ def train(
             pass
         except Collapse:
             selection.restore()
-            first_step += fit.n_steps
             n_before = len(selection.rows) - stage.keep_start
             stage = _at_half_rate(stage, fit.n_epochs)
             if stage.max_epochs:
@@ -217,9 +198,8 @@ def train(
             _say_interrupted(stage, len(selection.rows), can_go_on)
         break
     selection.restore()
-    first_step += fit.n_steps
     fit = None  # on_epoch holds it: its weights would live on beside the next ones
-    return first_step, go_on
+    return go_on
 
 
 # How the weights of a stage are found.

@@ -38,7 +38,6 @@ class ReadoutFit:
     stage : Stage
     data : Encoded
     settings : Settings
-    first_step : int
     on_epoch : callable
         Takes a row of the history.
     deadline : float, default=inf
@@ -55,7 +54,6 @@ class ReadoutFit:
         data: Encoded,
         settings: Settings,
         *,
-        first_step: int,
         on_epoch: Callable[[Row], None],
         deadline: float = math.inf,
     ) -> None:

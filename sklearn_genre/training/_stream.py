@@ -21,8 +21,6 @@ def train_on(
     data: Encoded,
     settings: Settings,
     saved: dict[str, Any] | None,
-    *,
-    first_step: int,
 ) -> tuple[Row, dict[str, Any]]:
     """Train a network for one pass over some samples of a stream.
 
@@ -39,8 +37,6 @@ def train_on(
     settings : Settings
     saved : dict or None
         What the last call returned; None starts the optimizer anew.
-    first_step : int
-        Steps before those of the stream.
 
     Returns
     -------
@@ -60,7 +56,6 @@ def train_on(
         stage._replace(max_epochs=math.inf),
         data,
         settings,
-        first_step=first_step,
         on_epoch=rows.append,
     )
     stage.objective.start(data.z, data.weight)

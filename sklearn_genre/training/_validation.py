@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_genre.calibration import fit_ensemble_weights, fit_residual_scale
+from sklearn_genre.calibration import fit_residual_scale, share_of_all_folds
 from sklearn_genre.inputs import Inputs
 from sklearn_genre.networks import N_AT_ONCE, Network, Predictor
 from sklearn_genre.training._batches import Encoded
@@ -53,7 +53,8 @@ class Validation:
         """Calibrate the network, and return its scores and diagnostics."""
         data, network = self.data, self.predictor.network
         network.eval()
-        share = calibrate(self.predictor, data)
+        calibrate(self.predictor, data)
+        share = share_of_all_folds(network, data.inputs, data.z, data.sample_weight)
         values = {
             "validation_rmse": Column(partial(squared_error, self.predictor), True),
             "validation_crps": Column(crps),
@@ -121,31 +122,12 @@ class NoValidation:
         return dict.fromkeys([*VALIDATION, *diagnostic_columns(self.diagnostics)])
 
 
-def calibrate(predictor: Predictor, data: Encoded) -> float:
-    """Fit ensemble weights, and the spread of residuals, on validation samples.
+def calibrate(predictor: Predictor, data: Encoded) -> None:
+    """Measure the spread of residuals, if a number is predicted.
 
-    Both are buffers of the network: part of the state that is selected and restored.
-
-    Returns
-    -------
-    share : float
-        What the error of the whole ensemble is of that of the members that are scored.
+    It is a buffer of the network: part of the state that is selected and restored.
     """
-    network, weight = predictor.network, data.sample_weight
-    share = 1.0
-    if network.n_members > 1:
-        share = fit_ensemble_weights(network, data.inputs, data.z, weight)
-    if network.predicts_number:
-        fit_residual_scale(predictor, data.inputs, data.z, weight)
-    return share
-
-
-def calibrate_without(predictor: Predictor, data: Encoded) -> None:
-    """Let the members count alike; measure residuals on the training samples."""
-    network = predictor.network
-    if network.n_members > 1:
-        network.member_weight.fill_(1 / network.n_members)
-    if network.predicts_number:
+    if predictor.network.predicts_number:
         fit_residual_scale(predictor, data.inputs, data.z, data.sample_weight)
 
 

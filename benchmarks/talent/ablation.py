@@ -97,7 +97,7 @@ def uncorrected(width: int, tokenizer: Any, n_members: int) -> Any:
     from sklearn_genre.decoders import AnchoredDecoder
 
     class Uncorrected(AnchoredDecoder):
-        """Anchored digits of members that seem to err alike: others would add nothing."""
+        """Anchored digits of members that seem to err alike."""
 
         def member_errors(self, context: Any, z: Any) -> Any:
             """Return the same errors for all members."""

@@ -46,9 +46,7 @@ class DecodingRegressor(PartialFitMixin, DigitRegressor):
     a candidate.
 
     The default encoder is an ensemble. Each member is trained on its own loss, in
-    parallel, and the prediction is their mixture. After each epoch the ensemble weights
-    minimise the CRPS on the validation set, shrunk towards uniform; without a
-    validation set they are uniform.
+    parallel, and the prediction is their mixture, in which all count alike.
 
     By default the digits are *anchored*: the probability of each is the mass of its
     interval under a mixture that the network predicts. ``decoder="mlp"`` or

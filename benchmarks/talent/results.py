@@ -44,10 +44,11 @@ ABOUT_DEFAULT = (
 ABOUT_CALLED = (
     "TALENT's train and val parts together, `fit(X, y)`, the default of each package "
     "(the forest has 500 trees with leaves of at least five); the test part is "
-    "scored. `alone` is `DecodingRegressor()`, `alone_patience_20` the same when it "
-    "waited for 20 epochs, `alone_before` also without functions of ranks, and "
-    "`alone_held_out` that with `cv=None`; the seconds of these three hold the import "
-    "of torch, four at least. Ratios are geometric means over sets, ± their standard "
+    "scored. `alone` is `DecodingRegressor()`, `alone_four_kinds` the same with four "
+    "kinds of members and fitted weights, `alone_patience_20` that when it waited for "
+    "20 epochs, `alone_before` also without functions of ranks, and `alone_held_out` "
+    "that with `cv=None`; the seconds of the last three hold the import of torch, four "
+    "at least. Ratios are geometric means over sets, ± their standard "
     "error; `n_train` is the train part alone. On the exact sets, the published "
     "methods train on the train part and select by the val part."
 )

@@ -44,8 +44,8 @@ def whole_share(own: float, mixed: float, n_mixed: int, n_folds: int) -> float:
     Examples
     --------
     >>> from sklearn_genre.calibration import whole_share
-    >>> whole_share(own=1.0, mixed=0.75, n_mixed=2, n_folds=5)
-    0.7333333333333333
+    >>> round(whole_share(own=1.0, mixed=0.75, n_mixed=2, n_folds=5), 4)
+    0.7333
     """
     if n_mixed == 1 or n_folds == 1 or not 0 < mixed < np.inf:
         return 1.0

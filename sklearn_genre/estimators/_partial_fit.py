@@ -116,7 +116,7 @@ class PartialFitMixin(BaseDistributionRegressor):
             draft._folds = draft._left_out = None
             stage = draft._stream_stage([each for each in stages if each.max_epochs])
             try:
-                draft._train_on(stage, data, stream, is_first=not goes_on, begun=begun)
+                draft._train_on(stage, data, stream, begun=begun)
             except FloatingPointError as error:
                 raise ValueError(
                     f"The loss of partial_fit was not finite ({error}); the model is "
@@ -136,7 +136,6 @@ class PartialFitMixin(BaseDistributionRegressor):
         data: Data,
         stream: dict[str, Any] | None,
         *,
-        is_first: bool,
         begun: float,
     ) -> None:
         """Train for one pass, and add a row to the history."""
@@ -146,8 +145,7 @@ class PartialFitMixin(BaseDistributionRegressor):
         )
         predictor = self._predictor()
         network.choose_line(training.inputs[:N_AT_ONCE])
-        if is_first or network.predicts_number:
-            calibrate(predictor, training)
+        calibrate(predictor, training)
         scores = NoValidation(predictor, training, self.diagnostics)()
         seconds = time.perf_counter() - begun
         self.history_.append(

@@ -59,7 +59,7 @@ GIVEN = {
         "14": "one less its geometric mean",
         "28": "one less that of CRPS / best of two rivals",
         "27": "crps of default over the best peer's, autoprice and triazines",
-        "93": "conformal, mean: conformal_90 of called.md, rounded; a bound of the goal",
+        "93": "conformal, mean, in called.md, rounded; and a bound of the goal",
         "87": "a bound of the goal",
         "90": "the coverage that was asked for",
         "7": "the same, ten other tables",

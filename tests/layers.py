@@ -6,7 +6,7 @@ It imports nothing, so that ``benchmarks/tracing.py`` can read it as well as the
 # From the bottom up: each layer may import, and call, those above it in this list.
 # Those that share a line do not know each other. "" is the package itself.
 LAYERS = (
-    {"_checks", "_doc_link", "_device", "_sklearn"},
+    {"_checks", "_doc_link", "_device", "_sklearn", "_warn"},
     {"distributions", "preprocessing", "tokenizers"},
     {"inputs", "targets"},
     {"encoders", "decoders"},

@@ -123,9 +123,9 @@ def test_a_killed_fit_of_blocks_goes_on(tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "fit.pt"
     fit_until(13, small(checkpoint=path), monkeypatch)
-    with pytest.raises(ValueError, match="other data or parameters"):
+    with pytest.raises(ValueError, match="other data, parameters or weights"):
         small(checkpoint=path).fit(X, Y + 1)
-    with pytest.raises(ValueError, match="other data or parameters"):
+    with pytest.raises(ValueError, match="other data, parameters or weights"):
         small(checkpoint=path, weight_decay=0.1).fit(X, Y)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="no checkpoint"):
@@ -134,6 +134,39 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
         small(checkpoint=tmp_path / "none" / "fit.pt").fit(X, Y)
     with pytest.raises(ValueError, match="integer random_state"):
         PointwiseRegressor(checkpoint=path).fit(X, Y)
+
+
+@pytest.mark.parametrize("killed", ["cold", "warm"])
+def test_a_checkpoint_of_other_weights_is_refused(killed, tmp_path, monkeypatch):
+    """A warm start does not go on from a cold fit, nor a cold fit from a warm one."""
+    model = small(warm_start=True).fit(X, Y)
+    path = tmp_path / "fit.pt"
+    cold = small(warm_start=True, checkpoint=path)
+    warm = model.set_params(checkpoint=path)
+    first, other = (cold, warm) if killed == "cold" else (warm, cold)
+    fit_until(13, first, monkeypatch)
+    before = weights(model)
+    with pytest.raises(ValueError, match="weights to begin with"):
+        other.fit(X, Y)
+    assert_array_equal(weights(model), before)
+    first.fit(X, Y)  # goes on
+    assert not path.exists()
+
+
+def test_a_checkpoint_stays_until_the_fit_has_ended(tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise Killed
+
+    path = tmp_path / "fit.pt"
+    model = small(checkpoint=path, temperature="validation")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(_base, "fit_temperature", killed)
+        model.fit(X, Y)
+    assert path.exists()
+    whole = small(temperature="validation").fit(X, Y)
+    assert_array_equal(weights(model.fit(X, Y)), weights(whole))
+    assert model.temperature_ == whole.temperature_
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +185,7 @@ def test_a_checkpoint_of_another_validation_is_refused(
 ):
     model = small(checkpoint=tmp_path / "fit.pt", **options)
     fit_until(13, model, monkeypatch, **before)
-    with pytest.raises(ValueError, match="other data or parameters"):
+    with pytest.raises(ValueError, match="other data, parameters or weights"):
         model.fit(X, Y, **now)
 
 

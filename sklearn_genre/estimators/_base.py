@@ -35,6 +35,7 @@ from sklearn_genre.estimators._stored import checked_samples
 from sklearn_genre.estimators._warnings import (
     not_finite,
     temperature_without,
+    warn_of_small,
     warn_of_validation,
 )
 from sklearn_genre.inputs import (
@@ -277,6 +278,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         limits = getattr(self, "target_range", None)
         self.target_scaler_ = TargetScaler(self.target_transform, limits)
         self.target_scaler_.fit(data.y, data.weight)
+        warn_of_small(data.y)
         self._learn_head(data, self.target_scaler_.transform(data.y))
 
     def _learn_features(self, data: Data) -> None:
@@ -368,6 +370,8 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
             if held_out is not None:
                 predictor = replace(predictor, temperature=float(temperature))
                 self._held_out = tuple(held_out_values(predictor, held_out))
+        if settings.checkpoint and settings.checkpoint.is_done:
+            settings.checkpoint.remove()
 
     def _settings(self, training: Encoded) -> Settings:
         """Return how every stage is trained."""

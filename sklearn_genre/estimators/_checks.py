@@ -72,6 +72,7 @@ def checked_data(
     ValueError
         If the data are not valid.
     """
+    refuse_names(y=y, sample_weight=sample_weight)
     X = estimator._check_features(X, reset=reset)
     if y is None:
         raise ValueError(
@@ -99,6 +100,17 @@ def checked_data(
     # divided by a power of two: whole numbers stay exact, and two is as good as twice
     data = Data(X, y, np.ldexp(weight, -np.frexp(largest)[1]))
     return data if data.weight.all() else data.take(np.flatnonzero(data.weight))
+
+
+def refuse_names(**given: Any) -> None:
+    """Refuse names of columns for a table that is in memory."""
+    for key, name in given.items():
+        if isinstance(name, str):
+            raise ValueError(
+                f"{key}={shown(name, repr)} names a column, which is for files and "
+                f"datasets. Of a table in memory give {key} as an array, and X without "
+                "that column."
+            )
 
 
 def same_weights(weight: Real, n_samples: int) -> NDArray[np.float64]:

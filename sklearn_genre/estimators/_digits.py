@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_genre._checks import check_generator, check_integer, shown
 from sklearn_genre._objective import Objective
+from sklearn_genre._warn import warn
 from sklearn_genre.decoders import DECODERS
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._base import BaseDistributionRegressor
@@ -240,10 +240,9 @@ class DigitRegressor(BaseDistributionRegressor):
         low, high = self.tokenizer_.low_, self.tokenizer_.high_
         outside = float(np.mean((z < low) | (z > high)))
         if outside > MAX_OUTSIDE:
-            warnings.warn(
+            warn(
                 f"The range of the first fit is kept, and {outside:.0%} "
                 "of the new targets lie outside of it: they are trained as its ends.",
-                stacklevel=4,
             )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
@@ -20,6 +19,7 @@ from sklearn_genre._checks import shown
 from sklearn_genre._device import resolve_device
 from sklearn_genre._objective import Objective
 from sklearn_genre._sklearn import StrOptions
+from sklearn_genre._warn import warn
 from sklearn_genre.decoders import fits_table
 from sklearn_genre.estimators._decoding import OBJECTIVES
 from sklearn_genre.estimators._parameters import (
@@ -161,12 +161,11 @@ def placed(
     if plain and inside and (steps >= FEWEST_STEPS or whole):
         return tokenizer.place(scaler.mean_, scaler.scale_)
     if plain and warns:
-        warnings.warn(
+        warn(
             f"numbers={tokenizer.format!r} writes {low:g} to {high:g} in steps of "
             f"{tokenizer.step:g}, and the targets go from {y.min():g} to {y.max():g}: "
             "they are mapped to that range. A format that writes them as they are lets "
             "the language model use what it knows of numbers.",
-            stacklevel=4,
         )
     unit = (high - low) / ((z.max() - z.min()) or 1.0)
     return tokenizer.place(low - unit * z.min(), unit)

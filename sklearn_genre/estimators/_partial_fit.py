@@ -87,6 +87,8 @@ class PartialFitMixin(BaseDistributionRegressor):
                 "partial_fit trains in one process: set distributed=False, or call fit."
             )
         goes_on = hasattr(self, "_network")
+        if goes_on:  # which scikit-learn leaves out
+            self._validate_params()
         stream = getattr(self, "_stream", None)
         draft = self._draft(goes_on)
         data = checked_data(draft, X, y, sample_weight, reset=not goes_on)
@@ -108,10 +110,7 @@ class PartialFitMixin(BaseDistributionRegressor):
                 check_rule(draft, stages, data)
             else:
                 draft._start_network(stages, data, device)
-                temperature = getattr(self, "temperature", None)
-                if temperature is not None:
-                    is_number = not isinstance(temperature, str)
-                    draft.temperature_ = float(temperature) if is_number else 1.0
+            draft._take_temperature(goes_on=goes_on)
             # from now on all members see all samples, and none is left out
             draft._folds = draft._left_out = None
             stage = draft._stream_stage([each for each in stages if each.max_epochs])
@@ -125,6 +124,18 @@ class PartialFitMixin(BaseDistributionRegressor):
                 ) from error
         self.__dict__ = {**vars(draft)}  # at once, and whole
         return self
+
+    def _take_temperature(self, *, goes_on: bool) -> None:
+        """Set the temperature that the user gave, or keep the one that was found."""
+        temperature = getattr(self, "temperature", None)
+        if isinstance(temperature, str):
+            if not goes_on:
+                raise ValueError(
+                    f"temperature={temperature!r} needs a validation set, and "
+                    "partial_fit has none. Give a number, or call fit first."
+                )
+        elif temperature is not None:
+            self.temperature_ = float(temperature)
 
     def _stream_stage(self, stages: list[Stage]) -> Stage:
         """Return the stage of the objective that a stream is trained by."""

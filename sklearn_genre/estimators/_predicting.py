@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_genre._checks import as_probabilities, check_generator
 from sklearn_genre._device import drawing, own_defaults, redirected, resolve_device
 from sklearn_genre._doc_link import page_of
+from sklearn_genre._warn import warn
 from sklearn_genre.distributions import PredictiveDistribution
 from sklearn_genre.estimators._checks import (
     check_output,
@@ -381,7 +381,7 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
         try:
             device = resolve_device(self.device)
         except ValueError as error:
-            warnings.warn(f"{error} The model was loaded on the CPU.", stacklevel=2)
+            warn(f"{error} The model was loaded on the CPU.")
             device = torch.device("cpu")
         with drawing(0, device):
             network = self._build_network(device)

@@ -16,7 +16,7 @@ from sklearn_genre._checks import shown
 from sklearn_genre.encoders import ENCODERS
 from sklearn_genre.estimators._parameters import factory, lets_fold
 from sklearn_genre.estimators._state import digest
-from sklearn_genre.estimators._warnings import warn_of_seen
+from sklearn_genre.estimators._warnings import warn_of_folds, warn_of_seen
 from sklearn_genre.inputs import Data, Folds, StoredData, folds_of, split
 
 # Fewest training samples of which early_stopping="auto" holds some out.
@@ -49,12 +49,20 @@ def group_codes(
     """
     if groups is None:
         return None
-    if isinstance(data, StoredData) or isinstance(sample_weight, str):
+    if isinstance(sample_weight, str) and not isinstance(data, StoredData):
+        raise ValueError(
+            f"groups need sample_weight as an array, got the name of a column, "
+            f"{sample_weight!r}."
+        )
+    if isinstance(data, StoredData):
         raise ValueError(
             f"groups need samples that are trained on at once, and the {len(data)} "
             "samples are read in blocks. Give X_val and y_val."
         )
     try:
+        if np.ma.is_masked(groups):  # whose values are there, and not meant
+            masked: Any = groups
+            groups = masked.astype(object).filled(None)
         codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
     except ValueError:
         raise ValueError(
@@ -65,7 +73,7 @@ def group_codes(
             f"groups has no value for sample {int(codes.argmin())}. Give each sample a "
             "group; a sample alone is a group of one."
         )
-    if sample_weight is not None:
+    if sample_weight is not None and np.ndim(sample_weight):
         check_consistent_length(codes, sample_weight)
         codes = codes[np.asarray(sample_weight, dtype=np.float64) > 0]
     if len(codes) != len(data):
@@ -106,8 +114,15 @@ def set_aside(
             "groups holds one group, of which no part can be held out. Give X_val and "
             "y_val, or set early_stopping=False."
         )
-    cut = GroupShuffleSplit(1, test_size=draft.validation_fraction, random_state=random)
-    train, validation = next(cut.split(groups, groups=groups))
+    share = draft.validation_fraction
+    cut = GroupShuffleSplit(1, test_size=share, random_state=random)
+    try:
+        train, validation = next(cut.split(groups, groups=groups))
+    except ValueError:
+        raise ValueError(
+            f"validation_fraction={share} of {groups.max() + 1} groups leaves none to "
+            "train on. Lower it."
+        ) from None
     return data.take(train), data.take(validation)
 
 
@@ -118,7 +133,10 @@ def new_folds(
     if draft._folds is not None:  # a warm start
         return former_folds(draft._folds, draft.cv, data, groups, random)
     if draft.warm_start and draft.n_iter_:
-        return None  # the members of the former fit share what folds must not
+        # the members of the former fit share what folds must not
+        if not isinstance(draft.cv, str):
+            warn_of_folds(draft)
+        return None
     encoder = factory(draft.encoder, ENCODERS)
     can_fold = draft._network.takes_folds and lets_fold(draft.cv, encoder)
     folds = folds_of(draft.cv, data.X, data.y, random, groups, can_fold=can_fold)

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from sklearn_genre._checks import shown
 from sklearn_genre._sklearn import _safe_indexing
-from sklearn_genre.estimators._checks import checked_data, checked_numbers, same_weights
+from sklearn_genre.estimators._checks import (
+    checked_data,
+    checked_numbers,
+    refuse_names,
+    same_weights,
+)
 from sklearn_genre.inputs import (
     MEMORY_ROWS,
     MEMORY_VALUES,
@@ -57,10 +62,7 @@ def checked_samples(
     given = {"y": y, "sample_weight": sample_weight}
     named = {key: each for key, each in given.items() if isinstance(each, str)}
     if not is_file and named:
-        raise ValueError(
-            f"y={shown(y, repr)} names a column, which is for files and datasets. Give "
-            "the targets of a table that is in memory as an array."
-        )
+        refuse_names(**named)
     if not len(source):
         raise ValueError(
             "Found 0 sample(s): X holds none, and a minimum of 1 is required."

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_genre._checks import shown, some_of
+from sklearn_genre._warn import warn
 from sklearn_genre.inputs import FeatureEncoder
+from sklearn_genre.targets import SMALLEST_SPREAD
 
-# Packages that a warning is not about.
-INSIDE = ("sklearn_genre", "sklearn", "contextlib")
 # Validation samples of which a spread is told, and the share of that of the training
 # samples below which their units differ.
 FEWEST, NARROW = 20, 1e-2
@@ -29,7 +27,7 @@ def warn_of_unseen(encoder: FeatureEncoder, X: Any) -> None:
     name, (levels, known) = next(iter(unseen.items()))
     others = [*unseen][1:]
     also = f" The same holds for {some_of(others)}." if others else ""
-    _warn(
+    warn(
         f"Column {shown(name, repr)} holds no level of training: {some_of(levels)} "
         f"in place of {some_of(known)}, so it tells nothing.{also} Are the texts or "
         "types those of training?"
@@ -68,7 +66,7 @@ def warn_of_other_units(
     odd = other_units(X[:, places], X_val[:, places])
     some = [name for name, is_odd in zip(names, odd, strict=True) if is_odd]
     if len(some) > len(names) / 2:
-        _warn(
+        warn(
             f"X_val is far from X in {len(some)} of {len(names)} columns compared, "
             f"{some_of(some)}. A Pipeline transforms X alone, unless it is told: "
             "Pipeline(steps, transform_input=['X_val'])."
@@ -116,20 +114,12 @@ def not_finite(error: FloatingPointError) -> ValueError:
 
 def warn_of_seen(estimator: Any) -> None:
     """Warn of a warm start that validates on samples which may have been trained on."""
-    _warn(
+    warn(
         f"{type(estimator).__name__}(warm_start=True) validates on other samples than "
         "the former fit, which may have trained on them: validation scores are too "
         "good, and there are no conformal intervals. Give X_val and y_val, or the same "
         "samples with an integer random_state."
     )
-
-
-def _warn(message: str) -> None:
-    """Warn whoever called the estimator."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in INSIDE:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def temperature_without(estimator: Any, n_samples: int) -> float:
@@ -139,7 +129,28 @@ def temperature_without(estimator: Any, n_samples: int) -> float:
         f"{estimator.early_stopping!r} sets none of {n_samples} samples aside"
     )
     advice = "Set early_stopping=True, or give fit X_val and y_val."
+    if n_samples == 1:
+        advice = "Give fit X_val and y_val."
     if estimator.early_stopping != "auto":
         raise ValueError(f"{message}. {advice}")
-    warnings.warn(f"{message}: temperature_ is 1. {advice}", stacklevel=5)
+    warn(f"{message}: temperature_ is 1. {advice}")
     return 1.0
+
+
+def warn_of_small(y: NDArray[np.float64]) -> None:
+    """Warn of targets whose differences are too small to be learned."""
+    spread = float(y.max() - y.min())
+    if 0 < spread < SMALLEST_SPREAD:
+        warn(
+            f"y varies by {spread:.3g}, and predictions are no better than to about "
+            f"{SMALLEST_SPREAD:g}. Multiply y by a constant."
+        )
+
+
+def warn_of_folds(estimator: Any) -> None:
+    """Warn of a number of folds that a warm start cannot have."""
+    warn(
+        f"cv={shown(estimator.cv, repr)} is not used: the former fit had no folds, "
+        "which a warm start keeps, so a share of the samples is held out. Set cv=None, "
+        "or fit with warm_start=False to start anew."
+    )

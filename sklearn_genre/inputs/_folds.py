@@ -160,6 +160,10 @@ def folds_of(
         if n_folds > n_samples:
             raise ValueError(f"cv={cv} makes more folds than the {n_samples} samples.")
         if groups is not None:
+            if (n_groups := len(np.unique(groups))) < n_folds:
+                raise ValueError(
+                    f"cv={cv} makes more folds than the {n_groups} groups. Lower it."
+                )
             return folds_of(
                 GroupKFold(n_folds, shuffle=True, random_state=random),
                 X,
@@ -170,8 +174,8 @@ def folds_of(
         fold = random.permutation(n_samples) % n_folds
         return Folds(fold.astype(np.int64), n_folds)
     try:
-        parts = list(check_cv(cv).split(X, y, groups))
-    except ValueError as error:
+        parts = [tuple(each) for each in check_cv(cv).split(X, y, groups)]
+    except (TypeError, ValueError) as error:
         if groups is None and "'groups'" in str(error):
             raise ValueError(
                 f"cv={shown(cv, repr)} needs groups: give fit(X, y, groups=...). A "

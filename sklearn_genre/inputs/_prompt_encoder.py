@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import string
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_genre._checks import shown, some_of
+from sklearn_genre._warn import warn
 from sklearn_genre.inputs._frames import frame_of
 from sklearn_genre.inputs._prompts import Prompts
 
@@ -106,10 +106,9 @@ class PromptEncoder(BaseEstimator):
                     "it, or set truncation='left' or 'right'."
                 )
         if n_cut:
-            warnings.warn(
+            warn(
                 f"{n_cut} of {len(ids)} prompts were cut to {self.max_tokens} tokens "
                 f"(truncation={self.truncation!r}).",
-                stacklevel=2,
             )
             ids = self._cut(ids)
         return np.array([*ids, None], dtype=object)[:-1]  # stays 1-dimensional

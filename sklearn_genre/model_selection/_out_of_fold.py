@@ -62,7 +62,7 @@ def out_of_fold_distribution(estimator: Any, X: Any) -> PredictiveDistribution:
     if folds is None:
         raise ValueError(
             f"{type(fitted).__name__} was fitted without folds. Give it cv=, such as "
-            "cv=8, and no X_val."
+            "cv=8, and no X_val, and let early_stopping be True."
         )
     if getattr(fitted, "_held_out", None) is None:
         raise ValueError(

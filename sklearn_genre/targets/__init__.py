@@ -1,5 +1,5 @@
 """The scale on which targets are modelled."""
 
-from sklearn_genre.targets._scaler import TargetScaler
+from sklearn_genre.targets._scaler import SMALLEST_SPREAD, TargetScaler
 
-__all__ = ["TargetScaler"]
+__all__ = ["SMALLEST_SPREAD", "TargetScaler"]

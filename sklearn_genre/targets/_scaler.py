@@ -19,7 +19,7 @@ N_PROBES = 64
 MAX_INVERSE_ERROR = 1e-2
 # Largest size of a limit, that of a target.
 LARGEST_LIMIT = 1e300
-# Smallest spread that is divided by: far smaller numbers still have all their digits.
+# Smallest spread that is divided by; predictions of smaller ones are that far off.
 SMALLEST_SPREAD = 1e-300
 # Predictions are in this range, so that their sums and differences stay finite.
 LARGEST_RANGE = (-1e307, 1e307)

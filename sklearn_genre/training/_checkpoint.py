@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 import torch
@@ -17,8 +18,15 @@ class Checkpoint:
     path : str or Path
         Of the file. Its folder must exist.
     identity : str
-        Differs for fits that differ in data or parameters.
+        Differs for fits that differ in data, parameters or weights to begin with.
+
+    Attributes
+    ----------
+    is_done : bool
+        Whether training has ended, and not by an interrupt.
     """
+
+    is_done = False
 
     def __init__(self, path: str | Path, identity: str) -> None:
         self.path = Path(path)
@@ -54,20 +62,25 @@ class Checkpoint:
             ) from error
         if not same:
             raise ValueError(
-                f"checkpoint={str(self.path)!r} is of a fit with other data or "
-                "parameters. Delete it, or give another path."
+                f"checkpoint={str(self.path)!r} is of a fit with other data, "
+                "parameters or weights to begin with (a warm start has those of the "
+                "last fit). Delete it, or give another path: each fit needs its own."
             )
         state: dict[str, Any] = saved["state"]
         return state
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file, at once."""
-        new = self.path.with_name(self.path.name + ".new")
-        with new.open("wb") as file:
-            torch.save({"identity": self.identity, "state": state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.path)
+        number, name = mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
+        try:
+            with os.fdopen(number, "wb") as file:
+                torch.save({"identity": self.identity, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def remove(self) -> None:
         """Delete the file: the fit has ended."""

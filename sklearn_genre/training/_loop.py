@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import warnings
+from functools import partial
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_genre._warn import warn
 from sklearn_genre.networks import Network
 from sklearn_genre.training._averaging import trained_state
 from sklearn_genre.training._batches import Encoded
@@ -19,8 +19,7 @@ from sklearn_genre.training._readout import ReadoutFit
 from sklearn_genre.training._selection import Row, Scores, Selection, StopStage
 from sklearn_genre.training._stage import Settings, Stage
 
-# Packages that a warning is not about.
-INSIDE = ("sklearn_genre", "sklearn", "skorch", "contextlib")
+_warn = partial(warn, category=ConvergenceWarning)
 
 
 def run_stages(
@@ -95,8 +94,8 @@ def run_stages(
     network.eval()
     for parameter in network.parameters():
         parameter.grad = None  # left by a stage without averaging
-    if checkpoint and go_on:  # after an interrupt, the next fit goes on from it
-        checkpoint.remove()
+    if checkpoint:  # after an interrupt, the next fit goes on from it
+        checkpoint.is_done = go_on
     return history
 
 
@@ -244,11 +243,3 @@ def _say_not_finite(
         f"The loss was not finite in step {n_steps + 1} of {stage.name} ({error}); "
         f"training stopped there and {state} was restored. {advice}"
     )
-
-
-def _warn(message: str) -> None:
-    """Warn whoever called the estimator."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in INSIDE:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, ConvergenceWarning, stacklevel=level)

@@ -33,6 +33,8 @@ SMALL = [
     P10Tokenizer(2, 9),
     DecimalTokenizer("+d.d"),
     DecimalTokenizer("d"),
+    DecimalTokenizer("0.dd"),
+    DecimalTokenizer("+.d"),
 ]
 LARGE = [
     NormalizedTokenizer(10, 15),

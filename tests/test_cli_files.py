@@ -159,3 +159,33 @@ def test_archives_and_sheets_that_cannot_be_read_are_refused_in_one_line(
         said = capsys.readouterr().err
         assert said.startswith("error: cannot ") and said.count("\n") == 1
         assert name in said
+
+
+def test_a_note_says_how_marks_are_read_that_may_be_either(tmp_path, capsys):
+    words = [f"{i};{i}.{100 + i}" for i in range(1, 41)]
+    (tmp_path / "data.csv").write_text("\n".join(["size;price", *words]))
+    assert run(tmp_path, "data.csv") == 0
+    said = capsys.readouterr().err
+    assert "points are read as decimal marks, as in '1.101': --decimal ," in said
+    words = [f'{i},"{i},{100 + i}"' for i in range(1, 41)]
+    (tmp_path / "data.csv").write_text("\n".join(["size,price", *words]))
+    assert run(tmp_path, "data.csv") == 0
+    said = capsys.readouterr().err
+    assert "commas are read as marks between thousands, as in '1,101'" in said
+
+
+def test_a_note_says_that_some_targets_are_in_percent(tmp_path, capsys):
+    frame = of_numbers()
+    frame["price"] = [f"{y}%" if i % 2 else y for i, y in enumerate(frame["price"])]
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    assert run(tmp_path, "data.csv") == 0
+    said = capsys.readouterr().err
+    assert "the target 'price'" in said
+    assert "is in percent, and others are not" in said
+
+
+def test_a_header_may_leave_most_columns_without_a_name(tmp_path, capsys):
+    rows = [f"{i},{i % 3},{2 * i},{5 * i}" for i in range(40)]
+    (tmp_path / "data.csv").write_text("\n".join([",,size,price", *rows]))
+    assert run(tmp_path, "data.csv") == 0
+    assert "size" in capsys.readouterr().out

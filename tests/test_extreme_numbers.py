@@ -158,7 +158,8 @@ def test_targets_that_are_almost_zero(kind, transform):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         for y_val in (y, Y[:50], 1e290 * Y[:50]):
-            model.fit(X[:50], y, X_val=X[:50], y_val=y_val)
+            with pytest.warns(UserWarning, match="Multiply y by a constant"):
+                model.fit(X[:50], y, X_val=X[:50], y_val=y_val)
             dist = model.predict_distribution(X[:50])
             assert np.isfinite(dist.std()).all()
             assert np.isfinite(dist.interval(0.9)).all()

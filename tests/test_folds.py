@@ -358,3 +358,37 @@ def test_the_default_makes_folds_of_tables_that_are_neither_long_nor_wide(
     X = np.broadcast_to(np.float32(0), shape)
     folds = folds_of("auto", X, np.arange(shape[0]), np.random.RandomState(0))
     assert (folds is not None) == has_folds
+
+
+def test_a_warm_start_says_that_it_has_no_folds():
+    options = {"encoder": SMALL, "random_state": 0, "warm_start": True}
+    model = ESTIMATORS["decoding"](cv=None, **options).fit(X, y)
+    with pytest.warns(UserWarning, match="cv=4 is not used"):
+        model.set_params(cv=4).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "message"),
+    [
+        ({"cv": [1, 2]}, {}, "must hold pairs"),
+        ({"cv": 5}, {"groups": np.arange(60) // 20}, "than the 3 groups"),
+        (
+            {"cv": None, "validation_fraction": 0.99},
+            {"groups": np.arange(60) // 20},
+            "validation_fraction=0.99 of 3 groups",
+        ),
+        ({}, {"groups": np.ma.masked_less(np.arange(60), 1)}, "no value for sample 0"),
+        ({}, {"groups": np.arange(60) // 9, "sample_weight": "w"}, "names a column"),
+    ],
+)
+def test_faults_of_folds_and_groups_are_named(options, given, message):
+    model = ESTIMATORS["decoding"](encoder=SMALL, **options)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, **given)
+
+
+def test_one_weight_for_all_goes_with_groups():
+    groups = np.arange(60) // 6
+    model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0)
+    one = model.fit(X, y, 2.0, groups=groups).predict(X)
+    np.testing.assert_array_equal(one, model.fit(X, y, groups=groups).predict(X))

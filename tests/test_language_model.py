@@ -283,7 +283,7 @@ def test_a_killed_fit_goes_on_to_the_same_result(folder, tmp_path, objective, ep
         killed.fit(X, y)
     if epoch > 1:
         assert path.exists()
-        with pytest.raises(ValueError, match="other data or parameters"):
+        with pytest.raises(ValueError, match="other data, parameters or weights"):
             make(folder, checkpoint=path, **options).fit(X, y + 1)
     resumed = make(folder, checkpoint=path, **options).fit(X, y)
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
@@ -441,7 +441,7 @@ def test_nothing_that_is_predicted_leaves_the_range(folder, options):
         (["abc"] * 10, {"trainable": -1}, "trainable=-1 blocks"),
         (["abc"] * 10, {"prompt": lambda text: 3}, "must return a str"),
         (["abc"] * 10, {"numbers": "x"}, "'d' for each digit"),
-        (["abc"] * 10, {"max_length": 4}, "leaves no room"),
+        (["abc"] * 10, {"max_length": 3}, "leaves no room"),
         (["abc"] * 10, {"objective": "remax"}, "Set pretraining"),
         (["abc"] * 10, {"model": "no/such/folder"}, "cannot be loaded"),
         (["abc"] * 10, {"trainable": object()}, "a config of peft"),
@@ -454,6 +454,30 @@ def test_bad_input_is_refused_with_a_reason(folder, X, options, message):
     model = make(folder, early_stopping=False).set_params(**options)
     with pytest.raises((ValueError, TypeError), match=message):
         model.fit(X, np.arange(10) / 2)
+
+
+def test_prompt_and_number_may_fill_the_length(folder):
+    """Twenty tokens: two of the prompt, fifteen of the text, three of the number."""
+    y = np.arange(10) / 2
+    for numbers in ("d.d", "d.d out of five stars"):
+        model = make(folder, early_stopping=False, max_length=20, numbers=numbers)
+        model.fit(["a" * 15] * 10, y)
+        with pytest.raises(ValueError, match=r"has 18 tokens.*room for 17"):
+            model.fit(["a" * 16] * 10, y)
+
+
+def test_no_adapter_is_looked_for_in_the_hub(folder, monkeypatch):
+    from transformers.models.auto import auto_factory
+
+    asked = []
+    monkeypatch.setattr(
+        auto_factory,
+        "find_adapter_config_file",
+        lambda *names, **options: asked.append(options["local_files_only"]),
+    )
+    fit(folder)
+    assert asked
+    assert all(asked)
 
 
 @pytest.mark.parametrize("truncation", ["left", "right"])

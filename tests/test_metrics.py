@@ -216,6 +216,9 @@ def test_an_end_of_a_given_interval_may_be_infinite():
     assert interval_score(y, intervals) == interval_width(intervals) == np.inf
     with pytest.raises(ValueError, match="NaN"):
         coverage_score(y, [[np.nan, 3.0], [0.0, 1.0]])
+    for end in (-np.inf, np.inf):
+        with pytest.raises(ValueError, match=f"both ends at {end} in row 1"):
+            interval_score(y, [[0.0, 1.0], [end, end]])
 
 
 @pytest.mark.parametrize("name", sorted(set(SCORES) - {"rmse_score", "spearman_score"}))

@@ -158,3 +158,29 @@ def test_a_stream_goes_on_by_the_rule_of_a_fit_without_fine_tuning():
     model.set_params(pretraining_epochs=1).fit(X, Y)
     grid = model.grid_
     assert_array_equal(model.partial_fit(X, Y).grid_, grid)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pretraining": "foo"}, "pretraining"),
+        ({"pretraining": None}, "pretraining"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"learning_rate": "a"}, "learning_rate"),
+        ({"ema_decay": 2.0}, "ema_decay"),
+        ({"temperature": -1}, "temperature"),
+    ],
+)
+def test_each_call_checks_the_parameters(options, message):
+    model = small("decoding").partial_fit(X, Y)
+    with pytest.raises(ValueError, match=f"'{message}' parameter"):
+        model.set_params(**options).partial_fit(X, Y)
+
+
+def test_a_stream_takes_the_temperature():
+    model = small("decoding", temperature=2.0).partial_fit(X, Y)
+    assert model.temperature_ == 2
+    assert model.set_params(temperature=3.0).partial_fit(X, Y).temperature_ == 3
+    with pytest.raises(ValueError, match="partial_fit has none"):
+        small("decoding", temperature="validation").partial_fit(X, Y)

@@ -335,3 +335,12 @@ def test_medians_of_very_many_draws_are_alike(k):
         expected = dist.median_at_k(0.2, k + 1)
         assert_allclose(dist.median_at_k(0.2, k), expected, rtol=10 / k**0.5 + 1e-6)
         assert_allclose(expected, (0.2**2 + 0.8**2) / 2, rtol=1e-3)
+
+
+def test_errors_of_draws_agree_far_from_zero():
+    """One draw is its own mean, median and best, and numbers keep their digits."""
+    far = PredictiveDistribution([1e9, 1e9 + 1e-3], [[1, 2]])
+    y = 1e9 + 6e-4
+    expected = far.best_at_k(y, 1)
+    assert_allclose(far.mean_at_k(y, 1), expected, rtol=1e-9)
+    assert_allclose(far.median_at_k(y, 1), expected, rtol=1e-9)

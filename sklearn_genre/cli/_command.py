@@ -149,20 +149,28 @@ def _load(options: argparse.Namespace) -> tuple[Table, str, list[str]]:
         options.data, delimiter=options.delimiter, encoding=options.encoding
     )
     mark, notes = common_mark(source.frame), []
-    if decimal == "auto" and source.delimiter == ";" and mark is None:
+    if decimal == "auto" and mark is None:
         cells = source.frame.to_numpy().ravel()
         words = [cell for cell in cells if isinstance(cell, str) and needs_mark(cell)]
-        if words:
+        commas = [word for word in words if "," in word]
+        if commas and source.delimiter == ";":
             decimal = ","
-            notes.append(
-                f"commas are read as decimal marks, as in {shown(words[0])}: "
-                "--decimal . says otherwise"
-            )
+        if words:
+            notes.append(_of_marks((commas or words)[0], decimal))
     fixed = Decimal(
         (mark or ".") if decimal == "auto" else decimal, is_fixed=decimal != "auto"
     )
     table = with_target(source, options.data, options.target, fixed, options.missing)
     return table, decimal, notes
+
+
+def _of_marks(word: str, decimal: str) -> str:
+    """Return a note on how a word is read that allows either decimal mark."""
+    mark, other = (",", ".") if decimal == "," else (".", ",")
+    name = "commas" if "," in word else "points"
+    use = "decimal marks" if mark in word else "marks between thousands"
+    read = f"{name} are read as {use}, as in {shown(word)}"
+    return f"{read}: --decimal {other} says otherwise"
 
 
 def _build_model(options: argparse.Namespace, train: Table) -> DecodingRegressor:

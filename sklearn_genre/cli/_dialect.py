@@ -119,6 +119,8 @@ def find_header(records: Sequence[Record]) -> int:
     for i, record in enumerate(seen):
         n_named = sum(bool(_text(cell)) for cell in record.cells)
         is_wide = len(record.cells) >= needed and n_named >= LEAST_NAMED * needed
+        if len(record.cells) == width and _text(record.cells[needed - 1]):
+            is_wide |= _is_above_numbers(seen[i : i + 2])
         if is_wide and not _is_comment(seen[i : i + 2]):
             return i - 1 if i and _is_short_header(seen[i - 1], record) else i
     return 0
@@ -132,6 +134,19 @@ def _is_short_header(record: Record, below: Record) -> bool:
         n_missing == 1
         and all(name and not _is_number(name) for name in names)
         and any(_is_number(cell) for cell in below.cells if _text(cell))
+    )
+
+
+def _is_above_numbers(pair: Sequence[Record]) -> bool:
+    """Return whether the first of two records holds words alone, above numbers."""
+    if len(pair) < 2 or len(pair[1].cells) != len(pair[0].cells):
+        return False
+    named = [j for j, cell in enumerate(pair[0].cells) if _text(cell)]
+    return bool(named) and all(
+        not _is_number(pair[0].cells[j])
+        and _text(pair[1].cells[j])
+        and _is_number(pair[1].cells[j])
+        for j in named
     )
 
 

@@ -71,8 +71,7 @@ def load_model(path: Path) -> Any:
         raise InputError(f"cannot read {shown_path(path)}: {why}") from error
     except Exception as error:  # whatever a file that is no pickle ends in
         raise InputError(
-            f"{shown_path(path)} is no model that the command line saved "
-            f"({reason(error)})"
+            f"{shown_path(path)} is no model that the command line saved"
         ) from error
     steps = getattr(model, "steps", None)
     if not steps or not isinstance(steps[0][1], TableReader):

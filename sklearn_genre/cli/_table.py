@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_genre.cli._error import InputError, shown, shown_path
 from sklearn_genre.cli._source import Source
-from sklearn_genre.preprocessing._columns import Decimal, decide
+from sklearn_genre.preprocessing._columns import Decimal, decide, of_percents
 from sklearn_genre.preprocessing._table_reader import listed, place_in
 from sklearn_genre.preprocessing._values import numbers_in, values_of
 
@@ -145,7 +145,7 @@ def _read_target(
             "it by a constant"
         )
     y = values.spread(numbers, np.nan)
-    notes = []
+    notes = [f"{target}: {text}" for text in of_percents(values, ~wrong, where)]
     if gone := int(np.isnan(y).sum()):
         notes.append(f"{gone} of {len(y)} rows left out: no value in {target[4:]}")
     if wrong.any():

@@ -103,6 +103,10 @@ def _aligned(
     before, _ = offsets(prompt)
     start = len(before)
     if ids[:start] != before:
+        for a, b in where:  # digits that merge are the likelier reason
+            inside = [i for i, (c, d) in enumerate(spans) if a < d and c < b]
+            if len(inside) > 1:
+                _refuse(written, prompt, texts, inside)
         _refuse_end(written, prompt)
     spelled: list[int] = []
     between: list[list[int]] = [[]]

@@ -150,7 +150,9 @@ class PiecewiseUniform:
 
     def mean_at_k(self, y: Array, k: Counts) -> Array:
         """Return the mean squared error of the mean of k draws, shape (n,)."""
-        return (self.mean() - y) ** 2 + self.std() ** 2 / k
+        centre, deviation = self._centred()  # both near y, where all is far from zero
+        bias = (self.pmf * deviation).sum(axis=1) + (centre - y)
+        return bias**2 + self.std() ** 2 / k
 
     def median_at_k(self, y: Array, k: Counts) -> Array:
         """Return the mean squared error of the median of k draws, shape (n,)."""

@@ -330,6 +330,8 @@ class PredictiveDistribution(DistributionFunctions):
 
 def _sources(dists: Iterable[DistributionFunctions], name: str) -> list[Source]:
     """Return what distributions are read from; refuse other things, and none."""
+    if not np.iterable(dists):
+        raise TypeError(f"{name} takes a list of PredictiveDistribution; got {dists}.")
     dists = list(dists)
     for dist in dists:
         if not isinstance(dist, PredictiveDistribution):

@@ -298,10 +298,20 @@ def prompt_encoder(
     window = getattr(pretrained.config(), "max_position_embeddings", None) or NO_LIMIT
     room = window if max_length is None else min(window, max_length)
     tokenizer = resolve(numbers_tokenizer(numbers), TOKENIZERS)
-    room -= 2 * tokenizer.length + sum(map(len, getattr(tokenizer, "literals", ())))
+    pretrained = pretrained.as_now()
+    room -= n_tokens_of(tokenizer, pretrained)
     if room < 1:
         raise ValueError(
             f"max_length={max_length} leaves no room for a prompt before "
             f"numbers={numbers!r}. Raise it."
         )
-    return PromptEncoder(prompt, pretrained.as_now().tokenize, room, truncation)
+    return PromptEncoder(prompt, pretrained.tokenize, room, truncation)
+
+
+def n_tokens_of(tokenizer: Tokenizer, pretrained: Pretrained) -> int:
+    """Return how many tokens of the language model a number is written by."""
+    digits = [texts[0] for texts in tokenizer.token_texts]
+    literals = getattr(tokenizer, "literals", ("",) * len(digits))
+    written = "".join(a + b for a, b in zip(literals, digits, strict=False))
+    text, alone = pretrained.tokenize([written, ""])
+    return max(len(text) - len(alone), len(digits))

@@ -235,7 +235,7 @@ cv : "auto", int, cross-validation splitter, list of splits or None, default="au
     them and measures them for any samples. Those at k cost the most.""",
     "random_state": """random_state : int, RandomState instance or None, default=None
     Seed of weights, batches and split. The same seed gives the same bits on the same
-    machine; no global generator is touched.""",
+    machine, and no global generator is touched; None draws it from that of numpy.""",
     "verbose": """verbose : int, default=0
     Above zero, a progress bar on standard error; where that is no terminal, a line for
     each epoch once a fit has lasted ten seconds.""",

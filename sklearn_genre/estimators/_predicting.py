@@ -181,8 +181,8 @@ class PredictingRegressor(RegressorMixin, BaseEstimator, ABC):
             Probability inside, in [0, 1].
         method : {"distribution", "conformal"}, default="distribution"
             Quantiles of the distribution, or those between which the targets of
-            held-out samples lay, with folds by CV+. The user guide says what that
-            guarantees; an end is infinite with fewer than ``2 / (1 - coverage) - 1``.
+            held-out samples (4,096 at most) lay, with folds by CV+. The guide says what
+            is guaranteed. With under ``2 / (1 - coverage) - 1`` an end is infinite.
 
         Returns
         -------

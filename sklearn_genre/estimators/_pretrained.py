@@ -91,7 +91,11 @@ class Pretrained:
         options = {"attn_implementation": "sdpa", **self._options()}
         if not is_random:
             return self._found(
-                transformers.AutoModelForCausalLM, dtype=torch.float32, **options
+                transformers.AutoModelForCausalLM,
+                dtype=torch.float32,
+                # which would be looked up in the hub in any case
+                adapter_kwargs={"local_files_only": self.local_files_only},
+                **options,
             )
         config = self.config()
         if hasattr(config, "quantization_config"):

@@ -61,8 +61,7 @@ def group_codes(
         )
     try:
         if np.ma.is_masked(groups):  # whose values are there, and not meant
-            masked: Any = groups
-            groups = masked.astype(object).filled(None)
+            groups = np.where(np.ma.getmaskarray(groups), None, np.ma.getdata(groups))
         codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
     except ValueError:
         raise ValueError(

@@ -104,6 +104,8 @@ class BestAtKDisplay(PredictionDisplay):
             `ks` is empty, or one of `ks` is not an integer of at least 1.
         """
         y = check_targets(y_true, dist)
+        if not np.iterable(ks):
+            raise TypeError(f"ks must be a list of integers; got {ks!r}.")
         if not len(ks):
             raise ValueError("ks must hold at least one number of draws; got none.")
         curves = (

@@ -67,6 +67,13 @@ def intervals_of(dist: PredictiveDistribution | ArrayLike, coverage: float) -> A
             "dist must hold the lower and the upper end of each interval; got "
             f"{intervals[row, 0]} above {intervals[row, 1]} in row {row}."
         )
+    empty = (intervals[:, 0] == np.inf) | (intervals[:, 1] == -np.inf)
+    if empty.any():
+        row = int(empty.argmax())
+        raise ValueError(
+            f"dist must hold intervals with numbers in them; got both ends at "
+            f"{intervals[row, 0]} in row {row}."
+        )
     return intervals
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_genre._checks import flat_column
 from sklearn_genre.metrics._checks import HUGE, Array, average, column, weights_of
 
 
@@ -41,7 +42,8 @@ def spearman_score(
     >>> spearman_score([1, 2, 3], [10, 20, 400])
     1.0
     """
-    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    target = column(flat_column(y_true, "y_true"), "y_true")
+    prediction = column(flat_column(y_pred, "y_pred"), "y_pred")
     check_consistent_length(target, prediction)
     weight = weights_of(len(target), sample_weight)
     counts = weight > 0
@@ -94,7 +96,8 @@ def rmse_score(
     >>> rmse_score([1.0, 5.0], [4.0, 8.0], y_train=[0.0, 4.0])
     1.5
     """
-    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
+    target = column(flat_column(y_true, "y_true"), "y_true")
+    prediction = column(flat_column(y_pred, "y_pred"), "y_pred")
     check_consistent_length(target, prediction)
     rmse = _root_mean_square_error(target, prediction, sample_weight)
     if y_train is None:

@@ -96,7 +96,7 @@ def decide(
     reading, notes = _reading(values, decimal, where)
     lost = _unreadable(values, reading)
     if reading.kind == "number":
-        notes += _of_percents(values, ~lost, where)
+        notes += of_percents(values, ~lost, where)
     if lost.any():
         word, row = values.first(lost)
         strays = [str(v) for v, gone in zip(values.values, lost, strict=True) if gone]
@@ -155,7 +155,7 @@ def _reading(
     return Reading("text" if is_text else "category"), notes
 
 
-def _of_percents(
+def of_percents(
     values: Values, is_number: NDArray[np.bool_], where: Where
 ) -> list[str]:
     """Return a note if some numbers have a percent sign and others have none."""

@@ -88,11 +88,12 @@ def decimal_mark(words: Sequence[str]) -> str | None:
 
 
 def needs_mark(word: str) -> bool:
-    """Return whether a word with a comma is another number with the other mark.
+    """Return whether a word is another number with the other decimal mark.
 
     Examples
     --------
-    >>> [needs_mark(word) for word in ("1,234", "1,5", "1234")]
-    [True, False, False]
+    >>> [needs_mark(word) for word in ("1,234", "1.234", "1.5", "1234")]
+    [True, True, False, False]
     """
-    return "," in word and None not in (read_number(word, "."), read_number(word, ","))
+    numbers = {read_number(word, "."), read_number(word, ",")}
+    return None not in numbers and len(numbers) > 1

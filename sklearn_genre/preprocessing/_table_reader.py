@@ -147,9 +147,11 @@ class TableReader(TransformerMixin, BaseEstimator):
             how = reading.kind if kept else f"left out ({reading.kind})"
             rows.append({"name": name, "read as": how, **row})
         if not readings:
+            others = [row for row in rows if row["read as"] == "left out (other)"]
+            why = f"; {others[0]['note']}" if others else ""
             raise ValueError(
-                "X has no column to learn from: all are empty or left out; the columns "
-                f"are {listed(frame.columns)}."
+                "X has no column to learn from: all are empty, left out or hold what "
+                f"cannot be read{why}; the columns are {listed(frame.columns)}."
             )
         self.readings_, self.table_ = readings, pd.DataFrame(rows)
         self.feature_names_in_ = np.array([*frame.columns], dtype=object)

@@ -31,7 +31,8 @@ class DecimalTokenizer(Tokenizer):
     ----------
     format : str, default="d.d"
         A ``d`` for each digit, 15 at most; ``+`` in front of them for a sign; anything
-        else is a literal. The point, if any, is the last ``.`` between digits.
+        else is a literal. The point, if any, is the last ``.`` with a digit behind it,
+        and before it a digit, a zero or nothing: ``"d.d"``, ``"0.dd"``, ``"+.dd"``.
     digits : sequence of 10 str, default="0123456789"
         The texts of the ten digits: other ones show what a language model knows of
         numbers, such as letters, or the digits reversed.
@@ -85,7 +86,8 @@ class DecimalTokenizer(Tokenizer):
     def step(self) -> float:
         """Difference of neighbouring written numbers."""
         head, point, tail = self.format.rpartition(".")
-        n_decimals = tail.count("d") if point and "d" in head else 0
+        is_point = point and ("d" in head or head.strip() in ("", "+", "0", "+0"))
+        n_decimals = tail.count("d") if is_point else 0
         return float(f"1e-{n_decimals}")
 
     @property

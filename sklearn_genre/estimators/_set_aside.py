@@ -60,8 +60,8 @@ def group_codes(
             "samples are read in blocks. Give X_val and y_val."
         )
     try:
-        if np.ma.is_masked(groups):  # whose values are there, and not meant
-            groups = np.where(np.ma.getmaskarray(groups), None, np.ma.getdata(groups))
+        if isinstance(groups, np.ma.MaskedArray):  # values are there, and not meant
+            groups = np.where(np.ma.getmaskarray(groups), None, groups.data)
         codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
     except ValueError:
         raise ValueError(

@@ -61,7 +61,9 @@ def group_codes(
         )
     try:
         if isinstance(groups, np.ma.MaskedArray):  # values are there, and not meant
-            groups = np.where(np.ma.getmaskarray(groups), None, groups.data)
+            is_masked = np.ma.getmaskarray(groups)
+            groups = np.array(groups.data, dtype=object)
+            groups[is_masked] = None
         codes = pd.factorize(column_or_1d(groups))[0].astype(np.int64)
     except ValueError:
         raise ValueError(

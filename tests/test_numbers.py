@@ -53,8 +53,8 @@ GIVEN = {
         "0.239": "the same, third seed",
         "18": "one less RMSE / CatBoost, results/called.md; and crps of default over "
         "the best peer's, autoprice and triazines",
-        "11": "the same where nothing was chosen",
-        "3": "one less its median",
+        "12": "the same where nothing was chosen",
+        "2": "one less its median",
         "9": "one less the median of RMSE / RealMLP, the table of the README",
         "14": "one less its geometric mean",
         "28": "one less that of CRPS / best of two rivals",

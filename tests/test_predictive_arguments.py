@@ -129,3 +129,17 @@ def test_the_row_that_does_not_exist_is_named():
         with pytest.raises(IndexError, match=value):
             dist[index]
     assert len(dist[:9]) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda of: of.mixture(None), "takes a list .*; got None"),
+        (lambda of: of.from_dict(None), "must be a mapping; got NoneType"),
+        (lambda of: of.lazy(3, 3), "must be callable; got int"),
+        (lambda of: of(NUMBERS, ONES).to_frame(index=5), "must hold labels; got int"),
+    ],
+)
+def test_things_of_another_type_are_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(PredictiveDistribution)

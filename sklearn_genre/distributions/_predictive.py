@@ -319,6 +319,8 @@ class PredictiveDistribution(DistributionFunctions):
         >>> PredictiveDistribution.from_dict(json.loads(text))
         PredictiveDistribution(n_rows=1, n_values=3)
         """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"data must be a mapping; got {type(data).__name__}.")
         needed, known = {"values", "pmf"}, {"values", "pmf", "edges", "clipped"}
         if not needed <= set(data) <= known:
             raise ValueError(

@@ -81,6 +81,8 @@ class DistributionSequence:
         np.float64(0.75)
         """
         n_rows = check_integer(n_rows, "n_rows", 1)
+        if not callable(read):
+            raise TypeError(f"read must be callable; got {type(read).__name__}.")
         return cls._of(lazy_source(lambda index: rows_of(read(index)), n_rows))
 
     # -- what it holds ------------------------------------------------------

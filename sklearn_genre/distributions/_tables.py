@@ -33,6 +33,8 @@ def frame_of(dist: PredictiveDistribution, quantiles: ArrayLike, index: Any) -> 
     levels = np.atleast_1d(as_probabilities(quantiles, "quantiles"))
     if levels.ndim != 1:
         raise ValueError(f"quantiles must have shape (k,); got shape {levels.shape}.")
+    if index is not None and not hasattr(index, "__len__"):
+        raise TypeError(f"index must hold labels; got {type(index).__name__}.")
     if index is not None and len(index) != len(dist):
         raise ValueError(
             f"index must hold {len(dist)} labels, one for each row; got {len(index)}."

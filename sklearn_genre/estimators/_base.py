@@ -35,7 +35,6 @@ from sklearn_genre.estimators._stored import checked_samples
 from sklearn_genre.estimators._warnings import (
     not_finite,
     temperature_without,
-    warn_of_small,
     warn_of_validation,
 )
 from sklearn_genre.inputs import (
@@ -278,7 +277,6 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         limits = getattr(self, "target_range", None)
         self.target_scaler_ = TargetScaler(self.target_transform, limits)
         self.target_scaler_.fit(data.y, data.weight)
-        warn_of_small(data.y)
         self._learn_head(data, self.target_scaler_.transform(data.y))
 
     def _learn_features(self, data: Data) -> None:

@@ -72,7 +72,8 @@ def checked_data(
     ValueError
         If the data are not valid.
     """
-    refuse_names(y=y, sample_weight=sample_weight)
+    if isinstance(y, str) or isinstance(sample_weight, str):
+        refuse_names(y=y, sample_weight=sample_weight)
     X = estimator._check_features(X, reset=reset)
     if y is None:
         raise ValueError(

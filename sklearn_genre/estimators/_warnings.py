@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn_genre._checks import shown, some_of
 from sklearn_genre._warn import warn
 from sklearn_genre.inputs import FeatureEncoder
-from sklearn_genre.targets import SMALLEST_SPREAD
 
 # Validation samples of which a spread is told, and the share of that of the training
 # samples below which their units differ.
@@ -135,16 +134,6 @@ def temperature_without(estimator: Any, n_samples: int) -> float:
         raise ValueError(f"{message}. {advice}")
     warn(f"{message}: temperature_ is 1. {advice}")
     return 1.0
-
-
-def warn_of_small(y: NDArray[np.float64]) -> None:
-    """Warn of targets whose differences are too small to be learned."""
-    spread = float(y.max() - y.min())
-    if 0 < spread < SMALLEST_SPREAD:
-        warn(
-            f"y varies by {spread:.3g}, and predictions are no better than to about "
-            f"{SMALLEST_SPREAD:g}. Multiply y by a constant."
-        )
 
 
 def warn_of_folds(estimator: Any) -> None:

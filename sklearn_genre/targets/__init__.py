@@ -1,5 +1,5 @@
 """The scale on which targets are modelled."""
 
-from sklearn_genre.targets._scaler import SMALLEST_SPREAD, TargetScaler
+from sklearn_genre.targets._scaler import TargetScaler
 
-__all__ = ["SMALLEST_SPREAD", "TargetScaler"]
+__all__ = ["TargetScaler"]

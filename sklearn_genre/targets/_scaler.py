@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
 from sklearn_genre._checks import check_real, shown
+from sklearn_genre._warn import warn
 
 # How far beyond the training range an inverse is probed, as a share of its width, and
 # in how many steps.
@@ -297,7 +298,7 @@ def _mean_and_spread(
 ) -> tuple[float, float]:
     """Return mean and root mean square around it, 1 for a constant; no overflow.
 
-    A spread that is too small to divide by is `SMALLEST_SPREAD`.
+    A spread that is too small to divide by is `SMALLEST_SPREAD`, with a warning.
     """
     first = float(values[0])
     centred = values - first
@@ -308,4 +309,9 @@ def _mean_and_spread(
         return first + shift, 1.0
     mean_square = float(np.average((centred / size) ** 2, weights=weight))
     spread = size * float(np.sqrt(mean_square)) or size
+    if spread < SMALLEST_SPREAD:
+        warn(
+            f"y varies by {spread:.3g}, and predictions are no better than to about "
+            f"{SMALLEST_SPREAD:g}. Multiply y by a constant."
+        )
     return first + shift, max(spread, SMALLEST_SPREAD)

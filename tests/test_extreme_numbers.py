@@ -158,8 +158,9 @@ def test_targets_that_are_almost_zero(kind, transform):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         for y_val in (y, Y[:50], 1e290 * Y[:50]):
-            with pytest.warns(UserWarning, match="Multiply y by a constant"):
+            with pytest.warns(UserWarning, match="Multiply y by a constant") as said:
                 model.fit(X[:50], y, X_val=X[:50], y_val=y_val)
+            assert sum("Multiply" in str(each.message) for each in said) == 1
             dist = model.predict_distribution(X[:50])
             assert np.isfinite(dist.std()).all()
             assert np.isfinite(dist.interval(0.9)).all()

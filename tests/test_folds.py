@@ -4,6 +4,7 @@ import pickle
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_diabetes
@@ -378,7 +379,8 @@ def test_a_warm_start_says_that_it_has_no_folds():
             "validation_fraction=0.99 of 3 groups",
         ),
         ({}, {"groups": np.ma.masked_less(np.arange(60), 1)}, "no value for sample 0"),
-        ({}, {"groups": np.arange(60) // 9, "sample_weight": "w"}, "names a column"),
+        ({}, {"groups": np.arange(59)}, "groups holds 59 samples and X 60"),
+        ({}, {"sample_weight": "w"}, "sample_weight='w' names a column"),
     ],
 )
 def test_faults_of_folds_and_groups_are_named(options, given, message):
@@ -387,8 +389,19 @@ def test_faults_of_folds_and_groups_are_named(options, given, message):
         model.fit(X, y, **given)
 
 
-def test_one_weight_for_all_goes_with_groups():
-    groups = np.arange(60) // 6
+def test_groups_are_those_of_the_samples_with_a_weight(tmp_path):
+    """However the weights are given: one for all, an array, a column of a file."""
+    groups, weight = np.arange(60) // 6, np.arange(60) % 3.0
     model = ESTIMATORS["decoding"](encoder=SMALL, cv=2, random_state=0)
     one = model.fit(X, y, 2.0, groups=groups).predict(X)
     np.testing.assert_array_equal(one, model.fit(X, y, groups=groups).predict(X))
+    few = weight > 0
+    model.fit(X[few], y[few], weight[few], groups=groups[few])
+    expected = model.predict(X)
+    model.fit(X, y, weight, groups=groups)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    frame = pd.DataFrame(X).add_prefix("x").assign(y=y, w=weight)
+    pytest.importorskip("pyarrow")
+    frame.to_parquet(tmp_path / "data.parquet")
+    model.fit(tmp_path / "data.parquet", "y", "w", groups=groups)
+    np.testing.assert_array_equal(model.predict(frame[frame.columns[:-2]]), expected)

@@ -24,7 +24,6 @@ from sklearn_genre.tokenizers import TOKENIZERS, IEEETokenizer, NormalizedTokeni
 
 SPEC = ColumnSpec(2, (3,))
 BASE_3 = NormalizedTokenizer(3, 3)
-
 Z = torch.linspace(-1.5, 1.5, 6, dtype=torch.float64)
 mlp = partial(MLPEncoder, hidden_layer_sizes=(8, 5))
 ensemble = partial(TabularEncoder, hidden_layer_sizes=(8,), n_members=3)

@@ -38,8 +38,8 @@ def whole_share(own: float, mixed: float, n_mixed: int, n_folds: int) -> float:
     Returns
     -------
     share : float
-        In [0, 1]; 1 if there is one member for each fold, whose errors say nothing
-        about others.
+        In [0, 1]; 1 if there is one member for each fold, so that no product of the
+        errors of two is known.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def share_of_all_folds(
     for start in range(0, len(inputs), N_HELD):
         some = slice(start, start + N_HELD)
         errors = network.member_errors(inputs[some], z[some])  # (n_members, n, ...)
-        share = normalised[some, None].to(errors)
-        own += float((share * errors**2).sum(dtype=torch.float64) / len(errors))
-        mixed += float((share * errors.mean(0) ** 2).sum(dtype=torch.float64))
+        weighted = normalised[some, None].to(errors)
+        own += float((weighted * errors**2).sum(dtype=torch.float64) / len(errors))
+        mixed += float((weighted * errors.mean(0) ** 2).sum(dtype=torch.float64))
     return whole_share(own, mixed, network.n_members, network.n_folds)

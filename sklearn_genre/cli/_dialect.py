@@ -142,7 +142,7 @@ def _is_above_numbers(pair: Sequence[Record]) -> bool:
     if len(pair) < 2 or len(pair[1].cells) != len(pair[0].cells):
         return False
     named = [j for j, cell in enumerate(pair[0].cells) if _text(cell)]
-    return bool(named) and all(
+    return all(
         not _is_number(pair[0].cells[j])
         and _text(pair[1].cells[j])
         and _is_number(pair[1].cells[j])

@@ -264,6 +264,8 @@ class PredictiveDistribution(DistributionFunctions):
         ------
         ImportError
             If pandas is not installed.
+        TypeError
+            If `index` has no length.
         ValueError
             If a level is not in [0, 1], or `quantiles` or `index` has another shape.
 
@@ -307,6 +309,8 @@ class PredictiveDistribution(DistributionFunctions):
 
         Raises
         ------
+        TypeError
+            If `data` is no mapping.
         ValueError
             If a name is missing or unknown, or the arrays are not valid.
 

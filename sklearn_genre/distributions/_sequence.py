@@ -69,7 +69,7 @@ class DistributionSequence:
         ValueError
             If `n_rows` is below 1, or `read` returns another number of rows.
         TypeError
-            If `read` returns no PredictiveDistribution.
+            If `read` is not callable, or returns no PredictiveDistribution.
 
         Examples
         --------

@@ -195,7 +195,7 @@ class BaseDistributionRegressor(CallbackSupportMixin, PredictingRegressor):
         is_small = type(X) is np.ndarray and X.size <= MEMORY_ROWS
         checked = checked_data if is_small else checked_samples
         data = checked(draft, X, y, sample_weight, reset=not is_warm)
-        codes = group_codes(groups, data, sample_weight)
+        codes = group_codes(groups, data)
         validation = None
         if X_val is not None:
             validation = checked_validation(draft, X_val, y_val, sample_weight_val)

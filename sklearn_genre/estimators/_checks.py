@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Real
 from os import PathLike
 from typing import Any
@@ -100,7 +101,10 @@ def checked_data(
         return Data(X, y, np.ones_like(weight))
     # divided by a power of two: whole numbers stay exact, and two is as good as twice
     data = Data(X, y, np.ldexp(weight, -np.frexp(largest)[1]))
-    return data if data.weight.all() else data.take(np.flatnonzero(data.weight))
+    if data.weight.all():
+        return data
+    has_weight = data.weight > 0
+    return replace(data.take(np.flatnonzero(has_weight)), has_weight=has_weight)
 
 
 def refuse_names(**given: Any) -> None:

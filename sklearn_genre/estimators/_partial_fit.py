@@ -110,7 +110,7 @@ class PartialFitMixin(BaseDistributionRegressor):
                 check_rule(draft, stages, data)
             else:
                 draft._start_network(stages, data, device)
-            draft._take_temperature(goes_on=goes_on)
+            draft._take_temperature()
             # from now on all members see all samples, and none is left out
             draft._folds = draft._left_out = None
             stage = draft._stream_stage([each for each in stages if each.max_epochs])
@@ -125,11 +125,11 @@ class PartialFitMixin(BaseDistributionRegressor):
         self.__dict__ = {**vars(draft)}  # at once, and whole
         return self
 
-    def _take_temperature(self, *, goes_on: bool) -> None:
+    def _take_temperature(self) -> None:
         """Set the temperature that the user gave, or keep the one that was found."""
         temperature = getattr(self, "temperature", None)
         if isinstance(temperature, str):
-            if not goes_on:
+            if not hasattr(self, "temperature_"):
                 raise ValueError(
                     f"temperature={temperature!r} needs a validation set, and "
                     "partial_fit has none. Give a number, or call fit first."

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupShuffleSplit
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import column_or_1d
 
 from sklearn_genre._checks import shown
 from sklearn_genre.encoders import ENCODERS
@@ -25,9 +25,7 @@ MIN_SAMPLES_TO_SPLIT = 40
 Codes = NDArray[np.int64]
 
 
-def group_codes(
-    groups: ArrayLike | None, data: Data, sample_weight: Any
-) -> Codes | None:
+def group_codes(groups: ArrayLike | None, data: Data) -> Codes | None:
     """Return the group of each checked sample as a number, None without groups.
 
     Parameters
@@ -35,7 +33,6 @@ def group_codes(
     groups : array-like of shape (n_samples,) or None
     data : Data
         The samples whose weight is positive.
-    sample_weight : array-like of shape (n_samples,), str or None
 
     Returns
     -------
@@ -44,16 +41,11 @@ def group_codes(
     Raises
     ------
     ValueError
-        If there are not as many as samples, if one is missing, or if samples or weights
-        are read from a file.
+        If there are not as many as samples, if one is missing, or if samples are read
+        in blocks.
     """
     if groups is None:
         return None
-    if isinstance(sample_weight, str) and not isinstance(data, StoredData):
-        raise ValueError(
-            f"groups need sample_weight as an array, got the name of a column, "
-            f"{sample_weight!r}."
-        )
     if isinstance(data, StoredData):
         raise ValueError(
             f"groups need samples that are trained on at once, and the {len(data)} "
@@ -74,15 +66,13 @@ def group_codes(
             f"groups has no value for sample {int(codes.argmin())}. Give each sample a "
             "group; a sample alone is a group of one."
         )
-    if sample_weight is not None and np.ndim(sample_weight):
-        check_consistent_length(codes, sample_weight)
-        codes = codes[np.asarray(sample_weight, dtype=np.float64) > 0]
-    if len(codes) != len(data):
+    chosen = data.has_weight
+    n_given = len(data) if chosen is None else len(chosen)
+    if len(codes) != n_given:
         raise ValueError(
-            f"groups holds {len(codes)} samples and X {len(data)}: they must be as "
-            "many."
+            f"groups holds {len(codes)} samples and X {n_given}: they must be as many."
         )
-    return pd.factorize(codes)[0].astype(np.int64)
+    return pd.factorize(codes if chosen is None else codes[chosen])[0].astype(np.int64)
 
 
 def set_aside(

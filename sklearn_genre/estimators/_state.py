@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sklearn_genre._checks import shown
 from sklearn_genre._device import STAND_INS
 from sklearn_genre.inputs import Data
-from sklearn_genre.training import Encoded, Stage, trained_state
+from sklearn_genre.training import Encoded, Stage
 
 # Results of a fit that users need not know.
 LEARNED = (
@@ -170,8 +170,7 @@ def fit_identity(estimator: Any, training: Encoded, held_out: Encoded | None) ->
     for name, value in sorted(options.items()):
         found.update(f"{name}={description(value)}".encode())
     parts = [*samples_of(training)]
-    start = trained_state(estimator._network).values()  # of a warm start its own
-    parts += [value.cpu().float().numpy() for value in start]
+    parts += arrays_of(estimator._network).values()  # of a warm start its own
     if training.folds is not None:
         parts.append(training.folds.fold)
     elif held_out is not None:

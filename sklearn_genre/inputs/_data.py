@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -25,11 +25,14 @@ class Data:
     y : float64 array of shape (n_samples,)
     weight : float64 array of shape (n_samples,)
         Positive.
+    has_weight : bool array of shape (n_given,) or None, default=None
+        Which of the samples that were given these are; None: all.
     """
 
     X: Any
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
+    has_weight: NDArray[np.bool_] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of samples."""

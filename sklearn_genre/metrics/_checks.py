@@ -18,8 +18,8 @@ HUGE = 1e290
 
 
 def column(numbers: ArrayLike, name: str) -> Array:
-    """Return finite float64 numbers of shape (n,)."""
-    floats = as_floats(numbers, name)
+    """Return finite float64 numbers of shape (n,), also of one column of a table."""
+    floats = flat_column(numbers, name)
     if floats.ndim != 1:
         raise ValueError(f"{name} must have shape (n,); got shape {floats.shape}.")
     return finite(floats, name)
@@ -85,7 +85,7 @@ def targets_of_distribution(y_true: ArrayLike, dist: Any) -> Array:
 
 def targets_of(y_true: ArrayLike, predictions: Any) -> Array:
     """Return the true targets, one for each prediction."""
-    y = column(flat_column(y_true, "y_true"), "y_true")
+    y = column(y_true, "y_true")
     check_consistent_length(y, predictions)
     return y
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from sklearn_genre._checks import flat_column
 from sklearn_genre.metrics._checks import HUGE, Array, average, column, weights_of
 
 
@@ -42,8 +41,7 @@ def spearman_score(
     >>> spearman_score([1, 2, 3], [10, 20, 400])
     1.0
     """
-    target = column(flat_column(y_true, "y_true"), "y_true")
-    prediction = column(flat_column(y_pred, "y_pred"), "y_pred")
+    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
     check_consistent_length(target, prediction)
     weight = weights_of(len(target), sample_weight)
     counts = weight > 0
@@ -96,8 +94,7 @@ def rmse_score(
     >>> rmse_score([1.0, 5.0], [4.0, 8.0], y_train=[0.0, 4.0])
     1.5
     """
-    target = column(flat_column(y_true, "y_true"), "y_true")
-    prediction = column(flat_column(y_pred, "y_pred"), "y_pred")
+    target, prediction = column(y_true, "y_true"), column(y_pred, "y_pred")
     check_consistent_length(target, prediction)
     rmse = _root_mean_square_error(target, prediction, sample_weight)
     if y_train is None:

@@ -86,6 +86,11 @@ class TargetScaler(BaseEstimator):
             self.limits_ = limits_of(self.target_range)
             self.check_inside(y, "y")
         _, self.unit_ = _mean_and_spread(y, sample_weight)
+        if self.unit_ == SMALLEST_SPREAD:
+            warn(
+                f"y varies by {y.max() - y.min():.3g}, and predictions are no better "
+                f"than to about {SMALLEST_SPREAD:g}. Multiply y by a constant."
+            )
         self.transformer_ = _transformer(self.transformer, y)
         t = y
         if self.transformer_ is not None:
@@ -298,7 +303,7 @@ def _mean_and_spread(
 ) -> tuple[float, float]:
     """Return mean and root mean square around it, 1 for a constant; no overflow.
 
-    A spread that is too small to divide by is `SMALLEST_SPREAD`, with a warning.
+    A spread that is too small to divide by is `SMALLEST_SPREAD`.
     """
     first = float(values[0])
     centred = values - first
@@ -309,9 +314,4 @@ def _mean_and_spread(
         return first + shift, 1.0
     mean_square = float(np.average((centred / size) ** 2, weights=weight))
     spread = size * float(np.sqrt(mean_square)) or size
-    if spread < SMALLEST_SPREAD:
-        warn(
-            f"y varies by {spread:.3g}, and predictions are no better than to about "
-            f"{SMALLEST_SPREAD:g}. Multiply y by a constant."
-        )
     return first + shift, max(spread, SMALLEST_SPREAD)

@@ -1,6 +1,6 @@
 """How a network is trained: stages, batches, selection of the best state."""
 
-from sklearn_genre.training._averaging import trained_state, working_copy
+from sklearn_genre.training._averaging import working_copy
 from sklearn_genre.training._batches import Encoded, StoredEncoded, encoded
 from sklearn_genre.training._callbacks import (
     CallbackSupportMixin,
@@ -52,6 +52,5 @@ __all__ = [
     "predicted",
     "run_stages",
     "train_on",
-    "trained_state",
     "working_copy",
 ]

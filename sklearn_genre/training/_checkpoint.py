@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import mkstemp
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -71,16 +71,13 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file, at once."""
-        number, name = mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
-        try:
-            with os.fdopen(number, "wb") as file:
-                torch.save({"identity": self.identity, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        # no other process or thread has it
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}.{get_ident()}.new")
+        with new.open("wb") as file:
+            torch.save({"identity": self.identity, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, self.path)
 
     def remove(self) -> None:
         """Delete the file: the fit has ended."""

@@ -48,7 +48,8 @@ ABOUT_CALLED = (
     "kinds of members and fitted weights, `alone_patience_20` that when it waited for "
     "20 epochs, `alone_before` also without functions of ranks, and `alone_held_out` "
     "that with `cv=None`; the seconds of the last three hold the import of torch, four "
-    "at least. Ratios are geometric means over sets, ± their standard "
+    "at least, and only those of `alone`, `catboost_alone` and `lightgbm_alone` are of "
+    "one day. Ratios are geometric means over sets, ± their standard "
     "error; `n_train` is the train part alone. On the exact sets, the published "
     "methods train on the train part and select by the val part."
 )
